@@ -1,0 +1,14 @@
+//! The words that everything else is said in: identifiers, values, records, errors, limits. No input or output.
+
+mod clock;
+mod error;
+mod ids;
+pub mod limits;
+mod record;
+mod value;
+
+pub use clock::{Clock, SystemClock, file_stamp, from_rfc3339, to_rfc3339};
+pub use error::{Error, ErrorKind, Result};
+pub use ids::{AttemptId, Hash, RunId, RunKey, check_file_name, check_project};
+pub use record::{Event, EventKind, File, Record, Row, Setting, Start};
+pub use value::Value;

@@ -1,0 +1,133 @@
+//! One error type: what failed, on which object, why, and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::Path;
+
+/// The result of an operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of failure it was; decides the exit code of the command line and whether a retry makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The caller asked for something that cannot be: a bad name, a bad argument.
+    Usage,
+    /// The named run, file or object does not exist.
+    NotFound,
+    /// A limit of [`super::limits`] was reached.
+    Limit,
+    /// The operating system refused: permission, disk full, no such directory.
+    Io,
+    /// Stored bytes are not what was written.
+    Damaged,
+    /// Somebody else holds it right now.
+    Busy,
+    /// The remote does not know the key, or the key may not do this.
+    Denied,
+    /// The remote cannot be reached, or did not answer as a remote does.
+    Unreachable,
+    /// Two different histories under one identity.
+    Conflict,
+    /// Written by a newer danlu than this one.
+    Version,
+}
+
+/// What failed, why, and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// Builds an error from its kind and a message of the form "Cannot do this to that".
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// Builds a [`ErrorKind::Usage`] error.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// Builds a [`ErrorKind::Damaged`] error.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Damaged, message)
+    }
+
+    /// Builds an error of the file system that names what was being done and to which path.
+    pub fn io(action: &str, path: &Path, source: impl Into<std::io::Error>) -> Self {
+        let source = source.into();
+        let kind = match source.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, format!("Cannot {action} `{}`", path.display())).with_source(source)
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Puts the failed object in front of the message: "{context}: {message}".
+    #[must_use]
+    pub fn in_context(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    /// Returns the kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Returns what to do about it, when there is something.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Says whether the same call may succeed later with nothing changed here.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.kind, ErrorKind::Busy | ErrorKind::Unreachable)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let kind = match error.sqlite_error_code() {
+            Some(Code::NotADatabase | Code::DatabaseCorrupt) => ErrorKind::Damaged,
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => ErrorKind::Busy,
+            Some(Code::ConstraintViolation | Code::TypeMismatch) => ErrorKind::Conflict,
+            Some(_) => ErrorKind::Io,
+            None => ErrorKind::Damaged,
+        };
+        Self::new(kind, "Cannot use the database").with_source(error)
+    }
+}

@@ -1,0 +1,182 @@
+//! The one vocabulary: what a run can say.
+
+use super::{AttemptId, Hash, RunKey, Value};
+use serde::{Deserialize, Serialize};
+
+/// One thing that a run says. Its identity is (run, attempt, sequence number); the number is not part of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// The first record of every attempt.
+    Start(Box<Start>),
+    /// Introduces the name of a history key. Rows refer to it by the sequence number of this record.
+    Key {
+        /// The name, unique in its attempt among keys with the same `system`.
+        name: String,
+        /// True for system metrics, which are not part of the history.
+        system: bool,
+    },
+    /// A row of the history, or a sample of system metrics.
+    Row(Row),
+    /// A config key is set or removed.
+    Config(Setting),
+    /// A summary key is set or removed by hand. What rows say reaches the summary by itself.
+    Summary(Setting),
+    /// A version of a file. Its bytes are a blob, stored before this record.
+    File(File),
+    /// Anything else that happens at a time.
+    Event(Event),
+}
+
+/// Who writes, and for which run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The run.
+    pub run: RunKey,
+    /// The writer.
+    pub attempt: AttemptId,
+    /// When, in microseconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// The display name; may be empty, as may the next three.
+    pub name: String,
+    /// The group of runs that it belongs to.
+    pub group: String,
+    /// What it does within the group, such as `train` or `eval`.
+    pub job_type: String,
+    /// Notes in prose.
+    pub notes: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// The machine's name.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The danlu that wrote it, as `major.minor.patch`.
+    pub danlu: String,
+    /// Anything else known at the start, as a JSON object.
+    pub info: String,
+}
+
+/// A history row when it has a step, else a sample of system metrics.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Row {
+    /// The step that it was logged at.
+    pub step: Option<i64>,
+    /// When, in microseconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// Values by the sequence number of their [`Record::Key`], ascending, each once.
+    pub values: Vec<(u64, Value)>,
+}
+
+/// A key of the config or summary that is set, or removed when there is no value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The name.
+    pub key: String,
+    /// The value.
+    pub value: Option<Value>,
+}
+
+/// A version of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// When it was stored, in microseconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// The relative path that it is stored under; see [`super::check_file_name`].
+    pub path: String,
+    /// The SHA-256 of its content, which is the name of its blob.
+    pub sha256: Hash,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// Something that happens at a time. What `name`, `text` and `data` mean depends on the kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in microseconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// What happened.
+    pub kind: EventKind,
+    /// A name, or empty.
+    pub name: String,
+    /// A text, or empty.
+    pub text: String,
+    /// More about it as JSON text, or empty.
+    pub data: String,
+}
+
+/// The kinds of [`Event`]. New kinds are added at the end: their position is part of the journal format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A piece of standard output in `text`.
+    Stdout,
+    /// A piece of standard error in `text`.
+    Stderr,
+    /// The metric `name` is defined; `data` is an object such as `{"summary": "min", "step_metric": "epoch"}`.
+    Metric,
+    /// An alert with its title in `name`, its text in `text` and its level in `text` of `data`.
+    Alert,
+    /// The artifact `name` was made or used, as `text` says (`made` or `used`); `data` describes it.
+    Artifact,
+    /// The tag `name` is added (`text` is `add`) or taken away (`remove`).
+    Tag,
+    /// The run's field `name` (`name`, `notes`, `group`, `job_type`) now is `text`.
+    Rename,
+    /// Things that could not be stored: `data` is `{"records": n}`, `text` the reason.
+    Lost,
+    /// The last record of an attempt that ended in order; `data` is `{"exit_code": n}`.
+    End,
+}
+
+impl EventKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Stdout,
+        Self::Stderr,
+        Self::Metric,
+        Self::Alert,
+        Self::Artifact,
+        Self::Tag,
+        Self::Rename,
+        Self::Lost,
+        Self::End,
+    ];
+
+    /// Returns the name that the run file keeps it under.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Metric => "metric",
+            Self::Alert => "alert",
+            Self::Artifact => "artifact",
+            Self::Tag => "tag",
+            Self::Rename => "rename",
+            Self::Lost => "lost",
+            Self::End => "end",
+        }
+    }
+
+    /// Finds a kind by its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl Record {
+    /// Returns about how many bytes the record takes in a segment. Segments are cut by it, so it never changes.
+    pub fn weight(&self) -> u64 {
+        let texts = |texts: &[&str]| 16 + texts.iter().map(|t| t.len() as u64).sum::<u64>();
+        match self {
+            Self::Start(start) => texts(&[&start.name, &start.notes, &start.info]),
+            Self::Key { name, .. } => texts(&[name]),
+            Self::Row(row) => 16 + row.values.iter().map(|(_, value)| value.weight()).sum::<u64>(),
+            Self::Config(setting) | Self::Summary(setting) => {
+                texts(&[&setting.key]) + setting.value.as_ref().map_or(0, Value::weight)
+            }
+            Self::File(file) => texts(&[&file.path]),
+            Self::Event(event) => texts(&[&event.name, &event.text, &event.data]),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What is on disk: the run file, the journal beside it while the run is written, and how one becomes the other.
+//!
+//! [`Stream::apply`] is the one function that turns records into rows, [`records`] its inverse. Nothing else
+//! writes a run file, except [`put_blob`], which stores the bytes that file records refer to.
+
+mod apply;
+mod blob;
+mod codec;
+mod journal;
+mod records;
+mod recover;
+mod run_file;
+mod segment;
+mod verify;
+
+pub use apply::{Stream, apply_all};
+pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
+pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
+pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, segments, start_of};
+pub use recover::{journals_of, rebuild, recover, seal_and_remove};
+pub use run_file::{create, digest, open, open_for_append, run_key};
+pub use segment::{decode as decode_segment, encode as encode_segment};
+pub use verify::{Damage, Report, verify};
+
+/// The name of the directory that holds runs, beside the training script.
+pub const DIR_NAME: &str = "wandb";
+
+/// Bits of a record's id that hold its sequence number; those above hold the number of its attempt.
+const SEQ_BITS: u32 = 40;

@@ -1,0 +1,295 @@
+//! The journal: an append-only file of framed records, the truth about an attempt until it is sealed.
+//!
+//! One record is one `write(2)`: what `append` returned from survives the death of the process. The writer holds
+//! an exclusive `flock` on the file for as long as it lives, which is how others know that it does. The format is
+//! in `docs/format.md`.
+
+use super::codec;
+use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+const MAGIC: [u8; 8] = *b"danlujnl";
+const VERSION: u32 = 1;
+/// Magic, version, four zero bytes, attempt.
+const HEADER_BYTES: u64 = 32;
+/// Length and checksum.
+const FRAME_BYTES: usize = 8;
+
+/// Checksum of a frame: CRC-32 (IEEE 802.3) of the sequence number, little endian, and the payload.
+fn checksum(seq: u64, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&seq.to_le_bytes());
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    seq: u64,
+    frame: Vec<u8>,
+}
+
+impl Journal {
+    /// Creates a journal that must not exist yet, and locks it.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or the file exists.
+    pub fn create(path: &Path, attempt: AttemptId) -> Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|e| Error::io("create the journal", path, e))?;
+        // A file system without locks is fine: then the process that the start record names decides.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).ok();
+        let mut header = [0; HEADER_BYTES as usize];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        header[16..].copy_from_slice(&attempt.0);
+        (&file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
+        Ok(Self { file, path: path.to_owned(), length: HEADER_BYTES, seq: 0, frame: Vec::with_capacity(512) })
+    }
+
+    /// Appends one record and returns its sequence number. Either all of it is there or none.
+    ///
+    /// # Errors
+    /// The operating system refuses the write, for instance because the disk is full; or the record is larger
+    /// than [`limits::RECORD_BYTES`].
+    pub fn append(&mut self, record: &Record) -> Result<u64> {
+        let seq = self.seq + 1;
+        self.frame.clear();
+        self.frame.resize(FRAME_BYTES, 0);
+        codec::encode(record, &mut self.frame)?;
+        let payload = self.frame.len() - FRAME_BYTES;
+        let length = u32::try_from(payload).ok().filter(|_| payload <= limits::RECORD_BYTES).ok_or_else(|| {
+            Error::new(ErrorKind::Limit, format!("A record of {payload} bytes is larger than {} bytes", limits::RECORD_BYTES))
+        })?;
+        let crc = checksum(seq, &self.frame[FRAME_BYTES..]);
+        self.frame[..4].copy_from_slice(&length.to_le_bytes());
+        self.frame[4..FRAME_BYTES].copy_from_slice(&crc.to_le_bytes());
+        if let Err(e) = (&self.file).write_all(&self.frame) {
+            // Part of the frame may be there. Without it the next record starts where this one did.
+            self.file.set_len(self.length).ok();
+            return Err(Error::io("write the journal", &self.path, e));
+        }
+        self.length += self.frame.len() as u64;
+        self.seq = seq;
+        if self.frame.capacity() > 1 << 20 {
+            self.frame = Vec::with_capacity(512);
+        }
+        Ok(seq)
+    }
+
+    /// Returns the number of bytes written: what a [`JournalReader`] of this journal may read.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Returns the sequence number of the last record; 0 when there is none.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// The operating system cannot.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
+    }
+
+    /// Returns another handle on the file, to sync it while records are appended.
+    ///
+    /// # Errors
+    /// The process has no file handle left.
+    pub fn handle(&self) -> Result<File> {
+        self.file.try_clone().map_err(|e| Error::io("open", &self.path, e))
+    }
+}
+
+/// How a journal ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tail {
+    /// After a whole frame.
+    Clean,
+    /// Within a frame, or before bytes that are none: the writer was killed or the power cut. The offset is
+    /// where the whole frames end.
+    Torn(u64),
+}
+
+/// Reads the records of a journal in order.
+#[derive(Debug)]
+pub struct JournalReader {
+    file: File,
+    path: PathBuf,
+    attempt: AttemptId,
+    offset: u64,
+    /// Where reading stops although the file goes on: what is after it may be written or taken back right now.
+    until: u64,
+    seq: u64,
+    /// Bytes read ahead, and how many of them are used.
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+impl JournalReader {
+    /// Opens a journal.
+    ///
+    /// # Errors
+    /// It cannot be read, is no journal, or is of a newer version.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).map_err(|e| Error::io("open the journal", path, e))?;
+        let mut header = [0; HEADER_BYTES as usize];
+        let no_journal = || Error::damaged(format!("`{}` is no danlu journal", path.display()));
+        file.read_exact(&mut header).map_err(|_| no_journal())?;
+        if header[..8] != MAGIC {
+            return Err(no_journal());
+        }
+        if header[8..12] != VERSION.to_le_bytes() {
+            return Err(Error::new(
+                ErrorKind::Version,
+                format!("The journal `{}` was written by a newer danlu", path.display()),
+            )
+            .with_hint("update danlu"));
+        }
+        let mut attempt = [0; 16];
+        attempt.copy_from_slice(&header[16..]);
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            attempt: AttemptId(attempt),
+            offset: HEADER_BYTES,
+            until: u64::MAX,
+            seq: 0,
+            buffer: Vec::new(),
+            used: 0,
+        })
+    }
+
+    /// Reads no further than [`Journal::length`] says is written. Without it, to the end of the file.
+    pub fn read_until(&mut self, length: u64) {
+        self.until = length;
+    }
+
+    /// Starts again at the first record.
+    pub fn rewind(&mut self) {
+        (self.offset, self.seq, self.used) = (HEADER_BYTES, 0, 0);
+        self.buffer.clear();
+    }
+
+    /// Returns the attempt that writes this journal.
+    pub fn attempt(&self) -> AttemptId {
+        self.attempt
+    }
+
+    /// Returns the sequence number of the last record that was read.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Reads the next record, or `None` where the whole frames end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a frame with the right checksum holds no record.
+    pub fn next(&mut self) -> Result<Option<Record>> {
+        let Some(head) = self.peek(FRAME_BYTES)? else { return Ok(None) };
+        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let (length, crc) = (word(0) as usize, word(4));
+        if length == 0 || length > limits::RECORD_BYTES {
+            return Ok(None);
+        }
+        let seq = self.seq + 1;
+        let Some(frame) = self.peek(FRAME_BYTES + length)? else { return Ok(None) };
+        let payload = &frame[FRAME_BYTES..];
+        if checksum(seq, payload) != crc {
+            return Ok(None);
+        }
+        let record = codec::decode(payload).map_err(|e| e.in_context(format!("`{}`", self.path.display())))?;
+        self.used += FRAME_BYTES + length;
+        self.offset += (FRAME_BYTES + length) as u64;
+        self.seq = seq;
+        Ok(Some(record))
+    }
+
+    /// Says how the journal ends, once [`Self::next`] has returned `None`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn tail(&self) -> Result<Tail> {
+        let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
+        Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) })
+    }
+
+    /// Returns the next `wanted` bytes without using them up, or `None` if the file has fewer.
+    fn peek(&mut self, wanted: usize) -> Result<Option<&[u8]>> {
+        if self.buffer.len() - self.used < wanted {
+            self.buffer.drain(..self.used);
+            self.used = 0;
+            let have = self.buffer.len();
+            let left = usize::try_from(self.until - self.offset).unwrap_or(usize::MAX).saturating_sub(have);
+            self.buffer.resize(have + wanted.max(1 << 16).min(left), 0);
+            let mut filled = have;
+            while filled < self.buffer.len() {
+                match self.file.read_at(&mut self.buffer[filled..], self.offset + filled as u64) {
+                    Ok(0) => break,
+                    Ok(n) => filled += n,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(Error::io("read the journal", &self.path, e)),
+                }
+            }
+            self.buffer.truncate(filled);
+        }
+        Ok(self.buffer.get(self.used..self.used + wanted))
+    }
+}
+
+/// Whether the writer of a journal lives.
+#[derive(Debug)]
+pub enum Liveness {
+    /// Somebody writes it, or somebody else recovers it.
+    Alive,
+    /// Nobody does. Holding the file keeps others from recovering it at the same time.
+    Dead(File),
+}
+
+/// Finds out whether the writer of a journal lives, by trying to take its lock.
+///
+/// Where the file system has no locks, a writer on this host is alive while its process is; one on another host
+/// while the journal was changed within the last minute, which a living writer sees to.
+///
+/// # Errors
+/// The journal cannot be opened.
+pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
+    let file = File::open(path).map_err(|e| Error::io("open the journal", path, e))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Liveness::Dead(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(Liveness::Alive),
+        Err(_) => {
+            let alive = match JournalReader::open(path).and_then(|mut reader| reader.next()) {
+                Ok(Some(Record::Start(start))) if start.host == this_host => process_lives(start.pid),
+                _ => changed_after(&file, now - 60_000_000),
+            };
+            Ok(if alive { Liveness::Alive } else { Liveness::Dead(file) })
+        }
+    }
+}
+
+fn process_lives(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+fn changed_after(file: &File, micros: i64) -> bool {
+    let modified = file.metadata().and_then(|m| m.modified()).ok();
+    let since = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+    since.is_some_and(|s| i64::try_from(s.as_micros()).unwrap_or(i64::MAX) > micros)
+}

@@ -1,0 +1,272 @@
+//! Rows back to records: the inverse of [`super::Stream::apply`].
+
+use super::SEQ_BITS;
+use crate::model::{AttemptId, Error, Event, EventKind, File, Hash, Record, Result, Row, RunId, RunKey, Setting, Start, Value};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::{Connection, params};
+
+/// An attempt in a run file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptInfo {
+    /// Who wrote it.
+    pub attempt: AttemptId,
+    /// The id before its first record: ids of its records lie above it.
+    pub base: i64,
+    /// How many records it has; also the sequence number of the last.
+    pub records: u64,
+    /// The digest, once it is sealed.
+    pub digest: Option<Hash>,
+}
+
+/// A segment of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Sequence number of its first record.
+    pub first: u64,
+    /// Sequence number of its last record.
+    pub last: u64,
+    /// The largest point id when it was cut.
+    pub(super) points: i64,
+    /// Hash of its encoding.
+    pub sha256: Hash,
+    /// Length of its encoding in bytes.
+    pub size: u64,
+    /// The digest of the attempt, in the last segment of a sealed one.
+    pub digest: Option<Hash>,
+}
+
+/// Lists the attempts of a run file in the order in which they began to write it.
+///
+/// # Errors
+/// The file is damaged.
+pub fn attempts(connection: &Connection) -> Result<Vec<AttemptInfo>> {
+    let mut statement = connection.prepare("SELECT id - 1, attempt FROM attempt ORDER BY id")?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, AttemptId(row.get(1)?))))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    found
+        .into_iter()
+        .map(|(base, attempt)| {
+            let digest = segments(connection, base)?.last().and_then(|s| s.digest);
+            Ok(AttemptInfo { attempt, base, records: last_seq(connection, base)?, digest })
+        })
+        .collect()
+}
+
+/// Lists the segments of the attempt at `base` in order.
+///
+/// # Errors
+/// The file is damaged.
+pub fn segments(connection: &Connection, base: i64) -> Result<Vec<SegmentInfo>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id - ?1, points, sha256, size, digest FROM segment WHERE id > ?1 AND id < ?2 ORDER BY id")?;
+    let mut before = 0;
+    let rows = statement.query_map([base, base + (1 << SEQ_BITS)], |row| {
+        let last = row.get::<_, i64>(0)?.cast_unsigned();
+        let first = before + 1;
+        before = last;
+        Ok(SegmentInfo {
+            first,
+            last,
+            points: row.get(1)?,
+            sha256: Hash(row.get(2)?),
+            size: row.get::<_, i64>(3)?.cast_unsigned(),
+            digest: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Reads back the whole stream of an attempt.
+///
+/// # Errors
+/// The file is damaged: a record is missing or cannot be read.
+pub fn records(connection: &Connection, attempt: &AttemptInfo) -> Result<Vec<Record>> {
+    range(connection, attempt.base, 1, attempt.records, None, None)
+}
+
+/// Reads back the records of the `n`th of these segments.
+///
+/// # Errors
+/// The file is damaged: a record is missing or cannot be read.
+pub fn segment_records(connection: &Connection, base: i64, segments: &[SegmentInfo], n: usize) -> Result<Vec<Record>> {
+    let segment = &segments[n];
+    let points_before = n.checked_sub(1).map(|before| segments[before].points);
+    range(connection, base, segment.first, segment.last, points_before, Some(segment.points))
+}
+
+/// Returns the largest sequence number that the attempt at `base` has in any table.
+pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
+    let mut last = base;
+    for table in ["attempt", "key", "row", "setting", "file", "event"] {
+        let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
+        let max: i64 = connection.prepare_cached(&sql)?.query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
+        last = last.max(max);
+    }
+    Ok((last - base).cast_unsigned())
+}
+
+/// Reads records `first` to `last`, whose points lie after `after` and not after `until`.
+pub(super) fn range(
+    connection: &Connection,
+    base: i64,
+    first: u64,
+    last: u64,
+    after: Option<i64>,
+    until: Option<i64>,
+) -> Result<Vec<Record>> {
+    if last < first {
+        return Ok(Vec::new());
+    }
+    let mut slots = Slots { base, first, records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)] };
+    slots.fill(connection, "attempt", START_COLUMNS, read_start)?;
+    slots.fill(connection, "key", "id, name, system", |row| Ok(Record::Key { name: row.get(1)?, system: row.get(2)? }))?;
+    slots.fill(connection, "row", "id, step, time", |row| {
+        Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
+    })?;
+    slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting)?;
+    slots.fill(connection, "file", "id, time, path, sha256, size", |row| {
+        let size: i64 = row.get(4)?;
+        Ok(Record::File(File { time: row.get(1)?, path: row.get(2)?, sha256: Hash(row.get(3)?), size: size.cast_unsigned() }))
+    })?;
+    slots.fill(connection, "event", "id, time, kind, name, text, data", read_event)?;
+    slots.fill_points(connection, after, until)?;
+    slots.finish()
+}
+
+/// Records by place, as the tables give them.
+struct Slots {
+    base: i64,
+    first: u64,
+    records: Vec<Option<Record>>,
+}
+
+impl Slots {
+    fn ids(&self) -> (i64, i64) {
+        let first = self.base + self.first.cast_signed();
+        (first, first + i64::try_from(self.records.len()).unwrap_or(0) - 1)
+    }
+
+    fn slot(&mut self, id: i64) -> Option<&mut Option<Record>> {
+        let place = usize::try_from(id - self.ids().0).ok()?;
+        self.records.get_mut(place)
+    }
+
+    fn fill(
+        &mut self,
+        connection: &Connection,
+        table: &str,
+        columns: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<Record>,
+    ) -> Result<()> {
+        let (first, last) = self.ids();
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT {columns} FROM {table} WHERE id BETWEEN ? AND ?"))?;
+        let mut rows = statement.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let record = read(row).map_err(|e| Error::from(e).in_context(format!("table {table}, id {id}")))?;
+            match self.slot(id) {
+                Some(slot) if slot.is_none() => *slot = Some(record),
+                _ => return Err(Error::damaged(format!("Table {table} has a second record {id}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Points come by extent, and extents by key ascending within each batch, so each row's values arrive ascending.
+    fn fill_points(&mut self, connection: &Connection, after: Option<i64>, until: Option<i64>) -> Result<()> {
+        let (first, last) = self.ids();
+        let mut statement = connection.prepare_cached(
+            "SELECT e.key - ?1, p.row, p.value
+             FROM extent AS e CROSS JOIN point AS p ON p.id BETWEEN e.first AND e.last
+             WHERE e.first > ?2 AND e.first <= ?3 AND e.key > ?1 AND e.key < ?1 + (1 << ?4)
+             ORDER BY e.first, p.id",
+        )?;
+        let mut rows = statement.query(params![self.base, after.unwrap_or(0), until.unwrap_or(i64::MAX), SEQ_BITS])?;
+        while let Some(row) = rows.next()? {
+            let (key, id): (i64, i64) = (row.get(0)?, row.get(1)?);
+            match self.slot(id) {
+                Some(Some(Record::Row(found))) => found.values.push((key.cast_unsigned(), row.get(2)?)),
+                _ if id < first || id > last => {}
+                _ => return Err(Error::damaged(format!("A point belongs to row {id}, which is not there"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<Record>> {
+        let first = self.first;
+        self.records
+            .into_iter()
+            .enumerate()
+            .map(|(n, record)| record.ok_or_else(|| Error::damaged(format!("Record {} is missing", first + n as u64))))
+            .collect()
+    }
+}
+
+const START_COLUMNS: &str = "id, attempt, entity, project, run, time, name, job_group, job_type, notes, tags, host, pid, danlu, info";
+
+/// Returns the start of the first attempt in a run file.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn start_of(connection: &Connection) -> Result<Start> {
+    let sql = format!("SELECT {START_COLUMNS} FROM attempt ORDER BY id LIMIT 1");
+    match connection.query_row(&sql, [], read_start)? {
+        Record::Start(start) => Ok(*start),
+        _ => Err(Error::damaged("The run file holds no attempt")),
+    }
+}
+
+fn read_start(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    let id: String = row.get(4)?;
+    let tags: String = row.get(10)?;
+    Ok(Record::Start(Box::new(Start {
+        attempt: AttemptId(row.get(1)?),
+        run: RunKey {
+            entity: row.get(2)?,
+            project: row.get(3)?,
+            id: RunId::new(id).map_err(|e| unreadable(4, e))?,
+        },
+        time: row.get(5)?,
+        name: row.get(6)?,
+        group: row.get(7)?,
+        job_type: row.get(8)?,
+        notes: row.get(9)?,
+        tags: serde_json::from_str(&tags).map_err(|e| unreadable(10, e))?,
+        host: row.get(11)?,
+        pid: row.get(12)?,
+        danlu: row.get(13)?,
+        info: row.get(14)?,
+    })))
+}
+
+fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    let removed: bool = row.get(4)?;
+    let setting = Setting { key: row.get(2)?, value: if removed { None } else { Some(row.get(3)?) } };
+    match row.get_ref(1)?.as_str()? {
+        "config" => Ok(Record::Config(setting)),
+        _ => Ok(Record::Summary(setting)),
+    }
+}
+
+fn read_event(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    let name: String = row.get(2)?;
+    let kind = EventKind::parse(&name).ok_or_else(|| unreadable(2, Error::damaged(format!("`{name}` is no kind of event"))))?;
+    Ok(Record::Event(Event { time: row.get(1)?, kind, name: row.get(3)?, text: row.get(4)?, data: row.get(5)? }))
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+impl FromSql for Value {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(Self::Float(f64::NAN)),
+            ValueRef::Real(float) => Ok(Self::Float(float)),
+            ValueRef::Integer(int) => Ok(Self::Int(int)),
+            ValueRef::Text(_) => String::column_result(value).map(Self::Json),
+            ValueRef::Blob(_) => Err(FromSqlError::InvalidType),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From the journal to a sealed run file: at the end of a run, after a crash, and after damage.
+
+use super::records::{attempts, records};
+use super::{JournalReader, Liveness, Stream, apply_all, blob, journal, run_file, verify};
+use crate::model::{AttemptId, Error, ErrorKind, Record, Result};
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Values applied in one transaction: what a reader waits for at most.
+const BATCH_WEIGHT: u64 = 8 << 20;
+
+/// Lists the journals beside a run file, one for each attempt that is not sealed.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn journals_of(run: &Path) -> Result<Vec<PathBuf>> {
+    let directory = run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem = run.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".";
+    let entries = std::fs::read_dir(directory).map_err(|e| Error::io("read the directory", directory, e))?;
+    let mut journals: Vec<PathBuf> = entries
+        .filter_map(std::result::Result::ok)
+        .filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.starts_with(&stem) && name.ends_with(".journal")
+        })
+        .map(|entry| entry.path())
+        .collect();
+    journals.sort();
+    Ok(journals)
+}
+
+/// Applies what is left of every journal beside a run file whose writer is dead, and seals those attempts.
+///
+/// Returns how many attempts were sealed. What damage had to be mended on the way goes to `warn`.
+///
+/// # Errors
+/// A journal or the run file cannot be read or written.
+pub fn recover(run: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<usize> {
+    let mut sealed = 0;
+    for path in journals_of(run)? {
+        match journal::liveness(&path, host, now) {
+            Ok(Liveness::Alive) => {}
+            Ok(Liveness::Dead(_lock)) => {
+                seal_and_remove(run, &path, warn)?;
+                sealed += 1;
+            }
+            // Somebody else was faster.
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(sealed)
+}
+
+/// Applies a journal to the end, seals its attempt, proves it, and only then removes the journal.
+///
+/// A run file that turns out to be damaged is rebuilt first.
+///
+/// # Errors
+/// The journal cannot be read, or the run file cannot be written. The journal stays.
+pub fn seal_and_remove(run: &Path, journal: &Path, warn: &dyn Fn(String)) -> Result<()> {
+    let empty = JournalReader::open(journal).and_then(|mut reader| reader.next());
+    if matches!(empty, Ok(None)) || matches!(&empty, Err(e) if e.kind() == ErrorKind::Damaged && is_short(journal)) {
+        // Killed before it said anything: there is nothing to keep.
+        return remove_empty(run, journal);
+    }
+    match seal(run, journal) {
+        Err(e) if matches!(e.kind(), ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict) => {
+            warn(format!("{e}; building the run file anew from its journal"));
+            rebuild(run)?;
+            seal(run, journal)?;
+        }
+        other => other?,
+    }
+    sync_file(run)?;
+    std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))
+}
+
+fn is_short(journal: &Path) -> bool {
+    std::fs::metadata(journal).is_ok_and(|m| m.len() < 64)
+}
+
+fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
+    std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))?;
+    let has_attempts = run_file::open(run).and_then(|connection| attempts(&connection)).is_ok_and(|a| !a.is_empty());
+    if !has_attempts && journals_of(run)?.is_empty() && run.exists() {
+        std::fs::remove_file(run).map_err(|e| Error::io("remove the empty run file", run, e))?;
+    }
+    Ok(())
+}
+
+fn seal(run: &Path, journal: &Path) -> Result<()> {
+    let mut connection = run_file::open_for_append(run)?;
+    let attempt = apply_journal(&mut connection, journal)?;
+    let mut stream = Stream::open(&connection, attempt)?;
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    stream.seal(&tx)?;
+    tx.commit()?;
+    let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt);
+    let damage = sealed.map(|info| verify::verify_attempt(&connection, &info).damage).unwrap_or_default();
+    match damage.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::damaged(format!("`{}`: {}", run.display(), first.message))),
+    }
+}
+
+/// Applies all of a journal, in transactions of bounded size.
+fn apply_journal(connection: &mut Connection, path: &Path) -> Result<AttemptId> {
+    let mut journal = JournalReader::open(path)?;
+    let mut stream = Stream::open(connection, journal.attempt())?;
+    let (mut batch, mut weight) = (Vec::new(), 0);
+    loop {
+        let record = journal.next()?;
+        let at_end = record.is_none();
+        weight += record.as_ref().map_or(0, Record::weight);
+        batch.extend(record);
+        if at_end || weight >= BATCH_WEIGHT {
+            let first = journal.seq() + 1 - batch.len() as u64;
+            if stream.is_sealed() {
+                batch.clear();
+            }
+            apply_all(connection, &mut stream, first, std::mem::take(&mut batch))?;
+            weight = 0;
+        }
+        if at_end {
+            return Ok(journal.attempt());
+        }
+    }
+}
+
+/// Builds a run file anew from its journals and from what can be read of the old one, which is kept beside it
+/// with the suffix `.damaged`.
+///
+/// # Errors
+/// The journals cannot be read, or the new file cannot be written; then the old one is still in its place.
+pub fn rebuild(run: &Path) -> Result<()> {
+    let fresh = run.with_extension("rebuilt");
+    std::fs::remove_file(&fresh).ok();
+    run_file::create(&fresh)?;
+    let mut connection = run_file::open_for_append(&fresh)?;
+    if let Ok(old) = run_file::open(run) {
+        salvage(run, &old, &mut connection)?;
+    }
+    for journal in journals_of(run)? {
+        apply_journal(&mut connection, &journal)?;
+    }
+    drop(connection);
+    sync_file(&fresh)?;
+    if run.exists() {
+        let damaged = run.with_extension("sqlite.damaged");
+        std::fs::rename(run, &damaged).map_err(|e| Error::io("set aside", run, e))?;
+    }
+    std::fs::rename(&fresh, run).map_err(|e| Error::io("put the rebuilt run file in place", run, e))
+}
+
+/// Takes over what is whole in a damaged file: sealed attempts, and blobs whose bytes are those of their names.
+fn salvage(run: &Path, old: &Connection, fresh: &mut Connection) -> Result<()> {
+    for attempt in attempts(old).unwrap_or_default().iter().filter(|a| a.digest.is_some()) {
+        if let Ok(records) = records(old, attempt) {
+            let mut stream = Stream::open(fresh, attempt.attempt)?;
+            apply_all(fresh, &mut stream, 1, records)?;
+            let tx = fresh.transaction()?;
+            stream.seal(&tx)?;
+            tx.commit()?;
+        }
+    }
+    for found in blob::blobs(old).unwrap_or_default() {
+        if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
+            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open(run)?, &found))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file and its name durable.
+pub(crate) fn sync_file(path: &Path) -> Result<()> {
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    file.sync_all().map_err(|e| Error::io("sync", path, e))?;
+    sync_directory(path)
+}
+
+/// Makes the names in a file's directory durable.
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let handle = File::open(directory).map_err(|e| Error::io("open", directory, e))?;
+    // Some file systems cannot sync a directory; there it is as durable as it gets.
+    handle.sync_all().ok();
+    Ok(())
+}

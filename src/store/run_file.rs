@@ -1,0 +1,153 @@
+//! Opening and creating run files.
+
+use super::records::attempts;
+use crate::model::{Error, ErrorKind, Hash, Result, RunKey};
+use rusqlite::{Connection, OpenFlags};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::time::Duration;
+
+const SCHEMA: &str = include_str!("../../schema.sql");
+const APPLICATION_ID: i64 = 1_684_827_765;
+const SCHEMA_VERSION: i64 = 1;
+
+/// Bytes of a database page: of the sizes that keep an empty run under 128 KiB, the fastest for blobs.
+const PAGE_BYTES: u32 = 8192;
+
+/// How long to wait for somebody else's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Creates an empty run file that must not exist yet.
+///
+/// It is not synced: until the run is sealed, it can be rebuilt from the journal.
+///
+/// # Errors
+/// The file exists or cannot be written.
+pub fn create(path: &Path) -> Result<()> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|e| Error::io("create the run file", path, e))?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection
+        .execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))
+        .map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
+}
+
+/// Opens a run file to read it.
+///
+/// # Errors
+/// It is missing, no run file, damaged at its start, or of a newer version.
+pub fn open(path: &Path) -> Result<Connection> {
+    // A database whose writer was killed can only be read by somebody who may roll it back, so ask for that first.
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .or_else(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+    connection.pragma_update(None, "query_only", true)?;
+    check_header(&connection, path)?;
+    Ok(connection)
+}
+
+/// Opens a run file to apply records to it or to store blobs in it.
+///
+/// # Errors
+/// As [`open`], or it cannot be written.
+pub fn open_for_append(path: &Path) -> Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check_header(&connection, path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let in_context = |e: rusqlite::Error| Error::from(e).in_context(format!("`{}`", path.display()));
+    if !path.exists() {
+        return Err(Error::io("open the run file", path, std::io::Error::from(std::io::ErrorKind::NotFound)));
+    }
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_context)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Never WAL (it breaks on network file systems), never mmap (a full or failing disk becomes SIGBUS).
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+fn check_header(connection: &Connection, path: &Path) -> Result<()> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let no_run = |why: String| {
+        Error::damaged(format!("`{}` is no danlu run file: {why}", path.display()))
+            .with_hint("`danlu ls` lists the runs of a directory")
+    };
+    match pragma("application_id") {
+        Ok(APPLICATION_ID) => {}
+        Ok(other) => return Err(no_run(format!("its application id is {other}"))),
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(no_run("it is no SQLite database".to_owned()));
+        }
+        Err(e) => return Err(Error::from(e).in_context(format!("`{}`", path.display()))),
+    }
+    match pragma("user_version")? {
+        SCHEMA_VERSION => Ok(()),
+        newer if newer > SCHEMA_VERSION => Err(Error::new(
+            ErrorKind::Version,
+            format!("`{}` was written by a newer danlu: its schema is version {newer}, this danlu reads {SCHEMA_VERSION}", path.display()),
+        )
+        .with_hint("update danlu")),
+        other => Err(no_run(format!("its schema version is {other}"))),
+    }
+}
+
+/// Returns the key of the run in a file.
+///
+/// # Errors
+/// The file has no attempt yet, or is damaged.
+pub fn run_key(connection: &Connection) -> Result<RunKey> {
+    let found = connection.query_row("SELECT entity, project, run FROM attempt ORDER BY id LIMIT 1", [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+    });
+    match found {
+        Ok((entity, project, id)) => Ok(RunKey { entity, project, id: crate::model::RunId::new(id)? }),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Err(Error::damaged("The run file holds no attempt")),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Returns the digest of a whole run, or `None` while an attempt is not sealed.
+///
+/// SHA-256 of `danlu run 1` and a zero byte, the hash of the run's key, and for each attempt, ordered by its
+/// bytes, the attempt and its digest.
+///
+/// # Errors
+/// The file is damaged.
+pub fn digest(connection: &Connection) -> Result<Option<Hash>> {
+    let mut attempts = attempts(connection)?;
+    attempts.sort_by_key(|attempt| attempt.attempt);
+    let mut hasher = Sha256::new();
+    hasher.update(b"danlu run 1\0");
+    hasher.update(run_key(connection)?.hash().0);
+    for attempt in attempts {
+        let Some(digest) = attempt.digest else { return Ok(None) };
+        hasher.update(attempt.attempt.0);
+        hasher.update(digest.0);
+    }
+    Ok(Some(Hash(hasher.finalize().into())))
+}
+
+/// Returns the SQL text of every object that a fresh run file has, in a fixed order.
+pub(super) fn expected_schema() -> Result<Vec<String>> {
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(SCHEMA)?;
+    schema_of(&connection)
+}
+
+/// Returns the SQL text of every object in a database, in the same order.
+pub(super) fn schema_of(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement =
+        connection.prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,14 @@
+//! The logging side: a run that is being written.
+//!
+//! [`Run::log`] appends to the journal and returns; a background thread syncs the journal and applies it to the run
+//! file about once a second. Nothing here returns an error to, or waits for long in, the loop that logs: what goes
+//! wrong is said once through [`RunBuilder::on_warning`], counted, and written into the run when that works again.
+
+mod builder;
+mod drain;
+mod files;
+mod run;
+mod warnings;
+
+pub use builder::RunBuilder;
+pub use run::{Key, Run, forked};

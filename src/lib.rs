@@ -19,8 +19,17 @@
 //! The library never prints, reads no environment and no home directory. What it has to say while training goes
 //! on reaches the caller through [`RunBuilder::on_warning`].
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod model;
+pub mod query;
+#[cfg(feature = "http")]
+pub mod remote;
 pub mod store;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "watch")]
+pub mod sync;
 pub mod writer;
 
 

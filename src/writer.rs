@@ -12,3 +12,6 @@ mod warnings;
 
 pub use builder::RunBuilder;
 pub use run::{Key, Run, forked};
+
+#[cfg(feature = "cli")]
+pub(crate) use builder::host_name;

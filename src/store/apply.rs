@@ -265,7 +265,7 @@ pub fn apply_all(connection: &mut Connection, stream: &mut Stream, first: u64, r
 
 /// Returns the digest of a sealed attempt: SHA-256 of `danlu attempt 1` and a zero byte, the attempt, the number
 /// of its records as eight bytes, little endian, and the hashes of its segments in order.
-pub(super) fn attempt_digest(attempt: AttemptId, records: u64, segments: &[Hash]) -> Hash {
+pub fn attempt_digest(attempt: AttemptId, records: u64, segments: &[Hash]) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update(b"danlu attempt 1\0");
     hasher.update(attempt.0);

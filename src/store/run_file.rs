@@ -1,7 +1,7 @@
 //! Opening and creating run files.
 
 use super::records::attempts;
-use crate::model::{Error, ErrorKind, Hash, Result, RunKey};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -116,25 +116,31 @@ pub fn run_key(connection: &Connection) -> Result<RunKey> {
     }
 }
 
-/// Returns the digest of a whole run, or `None` while an attempt is not sealed.
-///
-/// SHA-256 of `danlu run 1` and a zero byte, the hash of the run's key, and for each attempt, ordered by its
-/// bytes, the attempt and its digest.
+/// Returns the digest of a whole run, or `None` while an attempt is not sealed. See [`run_digest`].
 ///
 /// # Errors
 /// The file is damaged.
 pub fn digest(connection: &Connection) -> Result<Option<Hash>> {
-    let mut attempts = attempts(connection)?;
-    attempts.sort_by_key(|attempt| attempt.attempt);
+    let sealed: Option<Vec<_>> =
+        attempts(connection)?.into_iter().map(|attempt| Some((attempt.attempt, attempt.digest?))).collect();
+    match sealed {
+        Some(attempts) if !attempts.is_empty() => Ok(Some(run_digest(&run_key(connection)?, attempts))),
+        _ => Ok(None),
+    }
+}
+
+/// Returns the digest of a run: SHA-256 of `danlu run 1` and a zero byte, the hash of the run's key, and for each
+/// attempt, ordered by its bytes, the attempt and its digest.
+pub fn run_digest(run: &RunKey, mut attempts: Vec<(AttemptId, Hash)>) -> Hash {
+    attempts.sort_unstable();
     let mut hasher = Sha256::new();
     hasher.update(b"danlu run 1\0");
-    hasher.update(run_key(connection)?.hash().0);
-    for attempt in attempts {
-        let Some(digest) = attempt.digest else { return Ok(None) };
-        hasher.update(attempt.attempt.0);
+    hasher.update(run.hash().0);
+    for (attempt, digest) in attempts {
+        hasher.update(attempt.0);
         hasher.update(digest.0);
     }
-    Ok(Some(Hash(hasher.finalize().into())))
+    Hash(hasher.finalize().into())
 }
 
 /// Returns the SQL text of every object that a fresh run file has, in a fixed order.

@@ -1,0 +1,117 @@
+//! The command line. Everything that a person sees is said here; the library below never prints.
+
+mod complete;
+mod config;
+mod login;
+mod ls;
+mod output;
+mod serve;
+mod show;
+mod sql;
+mod sync;
+mod verify;
+mod version;
+
+use crate::model::{Clock, Error, ErrorKind, Result, SystemClock};
+use clap::{Args, Parser, Subcommand};
+use output::Output;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Trains anywhere, shows everything, syncs later.
+///
+/// danlu keeps each training run in one SQLite file under ./wandb. These commands look at them, check them, and carry
+/// them to a directory or a server. Nothing here needs a network, except to reach a server.
+#[derive(Debug, Parser)]
+#[command(name = "danlu", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  danlu ls                                    the runs of this directory
+  danlu show latest                           the newest one
+  danlu sql \"SELECT key, count(*), min(value) FROM history GROUP BY key\"
+  danlu sync /media/usb                       push all runs to a USB stick
+  danlu serve --data ~/danlu-server           a server to sync to, with a page to look at";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Ls(ls::Ls),
+    Show(show::Show),
+    Sql(sql::Sql),
+    Verify(verify::Verify),
+    Sync(sync::Sync),
+    Serve(serve::Serve),
+    Login(login::Login),
+    Version(version::Version),
+    Completions(complete::Completions),
+}
+
+/// Where the runs are, and how to answer.
+#[derive(Debug, Args)]
+struct Common {
+    /// The directory with the runs: the one that training ran in, or its `wandb`
+    #[arg(long, value_name = "DIR", default_value = ".", global = true)]
+    dir: PathBuf,
+
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Runs the command line and returns the exit code: 0 for success, 1 for failure, 2 for a wrong call.
+pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // To a closed pipe it cannot be said.
+            e.print().ok();
+            return u8::try_from(e.exit_code()).unwrap_or(2);
+        }
+    };
+    let mut output = Output::new();
+    let done = match cli.command {
+        Command::Ls(command) => command.run(&mut output),
+        Command::Show(command) => command.run(&mut output),
+        Command::Sql(command) => command.run(&mut output),
+        Command::Verify(command) => command.run(&mut output),
+        Command::Sync(command) => command.run(&mut output),
+        Command::Serve(command) => command.run(&mut output),
+        Command::Login(command) => command.run(&mut output),
+        Command::Version(command) => command.run(&mut output),
+        Command::Completions(command) => command.run(&mut output),
+    };
+    match done {
+        Ok(true) => 0,
+        Ok(false) => 1,
+        Err(_) if output.is_closed() => 0,
+        Err(e) => {
+            output::error(&e);
+            if e.kind() == ErrorKind::Usage { 2 } else { 1 }
+        }
+    }
+}
+
+/// Returns the machine's name and the time: what the library does not find out by itself.
+fn here_and_now() -> (String, i64) {
+    (crate::writer::host_name(), SystemClock.now())
+}
+
+/// Finds the runs that the user named, or all of the directory.
+fn runs_named(names: &[String], dir: &std::path::Path) -> Result<Vec<crate::query::RunInfo>> {
+    let (host, now) = here_and_now();
+    if !names.is_empty() {
+        return names.iter().map(|name| crate::query::find(dir, name, &host, now, &output::warn)).collect();
+    }
+    let found = crate::query::list(dir, &host, now, &output::warn)?;
+    for (_, error) in &found.unreadable {
+        output::warn(error.to_string());
+    }
+    if found.runs.is_empty() {
+        let message = format!("There are no runs in `{}`", crate::query::run_directory(dir).display());
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint("`--dir` looks elsewhere"));
+    }
+    Ok(found.runs)
+}

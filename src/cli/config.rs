@@ -1,0 +1,77 @@
+//! What is kept for the user: keys of servers, in a file that only they can read.
+
+use super::sync::is_server;
+use crate::model::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// Keys by server. It is never printed.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Credentials {
+    keys: BTreeMap<String, String>,
+    default: Option<String>,
+}
+
+impl Credentials {
+    /// Reads them; none if there is no file yet.
+    pub(super) fn load() -> Result<Self> {
+        let path = path()?;
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+                Error::damaged(format!("Cannot read the keys in `{}`", path.display()))
+                    .with_source(e)
+                    .with_hint("mend or remove the file, then `danlu login` again")
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::io("read the keys in", &path, e)),
+        }
+    }
+
+    /// Returns the key for a server: `$DANLU_API_KEY`, else the stored one.
+    pub(super) fn key_for(&self, address: &str) -> Option<String> {
+        if !is_server(address) {
+            return None;
+        }
+        let stored = self.keys.get(address.trim_end_matches('/')).cloned();
+        std::env::var("DANLU_API_KEY").ok().filter(|key| !key.is_empty()).or(stored)
+    }
+
+    /// Returns the server of the last login.
+    pub(super) fn default_server(&self) -> Option<String> {
+        self.default.clone()
+    }
+
+    /// Stores the key for a server, which becomes the one to sync to by default.
+    pub(super) fn store(mut self, address: &str, key: String) -> Result<PathBuf> {
+        let address = address.trim_end_matches('/').to_owned();
+        self.keys.insert(address.clone(), key);
+        self.default = Some(address);
+        let path = path()?;
+        let json = serde_json::to_vec_pretty(&self).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+        let fresh = path.with_extension("json.new");
+        let write = || -> std::io::Result<()> {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            file.write_all(&json)?;
+            file.sync_all()?;
+            std::fs::rename(&fresh, &path)
+        };
+        write().map_err(|e| Error::io("write", &path, e))?;
+        Ok(path)
+    }
+}
+
+fn path() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directory = set("DANLU_CONFIG_DIR")
+        .or_else(|| Some(set("XDG_CONFIG_HOME")?.join("danlu")))
+        .or_else(|| Some(set("HOME")?.join(".config").join("danlu")));
+    directory.map(|directory| directory.join("credentials.json")).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "There is no place for the user's settings").with_hint("set DANLU_CONFIG_DIR or HOME")
+    })
+}

@@ -1,0 +1,103 @@
+//! How things are printed: JSON for programs, aligned columns for people, errors with a hint.
+
+use crate::model::{Error, ErrorKind, Result};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Standard output. When its reader has gone away, that is not an error.
+pub(super) struct Output {
+    stdout: io::Stdout,
+    closed: bool,
+}
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self { stdout: io::stdout(), closed: false }
+    }
+
+    /// Says whether the reader has gone away.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Prints a line.
+    pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
+        let written = writeln!(self.stdout, "{}", text.as_ref()).and_then(|()| self.stdout.flush());
+        written.map_err(|e| {
+            self.closed = e.kind() == io::ErrorKind::BrokenPipe;
+            Error::new(ErrorKind::Io, "Cannot print").with_source(e)
+        })
+    }
+
+    /// Prints bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stdout.write_all(bytes).map_err(|e| Error::new(ErrorKind::Io, "Cannot print").with_source(e))
+    }
+
+    /// Prints a value as JSON.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+        self.line(text)
+    }
+
+    /// Prints rows in aligned columns under a heading. Columns whose heading starts with `>` are set to the right.
+    pub(super) fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) -> Result<()> {
+        let right: Vec<bool> = heading.iter().map(|title| title.starts_with('>')).collect();
+        let heading = heading.iter().map(|title| title.trim_start_matches('>').to_owned()).collect();
+        let lines: Vec<Vec<String>> =
+            std::iter::once(heading).chain(rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect())).collect();
+        let mut widths = vec![0; right.len()];
+        for line in &lines {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for line in &lines {
+            let mut text = String::new();
+            for ((cell, width), right) in line.iter().zip(&widths).zip(&right) {
+                let cell: &str = cell;
+                // Writing to a string does not fail.
+                if *right { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:<width$}  ") }.ok();
+            }
+            self.line(text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A text without control characters: names come from users, and a terminal obeys what it is sent.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A number of bytes as people read it.
+pub(super) fn bytes(count: u64) -> String {
+    let mut rest = count;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if rest < 10_000 {
+            return format!("{rest} {unit}");
+        }
+        rest = rest.div_ceil(1000);
+    }
+    format!("{rest} TB")
+}
+
+/// Says on standard error what went on beside the answer.
+#[expect(clippy::needless_pass_by_value, reason = "a sink for messages that are made for it")]
+pub(super) fn warn(message: String) {
+    to_stderr(&format!("warning: {}", plain(&message)));
+}
+
+/// Says on standard error what failed and what to do.
+pub(super) fn error(error: &Error) {
+    to_stderr(&format!("error: {}", plain(&error.to_string())));
+    if let Some(hint) = error.hint() {
+        to_stderr(&format!("hint: {}", plain(hint)));
+    }
+}
+
+/// Prints a line on standard error; when that is closed there is nobody to tell.
+pub(super) fn to_stderr(line: &str) {
+    writeln!(io::stderr(), "{line}").ok();
+}

@@ -1,0 +1,82 @@
+//! `danlu show`.
+
+use super::ls::{started, state};
+use super::output::{Output, bytes, plain, warn};
+use super::{Common, here_and_now};
+use crate::model::Result;
+use crate::{query, store};
+use clap::Args;
+
+/// Show one run: config, summary, keys and files
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// A run id or its beginning, the path of a run file, or `latest`
+    run: String,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Show {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let (host, now) = here_and_now();
+        let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
+        let details = query::details(&store::open(&info.path)?, info)?;
+        if self.common.json {
+            output.json(&details)?;
+        } else {
+            print(&details, output)?;
+        }
+        Ok(true)
+    }
+}
+
+fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
+    let info = &details.info;
+    let tags = Vec::from_iter(details.tags.iter().map(String::as_str)).join(", ");
+    let digest = info.digest.map(|digest| digest.to_string()).unwrap_or_default();
+    let seconds = info.ended.map(|ended| format!("{:.1} s", ended - info.started)).unwrap_or_default();
+    for (title, text) in [
+        ("run", &info.id),
+        ("project", &info.project),
+        ("entity", &info.entity),
+        ("name", &info.name),
+        ("group", &details.group),
+        ("job type", &details.job_type),
+        ("tags", &tags),
+        ("notes", &details.notes),
+        ("state", &state(info)),
+        ("started", &started(info)),
+        ("took", &seconds),
+        ("host", &info.host),
+        ("records", &info.records.to_string()),
+        ("file", &format!("{} ({})", info.path.display(), bytes(info.bytes))),
+        ("digest", &digest),
+    ] {
+        if !text.is_empty() {
+            output.line(format!("{title:<9} {}", plain(text)))?;
+        }
+    }
+    for (title, values) in [("config", &details.config), ("summary", &details.summary)] {
+        if let Some(values) = values.as_object().filter(|values| !values.is_empty()) {
+            output.line(format!("\n{title}"))?;
+            let rows: Vec<_> = values.iter().map(|(key, value)| vec![format!("  {key}"), value.to_string()]).collect();
+            output.table(&["  KEY", "VALUE"], &rows)?;
+        }
+    }
+    if !details.keys.is_empty() {
+        output.line("\nhistory")?;
+        let rows: Vec<_> = details.keys.iter().map(|key| vec![format!("  {}", key.key), key.points.to_string()]).collect();
+        output.table(&["  KEY", ">POINTS"], &rows)?;
+    }
+    if !details.files.is_empty() {
+        output.line("\nfiles")?;
+        let rows: Vec<_> = details
+            .files
+            .iter()
+            .map(|file| vec![format!("  {}", file.path), bytes(file.size), file.sha256.to_string()[..12].to_owned()])
+            .collect();
+        output.table(&["  PATH", ">SIZE", "SHA-256"], &rows)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! `danlu sync`.
+
+use super::config::Credentials;
+use super::output::{Output, bytes, plain, to_stderr, warn};
+use super::{Common, here_and_now};
+use crate::model::{Error, Result, SystemClock};
+use crate::sync::{self, Outcome, Progress, RunOutcome, Settings, State, Status};
+use crate::{query, remote};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Push runs to a directory or a server
+///
+/// Sends what the remote does not have and makes sure that it holds exactly what is here. It can be interrupted and
+/// repeated at any time. Without REMOTE it goes to $DANLU_REMOTE, else where this directory was synced to last, else
+/// to the server of `danlu login`.
+#[derive(Debug, Args)]
+pub(super) struct Sync {
+    /// A directory, such as a USB stick, or the http:// or https:// address of a danlu server
+    #[arg(env = "DANLU_REMOTE")]
+    remote: Option<String>,
+
+    /// Stay, and push each run as it finishes; wait while the remote cannot be reached
+    #[arg(long)]
+    watch: bool,
+
+    /// Ask the remote about every run, even if it has proved before that it holds it
+    #[arg(long)]
+    recheck: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Sync {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let credentials = Credentials::load()?;
+        let address = self.address(&credentials)?;
+        let remote = remote::open(&address, credentials.key_for(&address))?;
+        let settings = Settings {
+            dir: self.common.dir.clone(),
+            recheck: self.recheck,
+            host: here_and_now().0,
+            clock: Arc::new(SystemClock),
+            progress: Bar::new(),
+            warn: Arc::new(warn),
+        };
+        if self.watch {
+            return self.watch(&*remote, &settings, output);
+        }
+        let outcome = sync::pass(&*remote, &settings)?;
+        self.print(&outcome, output)?;
+        Ok(outcome.runs.iter().all(|run| run.status != Status::Failed))
+    }
+
+    fn address(&self, credentials: &Credentials) -> Result<String> {
+        if let Some(remote) = &self.remote {
+            return Ok(remote.clone());
+        }
+        let directory = query::run_directory(&self.common.dir);
+        let last = if directory.join("sync.sqlite").is_file() { State::open(&directory)?.last_remote()? } else { None };
+        last.or_else(|| credentials.default_server()).ok_or_else(|| {
+            Error::usage("There is no remote to sync to")
+                .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
+        })
+    }
+
+    fn print(&self, outcome: &Outcome, output: &mut Output) -> Result<()> {
+        if self.common.json {
+            return output.json(outcome);
+        }
+        for run in &outcome.runs {
+            print_run(run, output)?;
+        }
+        output.line(total(outcome))
+    }
+
+    fn watch(&self, remote: &dyn remote::Remote, settings: &Settings, output: &mut Output) -> Result<bool> {
+        to_stderr(&format!("watching {} for runs to push to {}; end with Ctrl-C", self.common.dir.display(), remote.name()));
+        let (mut down, mut told) = (false, std::collections::BTreeSet::new());
+        let mut printing = Ok(());
+        sync::watch(remote, settings, |done, wait| {
+            match done {
+                Ok(outcome) => {
+                    if std::mem::take(&mut down) {
+                        to_stderr(&format!("{} is there again", remote.name()));
+                    }
+                    printing = self.print_news(&outcome, &mut told, output);
+                }
+                Err(e) => {
+                    if !down {
+                        super::output::error(&e);
+                    }
+                    down = true;
+                    to_stderr(&format!("next try in {} s", wait.as_secs_f64().ceil()));
+                }
+            }
+            printing.is_ok()
+        })?;
+        printing.map(|()| true)
+    }
+
+    /// Prints what a pass changed: runs pushed, and runs that fail, those once.
+    fn print_news(
+        &self,
+        outcome: &Outcome,
+        told: &mut std::collections::BTreeSet<String>,
+        output: &mut Output,
+    ) -> Result<()> {
+        for run in &outcome.runs {
+            let news = match run.status {
+                Status::Pushed => true,
+                Status::Failed => told.insert(run.id.clone()),
+                Status::UpToDate | Status::Running => false,
+            };
+            if news && self.common.json {
+                let line = serde_json::to_string(run).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+                output.line(line)?;
+            } else if news {
+                print_run(run, output)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
+    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
+    let name = plain(&name);
+    match run.status {
+        Status::Pushed => {
+            output.line(format!("pushed      {name}: {} objects, {}", run.objects_sent, bytes(run.bytes_sent)))
+        }
+        Status::UpToDate => output.line(format!("up to date  {name}")),
+        Status::Running => output.line(format!("running     {name}: will be pushed when it has finished")),
+        Status::Failed => {
+            output.line(format!("FAILED      {name}: {}", plain(run.error.as_deref().unwrap_or_default())))?;
+            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
+        }
+    }
+}
+
+fn total(outcome: &Outcome) -> String {
+    let count = |status| outcome.runs.iter().filter(|run| run.status == status).count();
+    let mut parts = Vec::new();
+    for (status, word) in [
+        (Status::Pushed, "pushed"),
+        (Status::UpToDate, "up to date"),
+        (Status::Running, "running"),
+        (Status::Failed, "failed"),
+    ] {
+        if count(status) > 0 {
+            parts.push(format!("{} {word}", count(status)));
+        }
+    }
+    let runs = if parts.is_empty() { "no runs".to_owned() } else { parts.join(", ") };
+    format!("{runs}; {} objects, {} sent to {}", outcome.objects_sent, bytes(outcome.bytes_sent), outcome.remote)
+}
+
+/// A progress bar on a terminal; nothing elsewhere.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Arc<dyn Progress> {
+        let bar = ProgressBar::new(0);
+        if !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Arc::new(Self(bar))
+    }
+}
+
+impl Progress for Bar {
+    fn run(&self, name: &str, bytes: u64) {
+        self.0.inc_length(bytes);
+        self.0.set_message(plain(name));
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Says whether an address is that of a server.
+pub(super) fn is_server(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://") && !Path::new(address).exists()
+}

@@ -1,0 +1,107 @@
+//! `danlu verify`.
+
+use super::output::{Output, warn};
+use super::{Common, here_and_now};
+use crate::model::Result;
+use crate::remote::Directory;
+use crate::store::{self, Damage, Report};
+use crate::{query, remote};
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Prove that runs hold what was written, and name what does not
+///
+/// Recomputes the checksums of every record and every stored file. Exits with 1 if anything is damaged.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Runs by id, path or `latest`, or directories that were synced to; all runs of the directory if none is named
+    #[arg(value_name = "RUN|REMOTE")]
+    targets: Vec<String>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What was checked and how it went.
+#[derive(Serialize)]
+struct Checked {
+    target: String,
+    ok: bool,
+    #[serde(flatten)]
+    report: Report,
+}
+
+impl Verify {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let mut checked = Vec::new();
+        for target in &self.targets {
+            checked.push(match Path::new(target) {
+                path if Directory::is_one(path) => check_remote(path)?,
+                _ => check_run(target.clone(), &self.path_of(target)?)?,
+            });
+        }
+        if self.targets.is_empty() {
+            for path in all_runs(&self.common.dir)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                checked.push(check_run(name, &path)?);
+            }
+        }
+        let whole = checked.iter().all(|one| one.ok);
+        if self.common.json {
+            output.json(&checked)?;
+        } else {
+            checked.iter().try_for_each(|one| print(one, output))?;
+        }
+        Ok(whole)
+    }
+
+    /// Finds the file of a run. A path is taken as it is: a file that is too damaged to list can be named.
+    fn path_of(&self, target: &str) -> Result<PathBuf> {
+        if Path::new(target).is_file() {
+            return Ok(PathBuf::from(target));
+        }
+        let (host, now) = here_and_now();
+        Ok(query::find(&self.common.dir, target, &host, now, &warn)?.path)
+    }
+}
+
+fn all_runs(dir: &Path) -> Result<Vec<PathBuf>> {
+    let (host, now) = here_and_now();
+    let found = query::list(dir, &host, now, &warn)?;
+    let readable = found.runs.into_iter().map(|run| run.path);
+    Ok(readable.chain(found.unreadable.into_iter().map(|(path, _)| path)).collect())
+}
+
+fn check_run(target: String, path: &Path) -> Result<Checked> {
+    let report = match store::verify(path) {
+        Ok(report) => report,
+        Err(e) if e.kind() == crate::ErrorKind::Damaged => {
+            let damage = vec![Damage { kind: "database", message: e.to_string() }];
+            Report { damage, ..Report::default() }
+        }
+        Err(e) => return Err(e),
+    };
+    Ok(Checked { target, ok: report.damage.is_empty(), report })
+}
+
+fn check_remote(path: &Path) -> Result<Checked> {
+    let (runs, objects, damage) = remote::Directory::open(path)?.verify()?;
+    let target = format!("{} ({runs} runs, {objects} objects)", path.display());
+    Ok(Checked { target, ok: damage.is_empty(), report: Report { damage, ..Report::default() } })
+}
+
+fn print(checked: &Checked, output: &mut Output) -> Result<()> {
+    let report = &checked.report;
+    if checked.ok {
+        let digest = report.digest.map(|digest| format!(", digest {digest}")).unwrap_or_default();
+        let counts = if report.records == 0 {
+            String::new()
+        } else {
+            format!(": {} records in {} segments, {} blobs{digest}", report.records, report.segments, report.blobs)
+        };
+        return output.line(format!("ok       {}{counts}", checked.target));
+    }
+    output.line(format!("DAMAGED  {}", checked.target))?;
+    report.damage.iter().try_for_each(|damage| output.line(format!("         {}: {}", damage.kind, super::output::plain(&damage.message))))
+}

@@ -1,0 +1,10 @@
+//! Reading runs: the list of a directory, one run, a series of values, SQL.
+
+mod runs;
+mod series;
+mod sql;
+mod tables;
+
+pub use runs::{FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory};
+pub use series::{Series, config, summary, series};
+pub use sql::{Answer, sql};

@@ -1,0 +1,327 @@
+//! Which runs there are, and how they are.
+
+use super::series::{config, summary};
+use crate::model::{Error, ErrorKind, EventKind, Hash, Result};
+use crate::store::{self, DIR_NAME, Liveness};
+use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// How a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its writer lives.
+    Running,
+    /// It ended with exit code 0.
+    Finished,
+    /// It ended with another exit code.
+    Failed,
+    /// Its writer died without a word.
+    Crashed,
+}
+
+impl State {
+    /// Returns the word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+/// A run at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunInfo {
+    /// The run id.
+    pub id: String,
+    /// The team or user; may be empty.
+    pub entity: String,
+    /// The project.
+    pub project: String,
+    /// The display name; may be empty.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+    /// The exit code, if it ended in order.
+    pub exit_code: Option<i64>,
+    /// When it began, in seconds since 1970-01-01 UTC.
+    pub started: f64,
+    /// When it ended, likewise, if it ended in order.
+    pub ended: Option<f64>,
+    /// The machine that began it.
+    pub host: String,
+    /// How many records it has, over all attempts.
+    pub records: u64,
+    /// The step of the last history row.
+    pub last_step: Option<i64>,
+    /// Records and values that could not be stored.
+    pub lost: u64,
+    /// Size of the run file.
+    pub bytes: u64,
+    /// Where the run file is.
+    pub path: PathBuf,
+    /// The digest, once every attempt is sealed.
+    pub digest: Option<Hash>,
+}
+
+/// A key of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyInfo {
+    /// Its name.
+    pub key: String,
+    /// How many values it has.
+    pub points: u64,
+}
+
+/// The newest version of a stored file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileInfo {
+    /// The path that it is stored under.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The name of its blob.
+    pub sha256: Hash,
+}
+
+/// Everything to know about a run except its rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunDetails {
+    /// At a glance.
+    #[serde(flatten)]
+    pub info: RunInfo,
+    /// The group of runs that it belongs to.
+    pub group: String,
+    /// What it does within the group.
+    pub job_type: String,
+    /// Notes in prose.
+    pub notes: String,
+    /// Tags.
+    pub tags: BTreeSet<String>,
+    /// The config, a JSON object.
+    pub config: serde_json::Value,
+    /// The summary, a JSON object.
+    pub summary: serde_json::Value,
+    /// The keys of the history.
+    pub keys: Vec<KeyInfo>,
+    /// The stored files.
+    pub files: Vec<FileInfo>,
+}
+
+/// What a directory holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Its runs, oldest first.
+    pub runs: Vec<RunInfo>,
+    /// Files that look like runs and cannot be read, with the reason.
+    pub unreadable: Vec<(PathBuf, Error)>,
+}
+
+/// Returns the directory that holds runs, given it or the one above it.
+pub fn run_directory(dir: &Path) -> PathBuf {
+    let below = dir.join(DIR_NAME);
+    if below.is_dir() { below } else { dir.to_owned() }
+}
+
+/// Lists the runs of a directory. Runs whose writer died are completed from their journals on the way.
+///
+/// # Errors
+/// The directory cannot be read. A file in it that cannot be read is part of the answer.
+pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Found> {
+    let mut found = Found::default();
+    for path in run_files(&run_directory(dir))? {
+        match read(&path, host, now, warn) {
+            Ok(Some(info)) => found.runs.push(info),
+            Ok(None) => {}
+            Err(e) => found.unreadable.push((path, e)),
+        }
+    }
+    found.runs.sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
+    Ok(found)
+}
+
+/// Recovers and reads one run file; `None` for one whose writer was killed before it said anything.
+fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Option<RunInfo>> {
+    if let Err(e) = store::recover(path, host, now, warn) {
+        warn(format!("{e}; what the run file has is shown, the rest is still in the journal"));
+    }
+    if !path.exists() {
+        return Ok(None);
+    }
+    let has_journal = !store::journals_of(path)?.is_empty();
+    let connection = match store::open(path) {
+        // Just being created.
+        Err(_) if has_journal && path.metadata().is_ok_and(|m| m.len() == 0) => return Ok(None),
+        other => other?,
+    };
+    if store::attempts(&connection)?.is_empty() {
+        return Ok(None);
+    }
+    info(&connection, path, host, now).map(Some)
+}
+
+/// Finds the run files of a directory: those that are there, and those that only a journal tells of.
+fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
+    let entries = std::fs::read_dir(directory).map_err(|e| {
+        Error::io("read the directory", directory, e).with_hint("runs are in `./wandb` of the directory that training ran in")
+    })?;
+    let mut files = BTreeSet::new();
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(".sqlite").or_else(|| name.strip_suffix(".journal")) else { continue };
+        if !name.starts_with("run-") || entry.file_type().is_ok_and(|t| !t.is_file()) {
+            continue;
+        }
+        let stem = if name.ends_with(".journal") { stem.rsplit_once('.').map_or(stem, |(stem, _)| stem) } else { stem };
+        files.insert(directory.join(format!("{stem}.sqlite")));
+    }
+    Ok(files)
+}
+
+/// Finds a run of a directory by `latest`, its path, its id, or the beginning of its id. Of several runs with the
+/// same id the newest counts.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the beginning of an id fits several.
+pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
+    let as_path = Path::new(name);
+    if name.ends_with(".sqlite") || (name.contains('/') && as_path.is_file()) {
+        let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
+        let nothing = || Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"));
+        return read(&path, host, now, warn)?.ok_or_else(nothing);
+    }
+    let mut runs = list(dir, host, now, warn)?.runs;
+    if name == "latest" {
+        return runs.pop().ok_or_else(|| missing(dir, "There are no runs".to_owned()));
+    }
+    if let Some(exact) = runs.iter().rposition(|run| run.id == name) {
+        return Ok(runs.swap_remove(exact));
+    }
+    let ids: BTreeSet<&str> = runs.iter().map(|run| run.id.as_str()).filter(|id| id.starts_with(name)).collect();
+    match ids.len() {
+        1 => {
+            let last = runs.iter().rposition(|run| run.id.starts_with(name));
+            last.map(|n| runs.swap_remove(n)).ok_or_else(|| missing(dir, format!("There is no run `{name}`")))
+        }
+        0 => Err(missing(dir, format!("There is no run `{name}`"))),
+        _ => Err(Error::usage(format!("`{name}` is the beginning of several run ids: {}", Vec::from_iter(ids).join(", ")))),
+    }
+}
+
+fn missing(dir: &Path, message: String) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{message} in `{}`", run_directory(dir).display()))
+        .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
+}
+
+/// Reads a run at a glance.
+///
+/// # Errors
+/// The file is damaged.
+pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Result<RunInfo> {
+    let attempts = store::attempts(connection)?;
+    let (id, entity, project, name, started) =
+        connection.query_row("SELECT id, entity, project, name, started FROM run", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+    let last_attempt = attempts.last().map_or(0, |attempt| attempt.base);
+    let end = connection
+        .query_row("SELECT time / 1e6, data FROM event WHERE kind = 'end' AND id > ?", [last_attempt], |row| {
+            Ok((row.get::<_, f64>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()?;
+    let exit_code = end.as_ref().and_then(|(_, data)| serde_json::from_str::<serde_json::Value>(data).ok()?["exit_code"].as_i64());
+    let state = match (&end, exit_code) {
+        _ if is_running(path, host, now) => State::Running,
+        (None, _) => State::Crashed,
+        (Some(_), Some(0)) => State::Finished,
+        (Some(_), _) => State::Failed,
+    };
+    let last_step = connection
+        .query_row("SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+        .optional()?;
+    Ok(RunInfo {
+        id,
+        entity,
+        project,
+        name,
+        state,
+        exit_code,
+        started,
+        ended: end.map(|(time, _)| time),
+        host: store::start_of(connection)?.host,
+        records: attempts.iter().map(|attempt| attempt.records).sum(),
+        last_step,
+        lost: lost(connection)?,
+        bytes: path.metadata().map_or(0, |m| m.len()),
+        path: path.to_owned(),
+        digest: store::digest(connection)?,
+    })
+}
+
+fn is_running(path: &Path, host: &str, now: i64) -> bool {
+    let journals = store::journals_of(path).unwrap_or_default();
+    journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
+}
+
+fn lost(connection: &Connection) -> Result<u64> {
+    let mut statement = connection.prepare("SELECT data FROM event WHERE kind = ?")?;
+    let mut total = 0;
+    for data in statement.query_map([EventKind::Lost.name()], |row| row.get::<_, String>(0))? {
+        let data: serde_json::Value = serde_json::from_str(&data?).unwrap_or_default();
+        total += data["records"].as_u64().unwrap_or(0);
+    }
+    Ok(total)
+}
+
+/// Reads everything about a run except its rows.
+///
+/// # Errors
+/// The file is damaged.
+pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
+    let start = store::start_of(connection)?;
+    let (group, job_type, notes) = connection
+        .query_row("SELECT job_group, job_type, notes FROM run", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut tags = BTreeSet::from_iter(start.tags);
+    for change in connection
+        .prepare("SELECT name, text FROM event WHERE kind = 'tag' ORDER BY id")?
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+    {
+        match change? {
+            (tag, how) if how == "remove" => tags.remove(&tag),
+            (tag, _) => tags.insert(tag),
+        };
+    }
+    Ok(RunDetails {
+        info,
+        group,
+        job_type,
+        notes,
+        tags,
+        config: config(connection)?.into(),
+        summary: summary(connection)?.into(),
+        keys: keys(connection)?,
+        files: files(connection)?,
+    })
+}
+
+fn keys(connection: &Connection) -> Result<Vec<KeyInfo>> {
+    let mut statement = connection.prepare(
+        "SELECT k.name, coalesce(sum(e.last - e.first + 1), 0) FROM key AS k LEFT JOIN extent AS e ON e.key = k.id
+         WHERE k.system = 0 GROUP BY k.name ORDER BY min(k.id)",
+    )?;
+    let rows = statement.query_map([], |row| Ok(KeyInfo { key: row.get(0)?, points: row.get::<_, i64>(1)?.cast_unsigned() }))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn files(connection: &Connection) -> Result<Vec<FileInfo>> {
+    let mut statement = connection.prepare("SELECT path, size, sha256, max(id) FROM file GROUP BY path ORDER BY path")?;
+    let rows = statement.query_map([], |row| {
+        Ok(FileInfo { path: row.get(0)?, size: row.get::<_, i64>(1)?.cast_unsigned(), sha256: Hash(row.get(2)?) })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,54 @@
+//! The values of a run: config, summary, and one key of the history.
+
+use crate::model::{Result, Value};
+use rusqlite::Connection;
+use serde::Serialize;
+
+/// The values of one key in the order in which they were logged, as columns of the same length.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Series {
+    /// Steps.
+    pub step: Vec<Option<i64>>,
+    /// Times, in seconds since 1970-01-01 UTC.
+    pub time: Vec<f64>,
+    /// Values, as [`Value::to_json`] gives them.
+    pub value: Vec<serde_json::Value>,
+}
+
+/// Reads the values of a key; none if the run has no such key.
+///
+/// # Errors
+/// The file is damaged.
+pub fn series(connection: &Connection, key: &str) -> Result<Series> {
+    let mut statement = connection.prepare_cached("SELECT step, time, value FROM history WHERE key = ?")?;
+    let mut rows = statement.query([key])?;
+    let mut series = Series::default();
+    while let Some(row) = rows.next()? {
+        series.step.push(row.get(0)?);
+        series.time.push(row.get(1)?);
+        series.value.push(row.get::<_, Value>(2)?.to_json());
+    }
+    Ok(series)
+}
+
+/// Reads the config.
+///
+/// # Errors
+/// The file is damaged.
+pub fn config(connection: &Connection) -> Result<serde_json::Map<String, serde_json::Value>> {
+    object(connection, "SELECT key, value FROM config")
+}
+
+/// Reads the summary.
+///
+/// # Errors
+/// The file is damaged.
+pub fn summary(connection: &Connection) -> Result<serde_json::Map<String, serde_json::Value>> {
+    object(connection, "SELECT key, value FROM summary")
+}
+
+fn object(connection: &Connection, query: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
+    let mut statement = connection.prepare_cached(query)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Value>(1)?.to_json())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

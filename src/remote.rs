@@ -1,0 +1,120 @@
+//! Where runs go: a content-addressed store of objects, and one manifest for each run.
+//!
+//! A push asks which objects are missing, sends those, and commits a manifest that names them all. The remote answers
+//! with what it now holds, and only that makes a run pushed. Everything can be repeated at any point.
+
+mod directory;
+mod http;
+mod manifest;
+
+pub use directory::Directory;
+pub use http::Http;
+pub use manifest::{AttemptEntry, Manifest, Receipt, SizedHash};
+
+use crate::model::{Error, Hash, Result, RunKey};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+/// The name of an object: what sort it is, and the SHA-256 of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Object {
+    /// A segment of records. It is stored and sent as a zstd frame; its name is the hash of what is inside.
+    Segment(Hash),
+    /// The content of a file, as it is.
+    Blob(Hash),
+}
+
+impl Object {
+    /// Returns the hash of its content.
+    pub fn hash(self) -> Hash {
+        match self {
+            Self::Segment(hash) | Self::Blob(hash) => hash,
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Segment(hash) => write!(f, "segment {hash}"),
+            Self::Blob(hash) => write!(f, "blob {hash}"),
+        }
+    }
+}
+
+/// A place that runs are pushed to.
+pub trait Remote: Send + Sync {
+    /// Returns its name, as the user gave it.
+    fn name(&self) -> &str;
+
+    /// Returns those of the objects that it does not have.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    fn missing(&self, objects: &[Object]) -> Result<Vec<Object>>;
+
+    /// Stores an object: `length` bytes in the form in which [`Object`] says it is stored.
+    ///
+    /// # Errors
+    /// It cannot be reached, refuses, or the bytes are not those of the name.
+    fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()>;
+
+    /// Reads an object in the form in which it is stored.
+    ///
+    /// # Errors
+    /// It cannot be reached, refuses, or does not have it.
+    fn get(&self, object: Object) -> Result<Box<dyn Read + Send>>;
+
+    /// Makes a run, or further attempts of it, visible, and says what it now holds.
+    ///
+    /// # Errors
+    /// It cannot be reached, refuses, misses an object, or holds something else under the same attempt.
+    fn commit(&self, manifest: &Manifest) -> Result<Receipt>;
+
+    /// Reads the manifest of a run, if it has it.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>>;
+}
+
+/// Opens a remote by its address: a directory, or `http://…` or `https://…`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] for an address of no known form.
+pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
+    match address.split_once("://") {
+        Some(("http" | "https", _)) => Ok(Box::new(Http::new(address, key)?)),
+        Some(("file", path)) => Ok(Box::new(Directory::create(Path::new(path))?)),
+        Some((scheme, _)) => Err(Error::usage(format!("danlu cannot sync to `{address}`: it knows no `{scheme}://`"))
+            .with_hint("give a directory, or the http:// or https:// address of a danlu server")),
+        None => Ok(Box::new(Directory::create(Path::new(address))?)),
+    }
+}
+
+/// Compresses a segment into the form in which it is stored.
+///
+/// # Errors
+/// The compressor fails.
+pub fn pack(segment: &[u8]) -> Result<Vec<u8>> {
+    zstd::encode_all(segment, 3).map_err(|e| Error::damaged("Cannot compress a segment").with_source(e))
+}
+
+/// Decompresses a segment and checks it against its name.
+///
+/// # Errors
+/// It is damaged, or larger than a segment can be.
+pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
+    let damaged = || Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"));
+    let most = crate::model::limits::SEGMENT_BYTES as u64;
+    let mut segment = Vec::new();
+    let decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
+    decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
+    if segment.len() as u64 > most || Hash::of(&segment) != name {
+        return Err(damaged());
+    }
+    Ok(segment)
+}

@@ -1,0 +1,100 @@
+//! A committed manifest becomes rows of the server's own run file.
+
+use super::App;
+use crate::model::{Error, Hash, Result};
+use crate::query::{self, RunDetails};
+use crate::remote::{AttemptEntry, Manifest, Receipt, Remote};
+use crate::store::{self, Stream};
+use rusqlite::Transaction;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+impl App {
+    /// Returns where the run file of a run is.
+    pub(super) fn run_file(&self, key: Hash) -> PathBuf {
+        self.runs.join(format!("{key}.sqlite"))
+    }
+
+    /// Takes in a run: what its manifest names must be here, and its records must lead to its digests.
+    ///
+    /// The receipt is computed from the run file that was made of it.
+    pub(super) fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
+        let _commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = match self.objects.manifest(&manifest.run)? {
+            Some(known) => known.merge(manifest)?,
+            None => manifest.clone(),
+        };
+        self.objects.check_held(manifest)?;
+        let key = manifest.run.hash();
+        let path = self.run_file(key);
+        self.materialise(manifest, &path).or_else(|e| self.make_anew(&all, &path).map_err(|_| e))?;
+        self.objects.commit(manifest)?;
+        self.list(key, &path)?;
+        Ok(Manifest::of(&store::open(&path)?)?.receipt())
+    }
+
+    /// Makes a run file anew from objects: one that is damaged or missing follows from them.
+    fn make_anew(&self, manifest: &Manifest, path: &Path) -> Result<()> {
+        let fresh = path.with_extension("rebuilt");
+        std::fs::remove_file(&fresh).ok();
+        self.materialise(manifest, &fresh)?;
+        std::fs::rename(&fresh, path).map_err(|e| Error::io("replace", path, e))
+    }
+
+    /// Applies those attempts of a manifest to a run file that it does not have, all or none.
+    fn materialise(&self, manifest: &Manifest, path: &Path) -> Result<()> {
+        if !path.exists() {
+            store::create(path)?;
+        }
+        let mut connection = store::open_for_append(path)?;
+        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for entry in &manifest.attempts {
+            self.take_in(&tx, entry)?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn take_in(&self, tx: &Transaction<'_>, entry: &AttemptEntry) -> Result<()> {
+        let mut stream = Stream::open(tx, entry.attempt)?;
+        if !stream.is_sealed() {
+            for segment in &entry.segments {
+                let bytes = self.objects.read_segment(segment.sha256)?;
+                let (attempt, first, records) = store::decode_segment(&bytes)?;
+                if attempt != entry.attempt {
+                    return Err(Error::damaged(format!("Segment {} is of another attempt", segment.sha256)));
+                }
+                stream.apply(tx, first, records)?;
+            }
+            stream.seal(tx)?;
+        }
+        let found = store::attempts(tx)?.into_iter().find(|found| found.attempt == entry.attempt);
+        if found.and_then(|found| found.digest) != Some(entry.digest) {
+            return Err(Error::damaged(format!("The records of attempt {} do not lead to its digest", entry.attempt)));
+        }
+        Ok(())
+    }
+
+    fn list(&self, key: Hash, path: &Path) -> Result<()> {
+        let now = self.clock.now();
+        let connection = store::open(path)?;
+        let info = query::info(&connection, path, "", now)?;
+        let details = query::details(&connection, info)?;
+        let shown = shown(key, &details, false)?;
+        self.catalogue.put_run(key, &details.info, &shown.to_string(), now)
+    }
+}
+
+/// Returns a run as the API shows it: in a list, or with all that is known.
+pub(super) fn shown(key: Hash, details: &RunDetails, all: bool) -> Result<serde_json::Value> {
+    let mut value = serde_json::to_value(details).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
+    if let Some(object) = value.as_object_mut() {
+        object.remove("path");
+        if !all {
+            for field in ["keys", "files", "notes"] {
+                object.remove(field);
+            }
+        }
+        object.insert("key".to_owned(), key.to_string().into());
+    }
+    Ok(value)
+}

@@ -1,0 +1,107 @@
+//! The reading side of the API: projects, runs, history, files.
+
+use super::App;
+use super::answer::{Answer, blocking, run_blocking};
+use super::catalogue::Project;
+use super::ingest::shown;
+use super::objects::{self, parse};
+use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::query::{self, FileInfo, RunDetails, Series};
+use crate::remote::Object;
+use crate::store;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+type Shared = State<Arc<App>>;
+
+/// Which runs to list.
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    entity: Option<String>,
+    project: Option<String>,
+}
+
+/// Which key of the history to read.
+#[derive(Deserialize)]
+pub(super) struct KeyName {
+    key: String,
+}
+
+/// A key of the history and its values.
+#[derive(Serialize)]
+pub(super) struct KeySeries {
+    key: String,
+    #[serde(flatten)]
+    series: Series,
+}
+
+/// `GET /projects`.
+pub(super) async fn projects(State(app): Shared) -> Answer<Json<Vec<Project>>> {
+    blocking(move || app.catalogue.projects()).await
+}
+
+/// `GET /runs?entity=…&project=…`, newest first.
+pub(super) async fn list(State(app): Shared, Query(filter): Query<Filter>) -> Answer<Json<Vec<serde_json::Value>>> {
+    blocking(move || app.catalogue.runs(filter.entity.as_deref(), filter.project.as_deref())).await
+}
+
+/// `GET /runs/{key}`.
+pub(super) async fn one(State(app): Shared, Path(key): Path<String>) -> Answer<Json<serde_json::Value>> {
+    let key = parse(&key)?;
+    blocking(move || shown(key, &app.details(key)?, true)).await
+}
+
+/// `GET /runs/{key}/history?key=…`.
+pub(super) async fn history(
+    State(app): Shared,
+    Path(key): Path<String>,
+    Query(name): Query<KeyName>,
+) -> Answer<Json<KeySeries>> {
+    let key = parse(&key)?;
+    blocking(move || Ok(KeySeries { series: query::series(&app.open_run(key)?, &name.key)?, key: name.key })).await
+}
+
+/// `GET /runs/{key}/files`.
+pub(super) async fn files(State(app): Shared, Path(key): Path<String>) -> Answer<Json<Vec<FileInfo>>> {
+    let key = parse(&key)?;
+    blocking(move || Ok(app.details(key)?.files)).await
+}
+
+/// `GET /runs/{key}/files/{path}`: the newest version, always as a download.
+pub(super) async fn file(State(app): Shared, Path((key, path)): Path<(String, String)>) -> Answer<impl IntoResponse> {
+    let key = parse(&key)?;
+    let opened = Arc::clone(&app);
+    let found = run_blocking(move || {
+        let files = opened.details(key)?.files;
+        files.into_iter().find(|file| file.path == path).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("The run has no file `{}`", path.escape_debug()))
+        })
+    })
+    .await?;
+    let name = found.path.rsplit('/').next().unwrap_or_default();
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, found.size.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"")),
+    ];
+    Ok((headers, objects::get(app, Object::Blob(found.sha256)).await?))
+}
+
+impl App {
+    fn open_run(&self, key: Hash) -> Result<Connection> {
+        let path = self.run_file(key);
+        if path.exists() { store::open(&path) } else { Err(Error::new(ErrorKind::NotFound, format!("There is no run {key}"))) }
+    }
+
+    fn details(&self, key: Hash) -> Result<RunDetails> {
+        let connection = self.open_run(key)?;
+        let info = query::info(&connection, &self.run_file(key), "", self.clock.now())?;
+        query::details(&connection, info)
+    }
+}

@@ -1,0 +1,17 @@
+//! Carrying runs to a remote.
+//!
+//! [`pass`] pushes what is pending and returns; [`watch`] does so whenever a run finishes or a remote comes back. What
+//! they know lives in `sync.sqlite` beside the runs; losing it costs a round of questions. They never write into a
+//! run file, except to complete a run whose writer died.
+
+mod pass;
+mod plan;
+mod push;
+mod state;
+mod watch;
+
+pub use pass::{Outcome, RunOutcome, Settings, Status, pass};
+pub use plan::{Step, plan};
+pub use push::{Progress, Sent, push};
+pub use state::State;
+pub use watch::watch;

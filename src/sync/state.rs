@@ -1,0 +1,96 @@
+//! What the syncer knows: which digest each remote has proved to hold of each run.
+
+use crate::model::{Error, Hash, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+use std::time::Duration;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS proved (
+    remote TEXT NOT NULL,
+    run    BLOB NOT NULL,       -- hash of the run's key
+    path   TEXT NOT NULL,       -- name of the run file: a run may have several
+    digest BLOB NOT NULL,
+    time   INTEGER NOT NULL,
+    PRIMARY KEY (remote, path)
+) STRICT;
+CREATE TABLE IF NOT EXISTS remote (
+    name TEXT PRIMARY KEY,
+    time INTEGER NOT NULL       -- when it was last synced to
+) STRICT;
+";
+
+/// The database `sync.sqlite` of a directory of runs.
+#[derive(Debug)]
+pub struct State {
+    connection: Connection,
+}
+
+impl State {
+    /// Opens or makes it. One that is damaged is made anew: it can be asked for again.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let path = directory.join("sync.sqlite");
+        Self::try_open(&path).or_else(|_| {
+            std::fs::remove_file(&path).ok();
+            Self::try_open(&path).map_err(|e| {
+                Error::new(e.kind(), format!("Cannot write `{}`", path.display()))
+                    .with_source(e)
+                    .with_hint("the syncer keeps there what it has pushed; let it write to the directory of the runs")
+            })
+        })
+    }
+
+    fn try_open(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection })
+    }
+
+    /// Returns the digest that a remote has proved to hold of a run file.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn proved(&self, remote: &str, run_file: &Path) -> Result<Option<Hash>> {
+        let sql = "SELECT digest FROM proved WHERE remote = ? AND path = ?";
+        let found = self.connection.query_row(sql, [remote, &file_name(run_file)], |row| row.get(0)).optional()?;
+        Ok(found.map(Hash))
+    }
+
+    /// Writes down that a remote has proved to hold a digest of a run file.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn prove(&self, remote: &str, run: Hash, run_file: &Path, digest: Hash, now: i64) -> Result<()> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO proved VALUES (?, ?, ?, ?, ?)",
+            params![remote, run.0, file_name(run_file), digest.0, now],
+        )?;
+        Ok(())
+    }
+
+    /// Returns the remote that was synced to last.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_remote(&self) -> Result<Option<String>> {
+        let sql = "SELECT name FROM remote ORDER BY time DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+
+    /// Writes down that a remote is synced to now.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn use_remote(&self, remote: &str, now: i64) -> Result<()> {
+        self.connection.execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
+        Ok(())
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

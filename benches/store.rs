@@ -1,1 +1,390 @@
-fn main(){}
+//! What danlu claims about speed and size, measured beside a floor in the same run on the same file system.
+//!
+//! `cargo bench --bench store` prints one row for each claim. Medians of several rounds; A and B take turns, so that a
+//! machine that is busy for a while slows both. `DANLU_BENCH_DIR` says where to measure; the default is the target
+//! directory, which is on the disk that the code is on.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and stops at what it did not expect"
+)]
+
+use danlu::model::{AttemptId, Record, Row, Value};
+use danlu::store::{self, Stream};
+use danlu::{Run, remote, sync};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 5;
+
+fn main() {
+    let root = std::env::var_os("DANLU_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let scratch = root.join(format!("bench-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).unwrap();
+    println!("| what | danlu | floor | ratio |\n|---|---|---|---|");
+    log(&scratch);
+    drain(&scratch);
+    save(&scratch);
+    sync_directory(&scratch);
+    empty(&scratch);
+    std::fs::remove_dir_all(&scratch).unwrap();
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+/// Values that do not compress, as measurements do not.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        f64::from_bits(0x3ff0_0000_0000_0000 | (self.0 >> 12)) - 1.0
+    }
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("metric_{n}")).collect()
+}
+
+fn row(file: &str, what: &str, ours: f64, floor: f64, unit: &str) {
+    println!(
+        "| {what} | {ours:.2} {unit} | {floor:.2} {unit} ({file}) | {:.2} |",
+        ours / floor
+    );
+}
+
+/// `log()` of 1, 10 and 100 scalars, beside one `write(2)` of as many bytes and one autocommitted row of SQLite.
+fn log(scratch: &Path) {
+    const CALLS: usize = 20_000;
+    for keys in [1, 10, 100] {
+        let names = names(keys);
+        let (mut ours, mut write, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let mut noise = Noise(7);
+            // The tick is far away: this is what the training thread pays; the drain is measured below.
+            let run = Run::builder("bench")
+                .dir(scratch)
+                .tick(Duration::from_secs(3600))
+                .start()
+                .unwrap();
+            run.log(names.iter().map(|name| (name, 0.5)));
+            let journal = store::journals_of(run.path()).unwrap().remove(0);
+            let before = journal.metadata().unwrap().len();
+            ours.push(
+                timed(|| {
+                    for _ in 0..CALLS {
+                        run.log(names.iter().map(|name| (name, noise.next())));
+                    }
+                }) / CALLS as f64,
+            );
+            let bytes = usize::try_from(journal.metadata().unwrap().len() - before).unwrap() / CALLS;
+            drop(run);
+            write.push(bare_write(&scratch.join(format!("write-{round}")), bytes, CALLS));
+            if keys == 10 {
+                sqlite.push(autocommit(
+                    &scratch.join(format!("rows-{round}.sqlite")),
+                    &names,
+                    CALLS / 4,
+                ));
+            }
+        }
+        row(
+            "write",
+            &format!("Rust `log`, {keys} scalars"),
+            median(ours.clone()) * 1e6,
+            median(write) * 1e6,
+            "µs",
+        );
+        if !sqlite.is_empty() {
+            row(
+                "autocommitted SQLite row",
+                &format!("Rust `log`, {keys} scalars"),
+                median(ours) * 1e6,
+                median(sqlite) * 1e6,
+                "µs",
+            );
+        }
+    }
+}
+
+fn bare_write(path: &Path, bytes: usize, calls: usize) -> f64 {
+    let mut file = File::options().append(true).create(true).open(path).unwrap();
+    let frame = vec![0x5au8; bytes];
+    let took = timed(|| (0..calls).for_each(|_| file.write_all(&frame).unwrap()));
+    std::fs::remove_file(path).unwrap();
+    took / calls as f64
+}
+
+/// The row as JSON text in a table, committed by itself, in the fastest mode that survives the death of the process.
+fn autocommit(path: &Path, names: &[String], calls: usize) -> f64 {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t (step INTEGER PRIMARY KEY, row TEXT)").unwrap();
+    let mut noise = Noise(9);
+    let mut statement = connection.prepare("INSERT INTO t (row) VALUES (?)").unwrap();
+    timed(|| {
+        for _ in 0..calls {
+            let row: serde_json::Map<String, serde_json::Value> = names
+                .iter()
+                .map(|name| (name.clone(), noise.next().into()))
+                .collect();
+            statement
+                .execute([serde_json::Value::from(row).to_string()])
+                .unwrap();
+        }
+    }) / calls as f64
+}
+
+/// From records to a committed run file, and what a point takes there and on the wire.
+fn drain(scratch: &Path) {
+    const ROWS: u32 = 100_000;
+    const KEYS: u64 = 10;
+    let mut speeds = Vec::new();
+    let mut floors = Vec::new();
+    let (mut in_file, mut on_wire) = (0.0, 0.0);
+    for round in 0..3 {
+        let path = scratch.join(format!("drain-{round}.sqlite"));
+        let records = stream(ROWS, KEYS);
+        store::create(&path).unwrap();
+        let mut connection = store::open_for_append(&path).unwrap();
+        let mut target = Stream::open(&connection, AttemptId([1; 16])).unwrap();
+        let points = f64::from(ROWS) * KEYS as f64;
+        speeds.push(
+            points
+                / timed(|| {
+                    let mut first = 1;
+                    let mut left = records.into_iter().peekable();
+                    while left.peek().is_some() {
+                        let batch: Vec<Record> = left.by_ref().take(16_384).collect();
+                        let next = first + batch.len() as u64;
+                        store::apply_all(&mut connection, &mut target, first, batch).unwrap();
+                        first = next;
+                    }
+                })
+                / 1e6,
+        );
+        let tx = connection.transaction().unwrap();
+        target.seal(&tx).unwrap();
+        tx.commit().unwrap();
+        in_file = path.metadata().unwrap().len() as f64 / points;
+        on_wire = wire_bytes(&connection) as f64 / points;
+        floors.push(points / bare_rows(&scratch.join(format!("bare-{round}.sqlite")), points) / 1e6);
+        drop(connection);
+        std::fs::remove_file(&path).unwrap();
+    }
+    row(
+        "the same points as bare rows in one transaction",
+        "drain",
+        median(speeds),
+        median(floors),
+        "M points/s",
+    );
+    println!(
+        "| bytes per point in the run file, 10 keys a row, float64 noise | {in_file:.1} B | 8 B (the number itself) | {:.2} |",
+        in_file / 8.0
+    );
+    println!(
+        "| bytes per point on the wire | {on_wire:.1} B | 8 B (the number itself) | {:.2} |",
+        on_wire / 8.0
+    );
+}
+
+fn stream(rows: u32, keys: u64) -> Vec<Record> {
+    let run = danlu::model::RunKey {
+        entity: String::new(),
+        project: "bench".into(),
+        id: danlu::model::RunId::new("b").unwrap(),
+    };
+    let start = danlu::model::Start {
+        run,
+        attempt: AttemptId([1; 16]),
+        time: 0,
+        name: String::new(),
+        group: String::new(),
+        job_type: String::new(),
+        notes: String::new(),
+        tags: Vec::new(),
+        host: String::new(),
+        pid: 0,
+        danlu: String::new(),
+        info: String::new(),
+    };
+    let mut records = vec![Record::Start(Box::new(start))];
+    records.extend((0..keys).map(|n| Record::Key {
+        name: format!("metric_{n}"),
+        system: false,
+    }));
+    let mut noise = Noise(3);
+    records.extend((0..rows).map(|n| {
+        let values = (0..keys)
+            .map(|key| (key + 2, Value::Float(noise.next())))
+            .collect();
+        Record::Row(Row {
+            step: Some(i64::from(n)),
+            time: 1_700_000_000_000_000 + i64::from(n) * 1234,
+            values,
+        })
+    }));
+    records
+}
+
+fn wire_bytes(connection: &rusqlite::Connection) -> usize {
+    let attempt = store::attempts(connection).unwrap().remove(0);
+    let segments = store::segments(connection, attempt.base).unwrap();
+    (0..segments.len())
+        .map(|n| {
+            let records = store::segment_records(connection, attempt.base, &segments, n).unwrap();
+            remote::pack(&store::encode_segment(attempt.attempt, segments[n].first, &records).unwrap())
+                .unwrap()
+                .len()
+        })
+        .sum()
+}
+
+fn bare_rows(path: &Path, points: f64) -> f64 {
+    let mut connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA page_size = 8192; CREATE TABLE t (id INTEGER PRIMARY KEY, row INTEGER, value REAL)",
+        )
+        .unwrap();
+    let mut noise = Noise(5);
+    #[expect(clippy::cast_possible_truncation, reason = "a million")]
+    let count = points as i64;
+    let took = timed(|| {
+        let tx = connection.transaction().unwrap();
+        let mut statement = tx.prepare("INSERT INTO t (row, value) VALUES (?, ?)").unwrap();
+        for n in 0..count {
+            statement.execute((n, noise.next())).unwrap();
+        }
+        drop(statement);
+        tx.commit().unwrap();
+    });
+    drop(connection);
+    std::fs::remove_file(path).unwrap();
+    took
+}
+
+/// `save` of a file, beside copying and syncing it.
+fn save(scratch: &Path) {
+    const MIB: usize = 256;
+    let source = scratch.join("model.bin");
+    let (mut ours, mut copy, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..3u8 {
+        write_file(&source, MIB, round);
+        let run = Run::builder("bench").dir(scratch).start().unwrap();
+        let path = run.path().to_owned();
+        ours.push(MIB as f64 / timed(|| drop(run.save(&source).unwrap())));
+        again.push(MIB as f64 / timed(|| drop(run.save(&source).unwrap())));
+        drop(run);
+        std::fs::remove_file(path).unwrap();
+        copy.push(MIB as f64 / timed(|| copy_and_sync(&source, &scratch.join("copy"))));
+    }
+    row(
+        "copy+fsync",
+        &format!("`save` of {MIB} MiB"),
+        median(ours),
+        median(copy.clone()),
+        "MiB/s",
+    );
+    row(
+        "copy+fsync",
+        "`save` of the same content again",
+        median(again),
+        median(copy),
+        "MiB/s",
+    );
+    std::fs::remove_file(source).unwrap();
+    std::fs::remove_file(scratch.join("copy")).unwrap();
+}
+
+fn write_file(path: &Path, mib: usize, seed: u8) {
+    let mut noise = Noise(u64::from(seed) + 11);
+    let block: Vec<u8> = (0..1 << 17)
+        .flat_map(|_| noise.next().to_bits().to_le_bytes())
+        .collect();
+    let mut file = File::create(path).unwrap();
+    for n in 0..mib {
+        file.write_all(&n.to_le_bytes()).unwrap();
+        file.write_all(&block[8..]).unwrap();
+    }
+    file.sync_all().unwrap();
+}
+
+fn copy_and_sync(from: &Path, to: &Path) {
+    let (mut from, mut to) = (File::open(from).unwrap(), File::create(to).unwrap());
+    std::io::copy(&mut from, &mut to).unwrap();
+    to.sync_all().unwrap();
+}
+
+struct Silent;
+
+impl sync::Progress for Silent {
+    fn run(&self, _: &str, _: u64) {}
+    fn sent(&self, _: u64) {}
+}
+
+/// A push of a run with large files to a directory, beside copying the run file.
+fn sync_directory(scratch: &Path) {
+    const MIB: usize = 64;
+    let directory = scratch.join("sync");
+    std::fs::create_dir_all(&directory).unwrap();
+    let run = Run::builder("bench").dir(&directory).start().unwrap();
+    for n in 0..4u8 {
+        let file = directory.join(format!("model-{n}.bin"));
+        write_file(&file, MIB, n + 50);
+        run.save(file.file_name().unwrap()).unwrap();
+    }
+    let path = run.path().to_owned();
+    run.finish(0).unwrap();
+    let mib = path.metadata().unwrap().len() as f64 / f64::from(1 << 20);
+    let (mut ours, mut copy) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        let remote = remote::Directory::create(&directory.join(format!("remote-{round}"))).unwrap();
+        let progress: Arc<dyn sync::Progress> = Arc::new(Silent);
+        ours.push(mib / timed(|| assert!(sync::push(&path, &remote, &progress).is_ok())));
+        copy.push(mib / timed(|| copy_and_sync(&path, &directory.join("copy.sqlite"))));
+    }
+    row(
+        "cp+fsync",
+        &format!("sync of {mib:.0} MiB to a directory"),
+        median(ours),
+        median(copy),
+        "MiB/s",
+    );
+}
+
+fn empty(scratch: &Path) {
+    let (mut start, mut finish) = (Vec::new(), Vec::new());
+    let mut size = 0;
+    for _ in 0..10 {
+        let began = Instant::now();
+        let run = Run::builder("bench").dir(scratch).start().unwrap();
+        start.push(began.elapsed().as_secs_f64() * 1e3);
+        let path = run.path().to_owned();
+        let began = Instant::now();
+        run.finish(0).unwrap();
+        finish.push(began.elapsed().as_secs_f64() * 1e3);
+        size = path.metadata().unwrap().len() >> 10;
+    }
+    println!("| an empty finished run | {size} KiB | - | - |");
+    println!(
+        "| Rust `start` / `finish` of an empty run | {:.1} / {:.1} ms | - | - |",
+        median(start),
+        median(finish)
+    );
+}

@@ -3,13 +3,21 @@
 //! Run it with `cargo run --example train`, then look with
 //! `sqlite3 wandb/latest-run.sqlite "SELECT key, count(*), min(value) FROM history GROUP BY key"`.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example says what it does"
+)]
+
 use danlu::Run;
 
 /// Points in the square from -1 to 1, from a small generator, with the side of a line that they lie on.
 fn data(count: u32) -> Vec<([f64; 2], f64)> {
     let mut state = 1u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         f64::from((state >> 33) as u32) / f64::from(1u32 << 30) - 1.0
     };
     (0..count)
@@ -22,7 +30,11 @@ fn data(count: u32) -> Vec<([f64; 2], f64)> {
 
 fn main() -> danlu::Result<()> {
     let rate = 0.5;
-    let run = Run::builder("line").name("logistic").config("rate", rate).on_warning(|w| eprintln!("{w}")).start()?;
+    let run = Run::builder("line")
+        .name("logistic")
+        .config("rate", rate)
+        .on_warning(|w| eprintln!("{w}"))
+        .start()?;
     println!("writing {}", run.path().display());
     let points = data(500);
     let mut weights = [0.0; 3];
@@ -40,7 +52,10 @@ fn main() -> danlu::Result<()> {
         for (weight, slope) in weights.iter_mut().zip(gradient) {
             *weight -= rate * slope;
         }
-        run.log([("loss", loss / points.len() as f64), ("accuracy", f64::from(right) / points.len() as f64)]);
+        run.log([
+            ("loss", loss / points.len() as f64),
+            ("accuracy", f64::from(right) / points.len() as f64),
+        ]);
     }
     run.summary("weights", serde_json::Value::from(weights.to_vec()));
     run.finish(0)

@@ -25,13 +25,12 @@ pub mod model;
 pub mod query;
 #[cfg(feature = "http")]
 pub mod remote;
-pub mod store;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod store;
 #[cfg(feature = "watch")]
 pub mod sync;
 pub mod writer;
-
 
 pub use model::{Error, ErrorKind, Result, Value};
 pub use writer::{Key, Run, RunBuilder};

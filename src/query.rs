@@ -5,6 +5,8 @@ mod series;
 mod sql;
 mod tables;
 
-pub use runs::{FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory};
-pub use series::{Series, config, summary, series};
+pub use runs::{
+    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,
+};
+pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql};

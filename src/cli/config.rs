@@ -36,7 +36,10 @@ impl Credentials {
             return None;
         }
         let stored = self.keys.get(address.trim_end_matches('/')).cloned();
-        std::env::var("DANLU_API_KEY").ok().filter(|key| !key.is_empty()).or(stored)
+        std::env::var("DANLU_API_KEY")
+            .ok()
+            .filter(|key| !key.is_empty())
+            .or(stored)
     }
 
     /// Returns the server of the last login.
@@ -50,13 +53,19 @@ impl Credentials {
         self.keys.insert(address.clone(), key);
         self.default = Some(address);
         let path = path()?;
-        let json = serde_json::to_vec_pretty(&self).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+        let json = serde_json::to_vec_pretty(&self)
+            .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
         let fresh = path.with_extension("json.new");
         let write = || -> std::io::Result<()> {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            let mut file = std::fs::File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?;
             file.write_all(&json)?;
             file.sync_all()?;
             std::fs::rename(&fresh, &path)
@@ -67,11 +76,18 @@ impl Credentials {
 }
 
 fn path() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let directory = set("DANLU_CONFIG_DIR")
         .or_else(|| Some(set("XDG_CONFIG_HOME")?.join("danlu")))
         .or_else(|| Some(set("HOME")?.join(".config").join("danlu")));
-    directory.map(|directory| directory.join("credentials.json")).ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, "There is no place for the user's settings").with_hint("set DANLU_CONFIG_DIR or HOME")
-    })
+    directory
+        .map(|directory| directory.join("credentials.json"))
+        .ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "There is no place for the user's settings")
+                .with_hint("set DANLU_CONFIG_DIR or HOME")
+        })
 }

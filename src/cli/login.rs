@@ -37,14 +37,20 @@ impl Login {
         };
         let key = key.trim().to_owned();
         if key.is_empty() {
-            return Err(Error::usage("No API key was given").with_hint("the server prints one at its first start"));
+            return Err(
+                Error::usage("No API key was given").with_hint("the server prints one at its first start")
+            );
         }
         Http::new(&self.url, Some(key.clone()))?.check()?;
         let path = Credentials::load()?.store(&self.url, key)?;
         if self.common.json {
             output.json(&serde_json::json!({"url": self.url, "stored_in": path}))?;
         } else {
-            output.line(format!("The key for {} is stored in {}", self.url, path.display()))?;
+            output.line(format!(
+                "The key for {} is stored in {}",
+                self.url,
+                path.display()
+            ))?;
         }
         Ok(true)
     }

@@ -59,11 +59,18 @@ pub(super) fn state(run: &RunInfo) -> String {
         Some(code) if code != 0 => format!("{} ({code})", run.state.name()),
         _ => run.state.name().to_owned(),
     };
-    if run.lost == 0 { state } else { format!("{state}, {} not stored", run.lost) }
+    if run.lost == 0 {
+        state
+    } else {
+        format!("{state}, {} not stored", run.lost)
+    }
 }
 
 pub(super) fn started(run: &RunInfo) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "seconds of a time that was whole microseconds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seconds of a time that was whole microseconds"
+    )]
     let micros = (run.started * 1e6) as i64;
     to_rfc3339(micros).replace('T', " ").replace('Z', "")
 }

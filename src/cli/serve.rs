@@ -45,12 +45,15 @@ impl Serve {
             output.line(format!("danlu is listening on {}", server.url()))?;
             if let Some(key) = server.new_key() {
                 output.line(format!("API key: {key}"))?;
-                output.line("It is shown this once. Store it with `danlu login`, or open the page with it:")?;
+                output
+                    .line("It is shown this once. Store it with `danlu login`, or open the page with it:")?;
                 output.line(format!("  {}/?key={key}", server.url()))?;
             }
         }
         if !listen.ip().is_loopback() {
-            to_stderr("warning: others on the network can reach this server; keys and data go over it unencrypted");
+            to_stderr(
+                "warning: others on the network can reach this server; keys and data go over it unencrypted",
+            );
         }
         server.run().map(|()| true)
     }

@@ -35,7 +35,10 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     let info = &details.info;
     let tags = Vec::from_iter(details.tags.iter().map(String::as_str)).join(", ");
     let digest = info.digest.map(|digest| digest.to_string()).unwrap_or_default();
-    let seconds = info.ended.map(|ended| format!("{:.1} s", ended - info.started)).unwrap_or_default();
+    let seconds = info
+        .ended
+        .map(|ended| format!("{:.1} s", ended - info.started))
+        .unwrap_or_default();
     for (title, text) in [
         ("run", &info.id),
         ("project", &info.project),
@@ -50,7 +53,10 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
         ("took", &seconds),
         ("host", &info.host),
         ("records", &info.records.to_string()),
-        ("file", &format!("{} ({})", info.path.display(), bytes(info.bytes))),
+        (
+            "file",
+            &format!("{} ({})", info.path.display(), bytes(info.bytes)),
+        ),
         ("digest", &digest),
     ] {
         if !text.is_empty() {
@@ -60,13 +66,20 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     for (title, values) in [("config", &details.config), ("summary", &details.summary)] {
         if let Some(values) = values.as_object().filter(|values| !values.is_empty()) {
             output.line(format!("\n{title}"))?;
-            let rows: Vec<_> = values.iter().map(|(key, value)| vec![format!("  {key}"), value.to_string()]).collect();
+            let rows: Vec<_> = values
+                .iter()
+                .map(|(key, value)| vec![format!("  {key}"), value.to_string()])
+                .collect();
             output.table(&["  KEY", "VALUE"], &rows)?;
         }
     }
     if !details.keys.is_empty() {
         output.line("\nhistory")?;
-        let rows: Vec<_> = details.keys.iter().map(|key| vec![format!("  {}", key.key), key.points.to_string()]).collect();
+        let rows: Vec<_> = details
+            .keys
+            .iter()
+            .map(|key| vec![format!("  {}", key.key), key.points.to_string()])
+            .collect();
         output.table(&["  KEY", ">POINTS"], &rows)?;
     }
     if !details.files.is_empty() {
@@ -74,7 +87,13 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
         let rows: Vec<_> = details
             .files
             .iter()
-            .map(|file| vec![format!("  {}", file.path), bytes(file.size), file.sha256.to_string()[..12].to_owned()])
+            .map(|file| {
+                vec![
+                    format!("  {}", file.path),
+                    bytes(file.size),
+                    file.sha256.to_string()[..12].to_owned(),
+                ]
+            })
             .collect();
         output.table(&["  PATH", ">SIZE", "SHA-256"], &rows)?;
     }

@@ -34,13 +34,28 @@ impl Sql {
         if self.common.json {
             output.json(&objects(&answer))?;
         } else {
-            let rows: Vec<Vec<String>> = answer.rows.iter().map(|row| row.iter().map(text).collect()).collect();
-            let numbers = |n: usize| answer.rows.iter().all(|row| !matches!(row[n], Value::Text(_) | Value::Blob(_)));
+            let rows: Vec<Vec<String>> = answer
+                .rows
+                .iter()
+                .map(|row| row.iter().map(text).collect())
+                .collect();
+            let numbers = |n: usize| {
+                answer
+                    .rows
+                    .iter()
+                    .all(|row| !matches!(row[n], Value::Text(_) | Value::Blob(_)))
+            };
             let heading: Vec<String> = answer
                 .columns
                 .iter()
                 .enumerate()
-                .map(|(n, name)| if numbers(n) { format!(">{name}") } else { name.clone() })
+                .map(|(n, name)| {
+                    if numbers(n) {
+                        format!(">{name}")
+                    } else {
+                        name.clone()
+                    }
+                })
                 .collect();
             output.table(&heading.iter().map(String::as_str).collect::<Vec<_>>(), &rows)?;
         }
@@ -70,5 +85,9 @@ fn objects(answer: &Answer) -> Vec<serde_json::Map<String, serde_json::Value>> {
         Value::Text(text) => text.clone().into(),
         Value::Blob(bytes) => hex(bytes).into(),
     };
-    answer.rows.iter().map(|row| answer.columns.iter().cloned().zip(row.iter().map(json)).collect()).collect()
+    answer
+        .rows
+        .iter()
+        .map(|row| answer.columns.iter().cloned().zip(row.iter().map(json)).collect())
+        .collect()
 }

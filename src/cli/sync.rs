@@ -46,7 +46,7 @@ impl Sync {
             recheck: self.recheck,
             host: here_and_now().0,
             clock: Arc::new(SystemClock),
-            progress: Bar::new(),
+            progress: Bar::shown(),
             warn: Arc::new(warn),
         };
         if self.watch {
@@ -62,7 +62,11 @@ impl Sync {
             return Ok(remote.clone());
         }
         let directory = query::run_directory(&self.common.dir);
-        let last = if directory.join("sync.sqlite").is_file() { State::open(&directory)?.last_remote()? } else { None };
+        let last = if directory.join("sync.sqlite").is_file() {
+            State::open(&directory)?.last_remote()?
+        } else {
+            None
+        };
         last.or_else(|| credentials.default_server()).ok_or_else(|| {
             Error::usage("There is no remote to sync to")
                 .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
@@ -80,7 +84,11 @@ impl Sync {
     }
 
     fn watch(&self, remote: &dyn remote::Remote, settings: &Settings, output: &mut Output) -> Result<bool> {
-        to_stderr(&format!("watching {} for runs to push to {}; end with Ctrl-C", self.common.dir.display(), remote.name()));
+        to_stderr(&format!(
+            "watching {} for runs to push to {}; end with Ctrl-C",
+            self.common.dir.display(),
+            remote.name()
+        ));
         let (mut down, mut told) = (false, std::collections::BTreeSet::new());
         let mut printing = Ok(());
         sync::watch(remote, settings, |done, wait| {
@@ -118,7 +126,8 @@ impl Sync {
                 Status::UpToDate | Status::Running => false,
             };
             if news && self.common.json {
-                let line = serde_json::to_string(run).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+                let line = serde_json::to_string(run)
+                    .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
                 output.line(line)?;
             } else if news {
                 print_run(run, output)?;
@@ -129,17 +138,28 @@ impl Sync {
 }
 
 fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
-    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
+    let name = if run.project.is_empty() {
+        run.id.clone()
+    } else {
+        format!("{}/{}", run.project, run.id)
+    };
     let name = plain(&name);
     match run.status {
-        Status::Pushed => {
-            output.line(format!("pushed      {name}: {} objects, {}", run.objects_sent, bytes(run.bytes_sent)))
-        }
+        Status::Pushed => output.line(format!(
+            "pushed      {name}: {} objects, {}",
+            run.objects_sent,
+            bytes(run.bytes_sent)
+        )),
         Status::UpToDate => output.line(format!("up to date  {name}")),
         Status::Running => output.line(format!("running     {name}: will be pushed when it has finished")),
         Status::Failed => {
-            output.line(format!("FAILED      {name}: {}", plain(run.error.as_deref().unwrap_or_default())))?;
-            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
+            output.line(format!(
+                "FAILED      {name}: {}",
+                plain(run.error.as_deref().unwrap_or_default())
+            ))?;
+            run.hint
+                .as_ref()
+                .map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
         }
     }
 }
@@ -157,15 +177,24 @@ fn total(outcome: &Outcome) -> String {
             parts.push(format!("{} {word}", count(status)));
         }
     }
-    let runs = if parts.is_empty() { "no runs".to_owned() } else { parts.join(", ") };
-    format!("{runs}; {} objects, {} sent to {}", outcome.objects_sent, bytes(outcome.bytes_sent), outcome.remote)
+    let runs = if parts.is_empty() {
+        "no runs".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    format!(
+        "{runs}; {} objects, {} sent to {}",
+        outcome.objects_sent,
+        bytes(outcome.bytes_sent),
+        outcome.remote
+    )
 }
 
 /// A progress bar on a terminal; nothing elsewhere.
 struct Bar(ProgressBar);
 
 impl Bar {
-    fn new() -> Arc<dyn Progress> {
+    fn shown() -> Arc<dyn Progress> {
         let bar = ProgressBar::new(0);
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());

@@ -18,7 +18,11 @@ impl Version {
         if self.common.json {
             output.json(&json!({"danlu": crate::VERSION, "sqlite": rusqlite::version()}))?;
         } else {
-            output.line(format!("danlu {} (SQLite {})", crate::VERSION, rusqlite::version()))?;
+            output.line(format!(
+                "danlu {} (SQLite {})",
+                crate::VERSION,
+                rusqlite::version()
+            ))?;
         }
         Ok(true)
     }

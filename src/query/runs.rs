@@ -141,14 +141,18 @@ pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<F
             Err(e) => found.unreadable.push((path, e)),
         }
     }
-    found.runs.sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
+    found
+        .runs
+        .sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
     Ok(found)
 }
 
 /// Recovers and reads one run file; `None` for one whose writer was killed before it said anything.
 fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Option<RunInfo>> {
     if let Err(e) = store::recover(path, host, now, warn) {
-        warn(format!("{e}; what the run file has is shown, the rest is still in the journal"));
+        warn(format!(
+            "{e}; what the run file has is shown, the rest is still in the journal"
+        ));
     }
     if !path.exists() {
         return Ok(None);
@@ -168,16 +172,26 @@ fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Opti
 /// Finds the run files of a directory: those that are there, and those that only a journal tells of.
 fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
     let entries = std::fs::read_dir(directory).map_err(|e| {
-        Error::io("read the directory", directory, e).with_hint("runs are in `./wandb` of the directory that training ran in")
+        Error::io("read the directory", directory, e)
+            .with_hint("runs are in `./wandb` of the directory that training ran in")
     })?;
     let mut files = BTreeSet::new();
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".sqlite").or_else(|| name.strip_suffix(".journal")) else { continue };
+        let Some(stem) = name
+            .strip_suffix(".sqlite")
+            .or_else(|| name.strip_suffix(".journal"))
+        else {
+            continue;
+        };
         if !name.starts_with("run-") || entry.file_type().is_ok_and(|t| !t.is_file()) {
             continue;
         }
-        let stem = if name.ends_with(".journal") { stem.rsplit_once('.').map_or(stem, |(stem, _)| stem) } else { stem };
+        let stem = if name.ends_with(".journal") {
+            stem.rsplit_once('.').map_or(stem, |(stem, _)| stem)
+        } else {
+            stem
+        };
         files.insert(directory.join(format!("{stem}.sqlite")));
     }
     Ok(files)
@@ -191,31 +205,48 @@ fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
 pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
     let as_path = Path::new(name);
     if name.ends_with(".sqlite") || (name.contains('/') && as_path.is_file()) {
-        let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
-        let nothing = || Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"));
+        let path = as_path
+            .canonicalize()
+            .map_err(|e| Error::io("open the run file", as_path, e))?;
+        let nothing = || {
+            Error::damaged(format!(
+                "`{name}` holds no run: its writer was killed before it said anything"
+            ))
+        };
         return read(&path, host, now, warn)?.ok_or_else(nothing);
     }
     let mut runs = list(dir, host, now, warn)?.runs;
     if name == "latest" {
-        return runs.pop().ok_or_else(|| missing(dir, "There are no runs".to_owned()));
+        return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
     }
     if let Some(exact) = runs.iter().rposition(|run| run.id == name) {
         return Ok(runs.swap_remove(exact));
     }
-    let ids: BTreeSet<&str> = runs.iter().map(|run| run.id.as_str()).filter(|id| id.starts_with(name)).collect();
+    let ids: BTreeSet<&str> = runs
+        .iter()
+        .map(|run| run.id.as_str())
+        .filter(|id| id.starts_with(name))
+        .collect();
     match ids.len() {
         1 => {
             let last = runs.iter().rposition(|run| run.id.starts_with(name));
-            last.map(|n| runs.swap_remove(n)).ok_or_else(|| missing(dir, format!("There is no run `{name}`")))
+            last.map(|n| runs.swap_remove(n))
+                .ok_or_else(|| missing(dir, &format!("There is no run `{name}`")))
         }
-        0 => Err(missing(dir, format!("There is no run `{name}`"))),
-        _ => Err(Error::usage(format!("`{name}` is the beginning of several run ids: {}", Vec::from_iter(ids).join(", ")))),
+        0 => Err(missing(dir, &format!("There is no run `{name}`"))),
+        _ => Err(Error::usage(format!(
+            "`{name}` is the beginning of several run ids: {}",
+            Vec::from_iter(ids).join(", ")
+        ))),
     }
 }
 
-fn missing(dir: &Path, message: String) -> Error {
-    Error::new(ErrorKind::NotFound, format!("{message} in `{}`", run_directory(dir).display()))
-        .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
+fn missing(dir: &Path, message: &str) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("{message} in `{}`", run_directory(dir).display()),
+    )
+    .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
 }
 
 /// Reads a run at a glance.
@@ -230,11 +261,15 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         })?;
     let last_attempt = attempts.last().map_or(0, |attempt| attempt.base);
     let end = connection
-        .query_row("SELECT time / 1e6, data FROM event WHERE kind = 'end' AND id > ?", [last_attempt], |row| {
-            Ok((row.get::<_, f64>(0)?, row.get::<_, String>(1)?))
-        })
+        .query_row(
+            "SELECT time / 1e6, data FROM event WHERE kind = 'end' AND id > ?",
+            [last_attempt],
+            |row| Ok((row.get::<_, f64>(0)?, row.get::<_, String>(1)?)),
+        )
         .optional()?;
-    let exit_code = end.as_ref().and_then(|(_, data)| serde_json::from_str::<serde_json::Value>(data).ok()?["exit_code"].as_i64());
+    let exit_code = end
+        .as_ref()
+        .and_then(|(_, data)| serde_json::from_str::<serde_json::Value>(data).ok()?["exit_code"].as_i64());
     let state = match (&end, exit_code) {
         _ if is_running(path, host, now) => State::Running,
         (None, _) => State::Crashed,
@@ -242,7 +277,11 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         (Some(_), _) => State::Failed,
     };
     let last_step = connection
-        .query_row("SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+        .query_row(
+            "SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
         .optional()?;
     Ok(RunInfo {
         id,
@@ -265,7 +304,9 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
 
 fn is_running(path: &Path, host: &str, now: i64) -> bool {
     let journals = store::journals_of(path).unwrap_or_default();
-    journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
+    journals
+        .iter()
+        .any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
 }
 
 fn lost(connection: &Connection) -> Result<u64> {
@@ -284,8 +325,10 @@ fn lost(connection: &Connection) -> Result<u64> {
 /// The file is damaged.
 pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
     let start = store::start_of(connection)?;
-    let (group, job_type, notes) = connection
-        .query_row("SELECT job_group, job_type, notes FROM run", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (group, job_type, notes) =
+        connection.query_row("SELECT job_group, job_type, notes FROM run", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let mut tags = BTreeSet::from_iter(start.tags);
     for change in connection
         .prepare("SELECT name, text FROM event WHERE kind = 'tag' ORDER BY id")?
@@ -314,14 +357,24 @@ fn keys(connection: &Connection) -> Result<Vec<KeyInfo>> {
         "SELECT k.name, coalesce(sum(e.last - e.first + 1), 0) FROM key AS k LEFT JOIN extent AS e ON e.key = k.id
          WHERE k.system = 0 GROUP BY k.name ORDER BY min(k.id)",
     )?;
-    let rows = statement.query_map([], |row| Ok(KeyInfo { key: row.get(0)?, points: row.get::<_, i64>(1)?.cast_unsigned() }))?;
+    let rows = statement.query_map([], |row| {
+        Ok(KeyInfo {
+            key: row.get(0)?,
+            points: row.get::<_, i64>(1)?.cast_unsigned(),
+        })
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn files(connection: &Connection) -> Result<Vec<FileInfo>> {
-    let mut statement = connection.prepare("SELECT path, size, sha256, max(id) FROM file GROUP BY path ORDER BY path")?;
+    let mut statement =
+        connection.prepare("SELECT path, size, sha256, max(id) FROM file GROUP BY path ORDER BY path")?;
     let rows = statement.query_map([], |row| {
-        Ok(FileInfo { path: row.get(0)?, size: row.get::<_, i64>(1)?.cast_unsigned(), sha256: Hash(row.get(2)?) })
+        Ok(FileInfo {
+            path: row.get(0)?,
+            size: row.get::<_, i64>(1)?.cast_unsigned(),
+            sha256: Hash(row.get(2)?),
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -28,24 +28,34 @@ pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
         _ => tables::open(runs)?,
     };
     connection.authorizer(Some(authorize))?;
-    answer(&connection, query).map_err(|e| Error::usage("Cannot answer the query").with_source(e))
+    answer(&connection, query).map_err(|e| match e {
+        rusqlite::Error::SqlInputError { msg, .. } => Error::usage(format!("Cannot answer the query: {msg}")),
+        e => Error::usage("Cannot answer the query").with_source(e),
+    })
 }
 
 fn answer(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
     let mut statement = connection.prepare(query)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let rows = statement.query_map([], |row| (0..width).map(|n| row.get(n)).collect())?;
-    Ok(Answer { columns, rows: rows.collect::<rusqlite::Result<_>>()? })
+    Ok(Answer {
+        columns,
+        rows: rows.collect::<rusqlite::Result<_>>()?,
+    })
 }
 
 /// Lets a query read, and nothing else: no writing, no other files, no settings.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that SQLite's hook wants")]
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => Authorization::Allow,
-        AuthAction::Function { function_name } if !function_name.eq_ignore_ascii_case("load_extension") => Authorization::Allow,
-        AuthAction::Pragma { pragma_name: "table_info" | "table_xinfo" | "table_list", .. } => Authorization::Allow,
+        AuthAction::Function { function_name } if !function_name.eq_ignore_ascii_case("load_extension") => {
+            Authorization::Allow
+        }
+        AuthAction::Pragma {
+            pragma_name: "table_info" | "table_xinfo" | "table_list",
+            ..
+        } => Authorization::Allow,
         _ => Authorization::Deny,
     }
 }

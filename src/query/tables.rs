@@ -2,7 +2,10 @@
 //!
 //! They are virtual tables (<https://sqlite.org/vtab.html>): a query over them opens one run file after the other, and
 //! only those and only that key which `run = …` and `key = …` leave over.
-#![expect(unsafe_code, reason = "rusqlite's traits for virtual tables are unsafe to implement: the layout is theirs")]
+#![expect(
+    unsafe_code,
+    reason = "rusqlite's traits for virtual tables are unsafe to implement: the layout is theirs"
+)]
 
 use super::RunInfo;
 use crate::model::{Error, Result};
@@ -10,7 +13,9 @@ use crate::store;
 use rusqlite::Connection;
 use rusqlite::ffi;
 use rusqlite::types::Value;
-use rusqlite::vtab::{Context, Filters, IndexConstraintOp, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
+use rusqlite::vtab::{
+    Context, Filters, IndexConstraintOp, IndexInfo, Module, VTab, VTabConnection, VTabCursor,
+};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_int};
@@ -28,7 +33,13 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Runs, Self::History, Self::Config, Self::Summary, Self::Files];
+    const ALL: [Self; 5] = [
+        Self::Runs,
+        Self::History,
+        Self::Config,
+        Self::Summary,
+        Self::Files,
+    ];
 
     fn name(self) -> &'static CStr {
         match self {
@@ -63,6 +74,9 @@ impl Kind {
 }
 
 type Runs = Arc<Vec<RunInfo>>;
+
+/// Where points are: the first, the last, and the name of their key.
+type Extents = VecDeque<(i64, i64, String)>;
 
 /// Opens a database in memory that has the tables over these runs.
 pub(super) fn open(runs: Vec<RunInfo>) -> Result<Connection> {
@@ -99,15 +113,26 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
         _: &[u8],
         _: &[&[u8]],
     ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
-        let (kind, runs) = aux.cloned().ok_or_else(|| failed(Error::usage("The table has no runs")))?;
+        let (kind, runs) = aux
+            .cloned()
+            .ok_or_else(|| failed(&Error::usage("The table has no runs")))?;
         let schema = CString::new(format!("CREATE TABLE x(run, {})", kind.columns()))?;
-        Ok((Cow::Owned(schema), Self { base: ffi::sqlite3_vtab::default(), kind, runs }))
+        Ok((
+            Cow::Owned(schema),
+            Self {
+                base: ffi::sqlite3_vtab::default(),
+                kind,
+                runs,
+            },
+        ))
     }
 
     fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
         let (mut by_run, mut by_key) = (None, None);
         for (n, constraint) in info.constraints().enumerate() {
-            if !constraint.is_usable() || constraint.operator() != IndexConstraintOp::SQLITE_INDEX_CONSTRAINT_EQ {
+            if !constraint.is_usable()
+                || constraint.operator() != IndexConstraintOp::SQLITE_INDEX_CONSTRAINT_EQ
+            {
                 continue;
             }
             if constraint.column() == 0 {
@@ -155,7 +180,7 @@ struct Cursor<'vtab> {
     only_run: Option<String>,
     only_key: Option<String>,
     /// The history that is being read, with the extents that are still to come.
-    file: Option<(Connection, String, VecDeque<(i64, i64, String)>)>,
+    file: Option<(Connection, String, Extents)>,
     rows: VecDeque<Vec<Value>>,
     row_id: i64,
     phantom: PhantomData<&'vtab Table>,
@@ -172,7 +197,9 @@ impl Cursor<'_> {
                 }
                 continue;
             }
-            let Some(run) = self.runs.get(self.next_run) else { return Ok(()) };
+            let Some(run) = self.runs.get(self.next_run) else {
+                return Ok(());
+            };
             self.next_run += 1;
             if self.only_run.as_ref().is_some_and(|only| *only != run.id) {
                 continue;
@@ -194,18 +221,28 @@ impl Cursor<'_> {
 // SAFETY: `base` is the first member of a `#[repr(C)]` struct, as the trait asks.
 unsafe impl VTabCursor for Cursor<'_> {
     fn filter(&mut self, plan: c_int, _: Option<&str>, arguments: &Filters<'_>) -> rusqlite::Result<()> {
-        let mut arguments = arguments.iter().map(|value| value.as_str().ok().map(str::to_owned).unwrap_or_default());
-        self.only_run = if plan & BY_RUN == 0 { None } else { arguments.next() };
-        self.only_key = if plan & BY_KEY == 0 { None } else { arguments.next() };
+        let mut arguments = arguments
+            .iter()
+            .map(|value| value.as_str().ok().map(str::to_owned).unwrap_or_default());
+        self.only_run = if plan & BY_RUN == 0 {
+            None
+        } else {
+            arguments.next()
+        };
+        self.only_key = if plan & BY_KEY == 0 {
+            None
+        } else {
+            arguments.next()
+        };
         (self.next_run, self.row_id, self.file) = (0, 0, None);
         self.rows.clear();
-        self.advance().map_err(failed)
+        self.advance().map_err(|e| failed(&e))
     }
 
     fn next(&mut self) -> rusqlite::Result<()> {
         self.rows.pop_front();
         self.row_id += 1;
-        self.advance().map_err(failed)
+        self.advance().map_err(|e| failed(&e))
     }
 
     fn eof(&self) -> bool {
@@ -214,7 +251,12 @@ unsafe impl VTabCursor for Cursor<'_> {
 
     fn column(&self, context: &mut Context, column: c_int) -> rusqlite::Result<()> {
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        context.set_result(self.rows.front().and_then(|row| row.get(column)).unwrap_or(&Value::Null))
+        context.set_result(
+            self.rows
+                .front()
+                .and_then(|row| row.get(column))
+                .unwrap_or(&Value::Null),
+        )
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
@@ -222,7 +264,7 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 }
 
-fn failed(error: Error) -> rusqlite::Error {
+fn failed(error: &Error) -> rusqlite::Error {
     rusqlite::Error::ModuleError(error.to_string())
 }
 
@@ -252,13 +294,15 @@ fn view_rows(run: &RunInfo, kind: Kind) -> Result<VecDeque<Vec<Value>>> {
     let mut statement = connection.prepare(&format!("SELECT {} FROM {view}", kind.columns()))?;
     let width = statement.column_count();
     let rows = statement.query_map([], |row| {
-        std::iter::once(Ok(Value::from(run.id.clone()))).chain((0..width).map(|n| row.get(n))).collect()
+        std::iter::once(Ok(Value::from(run.id.clone())))
+            .chain((0..width).map(|n| row.get(n)))
+            .collect()
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Lists where the points of the history, or of one key of it, are.
-fn extents(connection: &Connection, key: Option<&str>) -> Result<VecDeque<(i64, i64, String)>> {
+fn extents(connection: &Connection, key: Option<&str>) -> Result<Extents> {
     let mut statement = connection.prepare(
         "SELECT e.first, e.last, k.name FROM key AS k CROSS JOIN extent AS e ON e.key = k.id
          WHERE k.system = 0 AND (?1 IS NULL OR k.name = ?1) ORDER BY e.first",
@@ -267,13 +311,25 @@ fn extents(connection: &Connection, key: Option<&str>) -> Result<VecDeque<(i64, 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn history_rows(connection: &Connection, run: &str, first: i64, last: i64, key: &str) -> Result<VecDeque<Vec<Value>>> {
+fn history_rows(
+    connection: &Connection,
+    run: &str,
+    first: i64,
+    last: i64,
+    key: &str,
+) -> Result<VecDeque<Vec<Value>>> {
     let mut statement = connection.prepare_cached(
         "SELECT r.step, r.time / 1e6, p.value FROM point AS p CROSS JOIN row AS r ON r.id = p.row
          WHERE p.id BETWEEN ? AND ? ORDER BY p.id",
     )?;
     let rows = statement.query_map([first, last], |row| {
-        Ok(vec![run.to_owned().into(), row.get(0)?, row.get(1)?, key.to_owned().into(), row.get(2)?])
+        Ok(vec![
+            run.to_owned().into(),
+            row.get(0)?,
+            row.get(1)?,
+            key.to_owned().into(),
+            row.get(2)?,
+        ])
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -45,7 +45,11 @@ impl Directory {
                 let path = root.join(part);
                 std::fs::create_dir_all(&path).map_err(|e| Error::io("create the directory", &path, e))?;
             }
-            Self { root: root.to_owned(), name: String::new() }.place(&root.join(MARKER), &mut MARK.as_bytes(), |_| true)?;
+            Self {
+                root: root.to_owned(),
+                name: String::new(),
+            }
+            .place(&root.join(MARKER), &mut MARK.as_bytes(), |_| true)?;
         }
         Self::open(root)
     }
@@ -56,15 +60,24 @@ impl Directory {
     /// It is none, or is of a newer version.
     pub fn open(root: &Path) -> Result<Self> {
         let marker = root.join(MARKER);
-        let text = std::fs::read_to_string(&marker).map_err(|e| {
-            let message = format!("`{}` is no danlu remote: it has other things in it and no `{MARKER}`", root.display());
-            Error::new(ErrorKind::Usage, message).with_source(e).with_hint("give an empty or a new directory")
+        let text = std::fs::read_to_string(&marker).map_err(|_| {
+            let message = format!(
+                "`{}` is no danlu remote: it has other things in it and no `{MARKER}`",
+                root.display()
+            );
+            Error::usage(message).with_hint("give an empty or a new directory")
         })?;
         if text != MARK {
-            let message = format!("The remote `{}` was made by a newer danlu, or its `{MARKER}` is damaged", root.display());
+            let message = format!(
+                "The remote `{}` was made by a newer danlu, or its `{MARKER}` is damaged",
+                root.display()
+            );
             return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
         }
-        Ok(Self { root: root.to_owned(), name: root.display().to_string() })
+        Ok(Self {
+            root: root.to_owned(),
+            name: root.display().to_string(),
+        })
     }
 
     /// Says whether a directory is a remote.
@@ -97,10 +110,16 @@ impl Directory {
     fn place(&self, path: &Path, bytes: &mut dyn Read, check: impl Fn(Hash) -> bool) -> Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
+        let temporary = self
+            .root
+            .join("tmp")
+            .join(format!("{}-{number}", std::process::id()));
         let written = write_and_hash(&temporary, bytes).and_then(|hash| {
             if !check(hash) {
-                return Err(Error::damaged(format!("The bytes sent for `{}` have another hash", path.display())));
+                return Err(Error::damaged(format!(
+                    "The bytes sent for `{}` have another hash",
+                    path.display()
+                )));
             }
             if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
                 std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
@@ -118,7 +137,9 @@ impl Directory {
     /// Reads a manifest, if it is there.
     fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
         match std::fs::read(path) {
-            Ok(bytes) => Manifest::parse(&bytes).map(Some).map_err(|e| e.in_context(format!("`{}`", path.display()))),
+            Ok(bytes) => Manifest::parse(&bytes)
+                .map(Some)
+                .map_err(|e| e.in_context(format!("`{}`", path.display()))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", path, e)),
         }
@@ -134,9 +155,15 @@ impl Directory {
         }
         for blob in &manifest.blobs {
             let path = self.path_of(Object::Blob(blob.sha256));
-            let length = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?.len();
+            let length = std::fs::metadata(&path)
+                .map_err(|e| Error::io("read", &path, e))?
+                .len();
             if length != blob.size {
-                return Err(Error::damaged(format!("`{}` has {length} bytes instead of {}", path.display(), blob.size)));
+                return Err(Error::damaged(format!(
+                    "`{}` has {length} bytes instead of {}",
+                    path.display(),
+                    blob.size
+                )));
             }
         }
         Ok(())
@@ -160,35 +187,56 @@ impl Directory {
         let runs = self.root.join("runs");
         let (mut manifests, mut objects, mut damage) = (0, std::collections::BTreeMap::new(), Vec::new());
         let entries = std::fs::read_dir(&runs).map_err(|e| Error::io("read", &runs, e))?;
-        for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
+        for path in entries
+            .filter_map(std::result::Result::ok)
+            .map(|entry| entry.path())
+        {
             match Self::read_manifest(&path) {
                 Ok(Some(manifest)) => {
                     manifests += 1;
                     for object in manifest.objects() {
-                        objects.entry(object).or_insert_with(Vec::new).push(manifest.run.to_string());
+                        objects
+                            .entry(object)
+                            .or_insert_with(Vec::new)
+                            .push(manifest.run.to_string());
                     }
                 }
                 Ok(None) => {}
-                Err(e) => damage.push(Damage { kind: "manifest", message: e.to_string() }),
+                Err(e) => damage.push(Damage {
+                    kind: "manifest",
+                    message: e.to_string(),
+                }),
             }
         }
         for (object, runs) in &objects {
             if let Err(e) = self.check_object(*object) {
-                let kind = if matches!(object, Object::Blob(_)) { "blob" } else { "records" };
-                damage.push(Damage { kind, message: format!("{e} (part of run {})", runs.join(", ")) });
+                let kind = if matches!(object, Object::Blob(_)) {
+                    "blob"
+                } else {
+                    "records"
+                };
+                damage.push(Damage {
+                    kind,
+                    message: format!("{e} (part of run {})", runs.join(", ")),
+                });
             }
         }
         Ok((manifests, objects.len() as u64, damage))
     }
 
     fn check_object(&self, object: Object) -> Result<()> {
-        let Object::Blob(name) = object else { return self.read_segment(object.hash()).map(|_| ()) };
+        let Object::Blob(name) = object else {
+            return self.read_segment(object.hash()).map(|_| ());
+        };
         let path = self.path_of(object);
         let mut file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
         let mut hasher = Sha256::new();
         std::io::copy(&mut file, &mut HashWriter(&mut hasher)).map_err(|e| Error::io("read", &path, e))?;
         if Hash(hasher.finalize().into()) != name {
-            return Err(Error::damaged(format!("Blob `{}` is damaged: its bytes have another hash", path.display())));
+            return Err(Error::damaged(format!(
+                "Blob `{}` is damaged: its bytes have another hash",
+                path.display()
+            )));
         }
         Ok(())
     }
@@ -200,7 +248,11 @@ impl Remote for Directory {
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
-        Ok(objects.iter().copied().filter(|object| !self.path_of(*object).is_file()).collect())
+        Ok(objects
+            .iter()
+            .copied()
+            .filter(|object| !self.path_of(*object).is_file())
+            .collect())
     }
 
     fn put(&self, object: Object, _: u64, mut bytes: Box<dyn Read + Send>) -> Result<()> {
@@ -210,7 +262,10 @@ impl Remote for Directory {
             Object::Segment(name) => {
                 let mut packed = Vec::new();
                 let most = crate::model::limits::SEGMENT_BYTES as u64;
-                bytes.take(most).read_to_end(&mut packed).map_err(|e| Error::io("receive", &path, e))?;
+                bytes
+                    .take(most)
+                    .read_to_end(&mut packed)
+                    .map_err(|e| Error::io("receive", &path, e))?;
                 unpack(name, packed.as_slice())?;
                 self.place(&path, &mut packed.as_slice(), |_| true)
             }
@@ -236,7 +291,8 @@ impl Remote for Directory {
         };
         self.check_held(manifest)?;
         self.place(&path, &mut merged.to_json()?.as_slice(), |_| true)?;
-        let held = Self::read_manifest(&path)?.ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))?;
+        let held = Self::read_manifest(&path)?
+            .ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))?;
         Ok(held.receipt())
     }
 
@@ -255,10 +311,13 @@ fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
             Ok(0) => break,
             Ok(n) => {
                 hasher.update(&buffer[..n]);
-                file.write_all(&buffer[..n]).map_err(|e| Error::io("write", path, e))?;
+                file.write_all(&buffer[..n])
+                    .map_err(|e| Error::io("write", path, e))?;
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::new(ErrorKind::Io, "Cannot read what is to be stored").with_source(e)),
+            Err(e) => {
+                return Err(Error::new(ErrorKind::Io, "Cannot read what is to be stored").with_source(e));
+            }
         }
     }
     file.sync_all().map_err(|e| Error::io("sync", path, e))?;

@@ -64,20 +64,50 @@ impl Manifest {
     pub fn of(connection: &Connection) -> Result<Self> {
         let mut attempts = Vec::new();
         for info in store::attempts(connection)? {
-            let digest = info.digest.ok_or_else(|| Error::new(ErrorKind::Busy, "The run is still being written"))?;
+            let digest = info
+                .digest
+                .ok_or_else(|| Error::new(ErrorKind::Busy, "The run is still being written"))?;
             let segments = store::segments(connection, info.base)?;
-            let segments = segments.iter().map(|s| SizedHash { sha256: s.sha256, size: s.size }).collect();
-            attempts.push(AttemptEntry { attempt: info.attempt, records: info.records, segments, digest });
+            let segments = segments
+                .iter()
+                .map(|s| SizedHash {
+                    sha256: s.sha256,
+                    size: s.size,
+                })
+                .collect();
+            attempts.push(AttemptEntry {
+                attempt: info.attempt,
+                records: info.records,
+                segments,
+                digest,
+            });
         }
-        Ok(Self::new(store::run_key(connection)?, attempts, contents(connection)?))
+        Ok(Self::new(
+            store::run_key(connection)?,
+            attempts,
+            contents(connection)?,
+        ))
     }
 
     fn new(run: RunKey, mut attempts: Vec<AttemptEntry>, mut blobs: Vec<SizedHash>) -> Self {
         attempts.sort_by_key(|entry| entry.attempt);
         blobs.sort_unstable();
         blobs.dedup();
-        let digest = store::run_digest(&run, attempts.iter().map(|entry| (entry.attempt, entry.digest)).collect());
-        Self { format: FORMAT.to_owned(), version: VERSION, run, attempts, blobs, digest }
+        let digest = store::run_digest(
+            &run,
+            attempts
+                .iter()
+                .map(|entry| (entry.attempt, entry.digest))
+                .collect(),
+        );
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            run,
+            attempts,
+            blobs,
+            digest,
+        }
     }
 
     /// Reads and checks a manifest.
@@ -99,7 +129,10 @@ impl Manifest {
             return Err(bad("it is none"));
         }
         if head.version > VERSION {
-            let message = format!("A manifest of version {} is newer than this danlu, which reads {VERSION}", head.version);
+            let message = format!(
+                "A manifest of version {} is newer than this danlu, which reads {VERSION}",
+                head.version
+            );
             return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
         }
         let read: Self = serde_json::from_slice(bytes).map_err(|e| bad("a field is wrong").with_source(e))?;
@@ -107,8 +140,12 @@ impl Manifest {
             let hashes: Vec<Hash> = entry.segments.iter().map(|segment| segment.sha256).collect();
             entry.digest == store::attempt_digest(entry.attempt, entry.records, &hashes)
         });
-        let unique = read.attempts.is_sorted_by(|a, b| a.attempt < b.attempt) && read.blobs.is_sorted_by(|a, b| a < b);
-        if !adds_up || !unique || read != Self::new(read.run.clone(), read.attempts.clone(), read.blobs.clone()) {
+        let unique =
+            read.attempts.is_sorted_by(|a, b| a.attempt < b.attempt) && read.blobs.is_sorted_by(|a, b| a < b);
+        if !adds_up
+            || !unique
+            || read != Self::new(read.run.clone(), read.attempts.clone(), read.blobs.clone())
+        {
             return Err(bad("its digests are not those of what it names"));
         }
         Ok(read)
@@ -119,17 +156,27 @@ impl Manifest {
     /// # Errors
     /// It is larger than a manifest can be.
     pub fn to_json(&self) -> Result<Vec<u8>> {
-        let bytes = serde_json::to_vec(self).map_err(|e| Error::damaged("Cannot write a manifest").with_source(e))?;
+        let bytes =
+            serde_json::to_vec(self).map_err(|e| Error::damaged("Cannot write a manifest").with_source(e))?;
         if bytes.len() > limits::MANIFEST_BYTES {
-            return Err(Error::new(ErrorKind::Limit, "The manifest of the run is too large"));
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "The manifest of the run is too large",
+            ));
         }
         Ok(bytes)
     }
 
     /// Returns every object that it names.
     pub fn objects(&self) -> Vec<Object> {
-        let segments = self.attempts.iter().flat_map(|entry| &entry.segments).map(|s| Object::Segment(s.sha256));
-        let mut objects: Vec<Object> = segments.chain(self.blobs.iter().map(|b| Object::Blob(b.sha256))).collect();
+        let segments = self
+            .attempts
+            .iter()
+            .flat_map(|entry| &entry.segments)
+            .map(|s| Object::Segment(s.sha256));
+        let mut objects: Vec<Object> = segments
+            .chain(self.blobs.iter().map(|b| Object::Blob(b.sha256)))
+            .collect();
         objects.sort_unstable();
         objects.dedup();
         objects
@@ -148,24 +195,39 @@ impl Manifest {
                         "Run {}: attempt {} exists twice, with {} records and digest {} and with {} records and digest {}",
                         self.run, entry.attempt, known.records, known.digest, entry.records, entry.digest
                     );
-                    return Err(Error::new(ErrorKind::Conflict, message).with_hint("`danlu verify` tells which copy is whole"));
+                    return Err(Error::new(ErrorKind::Conflict, message)
+                        .with_hint("`danlu verify` tells which copy is whole"));
                 }
                 _ => {}
             }
         }
         let blobs = self.blobs.iter().chain(&other.blobs).copied().collect();
-        Ok(Self::new(self.run.clone(), attempts.into_values().collect(), blobs))
+        Ok(Self::new(
+            self.run.clone(),
+            attempts.into_values().collect(),
+            blobs,
+        ))
     }
 
     /// Says what a remote that holds all this would answer.
     pub fn receipt(&self) -> Receipt {
-        let attempts = self.attempts.iter().map(|e| (e.attempt.to_string(), (e.records, e.digest))).collect();
-        Receipt { attempts, digest: self.digest }
+        let attempts = self
+            .attempts
+            .iter()
+            .map(|e| (e.attempt.to_string(), (e.records, e.digest)))
+            .collect();
+        Receipt {
+            attempts,
+            digest: self.digest,
+        }
     }
 
     /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts.
     pub fn is_proved_by(&self, receipt: &Receipt) -> bool {
-        self.receipt().attempts.iter().all(|(attempt, held)| receipt.attempts.get(attempt) == Some(held))
+        self.receipt()
+            .attempts
+            .iter()
+            .all(|(attempt, held)| receipt.attempts.get(attempt) == Some(held))
     }
 }
 
@@ -173,7 +235,10 @@ impl Manifest {
 fn contents(connection: &Connection) -> Result<Vec<SizedHash>> {
     let mut statement = connection.prepare("SELECT DISTINCT sha256, size FROM file")?;
     let rows = statement.query_map([], |row| {
-        Ok(SizedHash { sha256: Hash(row.get(0)?), size: row.get::<_, i64>(1)?.cast_unsigned() })
+        Ok(SizedHash {
+            sha256: Hash(row.get(0)?),
+            size: row.get::<_, i64>(1)?.cast_unsigned(),
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -13,7 +13,11 @@ use std::sync::Arc;
 pub(super) const COOKIE: &str = "danlu_key";
 
 /// Lets a request through that carries a known key.
-pub(super) async fn require_key(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn require_key(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
     let refused = |why: &str| Refusal(Error::new(ErrorKind::Denied, why));
     let key = key_of(request.headers()).ok_or_else(|| refused("An API key is needed"))?;
     if run_blocking(move || app.catalogue.knows_key(&key)).await? {
@@ -25,8 +29,18 @@ pub(super) async fn require_key(State(app): State<Arc<App>>, request: Request, n
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
     if let Some(authorization) = headers.get(header::AUTHORIZATION) {
-        return authorization.to_str().ok()?.strip_prefix("Bearer ").map(|key| key.trim().to_owned());
+        return authorization
+            .to_str()
+            .ok()?
+            .strip_prefix("Bearer ")
+            .map(|key| key.trim().to_owned());
     }
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned))
+    cookies.split(';').find_map(|cookie| {
+        cookie
+            .trim()
+            .strip_prefix(COOKIE)?
+            .strip_prefix('=')
+            .map(str::to_owned)
+    })
 }

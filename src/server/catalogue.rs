@@ -41,13 +41,21 @@ pub(super) struct Catalogue {
 impl Catalogue {
     /// Opens or makes it. A new one comes with a key, which is returned and kept nowhere.
     pub(super) fn open(path: &Path, now: i64) -> Result<(Self, Option<String>)> {
-        let connection = Connection::open(path)
-            .map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))?;
+        let connection =
+            Connection::open(path).map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))?;
         connection.busy_timeout(Duration::from_secs(20))?;
         connection.execute_batch(SCHEMA)?;
-        let catalogue = Self { connection: Mutex::new(connection) };
-        let known: i64 = catalogue.lock().query_row("SELECT count(*) FROM api_key", [], |row| row.get(0))?;
-        let new_key = if known == 0 { Some(catalogue.make_key("first", now)?) } else { None };
+        let catalogue = Self {
+            connection: Mutex::new(connection),
+        };
+        let known: i64 = catalogue
+            .lock()
+            .query_row("SELECT count(*) FROM api_key", [], |row| row.get(0))?;
+        let new_key = if known == 0 {
+            Some(catalogue.make_key("first", now)?)
+        } else {
+            None
+        };
         Ok((catalogue, new_key))
     }
 
@@ -58,7 +66,8 @@ impl Catalogue {
     fn make_key(&self, name: &str, now: i64) -> Result<String> {
         let key = format!("dk_{}{}", AttemptId::random()?, AttemptId::random()?);
         let hash = Hash::of(key.as_bytes());
-        self.lock().execute("INSERT INTO api_key VALUES (?, ?, ?)", params![hash.0, name, now])?;
+        self.lock()
+            .execute("INSERT INTO api_key VALUES (?, ?, ?)", params![hash.0, name, now])?;
         Ok(key)
     }
 
@@ -66,7 +75,11 @@ impl Catalogue {
     pub(super) fn knows_key(&self, key: &str) -> Result<bool> {
         let hash = Hash::of(key.as_bytes());
         let sql = "SELECT 1 FROM api_key WHERE sha256 = ?";
-        Ok(self.lock().query_row(sql, [hash.0], |_| Ok(())).optional()?.is_some())
+        Ok(self
+            .lock()
+            .query_row(sql, [hash.0], |_| Ok(()))
+            .optional()?
+            .is_some())
     }
 
     /// Writes down how a run looks now.
@@ -85,7 +98,12 @@ impl Catalogue {
             "SELECT entity, project, count(*), max(updated) / 1e6 FROM run GROUP BY entity, project ORDER BY entity, project",
         )?;
         let rows = statement.query_map([], |row| {
-            Ok(Project { entity: row.get(0)?, project: row.get(1)?, runs: row.get(2)?, updated: row.get(3)? })
+            Ok(Project {
+                entity: row.get(0)?,
+                project: row.get(1)?,
+                runs: row.get(2)?,
+                updated: row.get(3)?,
+            })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -97,7 +115,10 @@ impl Catalogue {
             "SELECT info FROM run WHERE (?1 IS NULL OR entity = ?1) AND (?2 IS NULL OR project = ?2) ORDER BY started DESC",
         )?;
         let rows = statement.query_map([entity, project], |row| row.get::<_, String>(0))?;
-        rows.map(|info| serde_json::from_str(&info?).map_err(|e| Error::damaged("The catalogue is damaged").with_source(e)))
-            .collect()
+        rows.map(|info| {
+            serde_json::from_str(&info?)
+                .map_err(|e| Error::damaged("The catalogue is damaged").with_source(e))
+        })
+        .collect()
     }
 }

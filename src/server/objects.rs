@@ -16,17 +16,28 @@ use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 type Shared = State<Arc<App>>;
 
 /// `POST /objects/missing`: which of these are not here?
-pub(super) async fn missing(State(app): Shared, Json(objects): Json<Vec<Object>>) -> Answer<Json<Vec<Object>>> {
+pub(super) async fn missing(
+    State(app): Shared,
+    Json(objects): Json<Vec<Object>>,
+) -> Answer<Json<Vec<Object>>> {
     blocking(move || app.objects.missing(&objects)).await
 }
 
 /// `PUT /segments/{hash}`: a zstd frame with the segment in it.
-pub(super) async fn put_segment(State(app): Shared, Path(hash): Path<String>, request: Request) -> Answer<StatusCode> {
+pub(super) async fn put_segment(
+    State(app): Shared,
+    Path(hash): Path<String>,
+    request: Request,
+) -> Answer<StatusCode> {
     put(app, Object::Segment(parse(&hash)?), request).await
 }
 
 /// `PUT /blobs/{hash}`: the bytes of a blob.
-pub(super) async fn put_blob(State(app): Shared, Path(hash): Path<String>, request: Request) -> Answer<StatusCode> {
+pub(super) async fn put_blob(
+    State(app): Shared,
+    Path(hash): Path<String>,
+    request: Request,
+) -> Answer<StatusCode> {
     put(app, Object::Blob(parse(&hash)?), request).await
 }
 
@@ -54,11 +65,19 @@ pub(super) async fn manifest(State(app): Shared, Path(key): Path<String>) -> Ans
 }
 
 pub(super) fn parse(hash: &str) -> crate::Result<Hash> {
-    Hash::parse(hash).ok_or_else(|| Error::usage(format!("`{}` is no hash of 64 hexadecimal digits", hash.escape_debug())))
+    Hash::parse(hash).ok_or_else(|| {
+        Error::usage(format!(
+            "`{}` is no hash of 64 hexadecimal digits",
+            hash.escape_debug()
+        ))
+    })
 }
 
 async fn put(app: Arc<App>, object: Object, request: Request) -> Answer<StatusCode> {
-    let parts = request.into_body().into_data_stream().map_err(std::io::Error::other);
+    let parts = request
+        .into_body()
+        .into_data_stream()
+        .map_err(std::io::Error::other);
     let bridge = SyncIoBridge::new(StreamReader::new(parts));
     run_blocking(move || app.objects.put(object, 0, Box::new(bridge))).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -67,8 +86,8 @@ async fn put(app: Arc<App>, object: Object, request: Request) -> Answer<StatusCo
 /// Streams an object.
 pub(super) async fn get(app: Arc<App>, object: Object) -> Answer<Body> {
     let path = app.objects.path_of(object);
-    let file = tokio::fs::File::open(&path).await.map_err(|_| {
-        Error::new(ErrorKind::NotFound, format!("There is no {object}"))
-    })?;
+    let file = tokio::fs::File::open(&path)
+        .await
+        .map_err(|_| Error::new(ErrorKind::NotFound, format!("There is no {object}")))?;
     Ok(Body::from_stream(ReaderStream::with_capacity(file, 1 << 18)))
 }

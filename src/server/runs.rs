@@ -46,8 +46,15 @@ pub(super) async fn projects(State(app): Shared) -> Answer<Json<Vec<Project>>> {
 }
 
 /// `GET /runs?entity=…&project=…`, newest first.
-pub(super) async fn list(State(app): Shared, Query(filter): Query<Filter>) -> Answer<Json<Vec<serde_json::Value>>> {
-    blocking(move || app.catalogue.runs(filter.entity.as_deref(), filter.project.as_deref())).await
+pub(super) async fn list(
+    State(app): Shared,
+    Query(filter): Query<Filter>,
+) -> Answer<Json<Vec<serde_json::Value>>> {
+    blocking(move || {
+        app.catalogue
+            .runs(filter.entity.as_deref(), filter.project.as_deref())
+    })
+    .await
 }
 
 /// `GET /runs/{key}`.
@@ -63,7 +70,13 @@ pub(super) async fn history(
     Query(name): Query<KeyName>,
 ) -> Answer<Json<KeySeries>> {
     let key = parse(&key)?;
-    blocking(move || Ok(KeySeries { series: query::series(&app.open_run(key)?, &name.key)?, key: name.key })).await
+    blocking(move || {
+        Ok(KeySeries {
+            series: query::series(&app.open_run(key)?, &name.key)?,
+            key: name.key,
+        })
+    })
+    .await
 }
 
 /// `GET /runs/{key}/files`.
@@ -73,22 +86,40 @@ pub(super) async fn files(State(app): Shared, Path(key): Path<String>) -> Answer
 }
 
 /// `GET /runs/{key}/files/{path}`: the newest version, always as a download.
-pub(super) async fn file(State(app): Shared, Path((key, path)): Path<(String, String)>) -> Answer<impl IntoResponse> {
+pub(super) async fn file(
+    State(app): Shared,
+    Path((key, path)): Path<(String, String)>,
+) -> Answer<impl IntoResponse> {
     let key = parse(&key)?;
     let opened = Arc::clone(&app);
     let found = run_blocking(move || {
         let files = opened.details(key)?.files;
         files.into_iter().find(|file| file.path == path).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("The run has no file `{}`", path.escape_debug()))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("The run has no file `{}`", path.escape_debug()),
+            )
         })
     })
     .await?;
     let name = found.path.rsplit('/').next().unwrap_or_default();
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_LENGTH, found.size.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"")),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{plain}\""),
+        ),
     ];
     Ok((headers, objects::get(app, Object::Blob(found.sha256)).await?))
 }
@@ -96,7 +127,11 @@ pub(super) async fn file(State(app): Shared, Path((key, path)): Path<(String, St
 impl App {
     fn open_run(&self, key: Hash) -> Result<Connection> {
         let path = self.run_file(key);
-        if path.exists() { store::open(&path) } else { Err(Error::new(ErrorKind::NotFound, format!("There is no run {key}"))) }
+        if path.exists() {
+            store::open(&path)
+        } else {
+            Err(Error::new(ErrorKind::NotFound, format!("There is no run {key}")))
+        }
     }
 
     fn details(&self, key: Hash) -> Result<RunDetails> {

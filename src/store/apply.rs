@@ -26,19 +26,38 @@ impl Stream {
     /// The file is damaged, or holds as many attempts as it can.
     pub fn open(connection: &Connection, attempt: AttemptId) -> Result<Self> {
         let known: Option<i64> = connection
-            .query_row("SELECT id - 1 FROM attempt WHERE attempt = ?", [attempt.0], |row| row.get(0))
+            .query_row(
+                "SELECT id - 1 FROM attempt WHERE attempt = ?",
+                [attempt.0],
+                |row| row.get(0),
+            )
             .optional()?;
         let next = || {
-            connection.query_row("SELECT coalesce(max(id) >> ?, -1) + 1 FROM attempt", [SEQ_BITS], |row| row.get(0))
+            connection.query_row(
+                "SELECT coalesce(max(id) >> ?, -1) + 1 FROM attempt",
+                [SEQ_BITS],
+                |row| row.get(0),
+            )
         };
         let base = match known {
             Some(base) => base,
             None => next().map(|n: i64| n << SEQ_BITS)?,
         };
         if base >> SEQ_BITS >= limits::ATTEMPTS {
-            return Err(Error::new(ErrorKind::Limit, "The run file holds as many attempts as it can"));
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "The run file holds as many attempts as it can",
+            ));
         }
-        let mut stream = Self { attempt, base, seq: 0, keys: HashSet::new(), open: Vec::new(), weight: 0, sealed: false };
+        let mut stream = Self {
+            attempt,
+            base,
+            seq: 0,
+            keys: HashSet::new(),
+            open: Vec::new(),
+            weight: 0,
+            sealed: false,
+        };
         if known.is_some() {
             stream.reload(connection)?;
         }
@@ -77,9 +96,14 @@ impl Stream {
     ///
     /// # Errors
     /// There is a gap before `first`, a record does not fit the ones before it, or the database refuses.
-    pub fn apply(&mut self, tx: &Transaction<'_>, first: u64, records: impl IntoIterator<Item = Record>) -> Result<()> {
+    pub fn apply(
+        &mut self,
+        tx: &Transaction<'_>,
+        first: u64,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<()> {
         if first > self.seq + 1 {
-            return Err(self.misfit(format!("record {first} follows record {}", self.seq)));
+            return Err(self.misfit(&format!("record {first} follows record {}", self.seq)));
         }
         let mut points_from = self.open.len();
         for (seq, record) in (first..).zip(records) {
@@ -87,7 +111,7 @@ impl Stream {
                 continue;
             }
             if self.sealed || seq > limits::ATTEMPT_RECORDS {
-                return Err(self.misfit("it has ended".to_owned()));
+                return Err(self.misfit("it has ended"));
             }
             if self.open.len() as u64 >= limits::SEGMENT_RECORDS || self.weight >= limits::SEGMENT_WEIGHT {
                 insert_points(tx, self.base, self.seq, &self.open, points_from)?;
@@ -109,7 +133,7 @@ impl Stream {
     pub fn seal(&mut self, tx: &Transaction<'_>) -> Result<()> {
         match (self.sealed, self.seq) {
             (true, _) => Ok(()),
-            (false, 0) => Err(self.misfit("it has no records".to_owned())),
+            (false, 0) => Err(self.misfit("it has no records")),
             (false, _) => self.cut(tx, true),
         }
     }
@@ -119,7 +143,10 @@ impl Stream {
         let bytes = segment::encode(self.attempt, first, &self.open)?;
         let hash = Hash::of(&bytes);
         let digest = if seal {
-            let mut hashes: Vec<Hash> = records::segments(tx, self.base)?.iter().map(|s| s.sha256).collect();
+            let mut hashes: Vec<Hash> = records::segments(tx, self.base)?
+                .iter()
+                .map(|s| s.sha256)
+                .collect();
             hashes.push(hash);
             Some(attempt_digest(self.attempt, self.seq, &hashes))
         } else {
@@ -128,7 +155,12 @@ impl Stream {
         tx.execute(
             "INSERT INTO segment (id, points, sha256, size, digest)
              VALUES (?1, (SELECT coalesce(max(id), 0) FROM point), ?2, ?3, ?4)",
-            params![self.id(self.seq), hash.0, int(bytes.len() as u64)?, digest.map(|d| d.0)],
+            params![
+                self.id(self.seq),
+                hash.0,
+                int(bytes.len() as u64)?,
+                digest.map(|d| d.0)
+            ],
         )?;
         self.open.clear();
         self.weight = 0;
@@ -140,40 +172,55 @@ impl Stream {
         self.base + seq.cast_signed()
     }
 
-    fn misfit(&self, why: String) -> Error {
-        Error::new(ErrorKind::Conflict, format!("Cannot continue attempt {}: {why}", self.attempt))
+    fn misfit(&self, why: &str) -> Error {
+        Error::new(
+            ErrorKind::Conflict,
+            format!("Cannot continue attempt {}: {why}", self.attempt),
+        )
     }
 
     fn insert(&mut self, tx: &Transaction<'_>, seq: u64, record: &Record) -> Result<()> {
         let id = self.id(seq);
         if (seq == 1) != matches!(record, Record::Start(_)) {
-            return Err(self.misfit("it must begin with its start, and only there".to_owned()));
+            return Err(self.misfit("it must begin with its start, and only there"));
         }
         match record {
             Record::Start(start) => self.insert_start(tx, id, start)?,
             Record::Key { name, system } => {
-                tx.prepare_cached("INSERT INTO key VALUES (?, ?, ?)")?.execute(params![id, name, system])?;
+                tx.prepare_cached("INSERT INTO key VALUES (?, ?, ?)")?
+                    .execute(params![id, name, system])?;
                 self.keys.insert(seq);
             }
             Record::Row(row) => self.insert_row(tx, id, row)?,
             Record::Config(setting) | Record::Summary(setting) => {
-                let scope = if matches!(record, Record::Config(_)) { "config" } else { "summary" };
+                let scope = if matches!(record, Record::Config(_)) {
+                    "config"
+                } else {
+                    "summary"
+                };
                 tx.prepare_cached("INSERT INTO setting VALUES (?, ?, ?, ?, ?)")?
-                    .execute(params![id, scope, setting.key, setting.value, setting.value.is_none()])?;
+                    .execute(params![
+                        id,
+                        scope,
+                        setting.key,
+                        setting.value,
+                        setting.value.is_none()
+                    ])?;
             }
             Record::File(file) => {
                 tx.prepare_cached("INSERT INTO file VALUES (?, ?, ?, ?, ?)")?
                     .execute(params![id, file.time, file.path, file.sha256.0, int(file.size)?])?;
             }
             Record::Event(event) => {
-                tx.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
-                    id,
-                    event.time,
-                    event.kind.name(),
-                    event.name,
-                    event.text,
-                    event.data
-                ])?;
+                tx.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)")?
+                    .execute(params![
+                        id,
+                        event.time,
+                        event.kind.name(),
+                        event.name,
+                        event.text,
+                        event.data
+                    ])?;
             }
         }
         Ok(())
@@ -181,12 +228,12 @@ impl Stream {
 
     fn insert_start(&self, tx: &Transaction<'_>, id: i64, start: &Start) -> Result<()> {
         if start.attempt != self.attempt {
-            return Err(self.misfit(format!("its start says it is attempt {}", start.attempt)));
+            return Err(self.misfit(&format!("its start says it is attempt {}", start.attempt)));
         }
         if let Ok(run) = super::run_key(tx)
             && run != start.run
         {
-            return Err(self.misfit(format!("it is of run {}, the file of run {run}", start.run)));
+            return Err(self.misfit(&format!("it is of run {}, the file of run {run}", start.run)));
         }
         let tags = serde_json::Value::from(start.tags.clone()).to_string();
         tx.execute(
@@ -216,11 +263,14 @@ impl Stream {
         let mut last = 0;
         for (key, _) in &row.values {
             if *key <= last || !self.keys.contains(key) {
-                return Err(self.misfit(format!("a row in it has key {key} out of order or without a name")));
+                return Err(self.misfit(&format!(
+                    "a row in it has key {key} out of order or without a name"
+                )));
             }
             last = *key;
         }
-        tx.prepare_cached("INSERT INTO row VALUES (?, ?, ?)")?.execute(params![id, row.step, row.time])?;
+        tx.prepare_cached("INSERT INTO row VALUES (?, ?, ?)")?
+            .execute(params![id, row.step, row.time])?;
         Ok(())
     }
 }
@@ -257,7 +307,12 @@ fn insert_points(tx: &Transaction<'_>, base: i64, last_seq: u64, open: &[Record]
 ///
 /// # Errors
 /// As [`Stream::apply`].
-pub fn apply_all(connection: &mut Connection, stream: &mut Stream, first: u64, records: Vec<Record>) -> Result<()> {
+pub fn apply_all(
+    connection: &mut Connection,
+    stream: &mut Stream,
+    first: u64,
+    records: Vec<Record>,
+) -> Result<()> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     stream.apply(&tx, first, records)?;
     Ok(tx.commit()?)

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 8] = *b"danlujnl";
 const VERSION: u32 = 1;
 /// Magic, version, four zero bytes, attempt.
-const HEADER_BYTES: u64 = 32;
+const HEADER_BYTES: usize = 32;
 /// Length and checksum.
 const FRAME_BYTES: usize = 8;
 
@@ -51,12 +51,20 @@ impl Journal {
             .map_err(|e| Error::io("create the journal", path, e))?;
         // A file system without locks is fine: then the process that the start record names decides.
         flock(&file, FlockOperation::NonBlockingLockExclusive).ok();
-        let mut header = [0; HEADER_BYTES as usize];
+        let mut header = [0; HEADER_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
-        (&file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
-        Ok(Self { file, path: path.to_owned(), length: HEADER_BYTES, seq: 0, frame: Vec::with_capacity(512) })
+        (&file)
+            .write_all(&header)
+            .map_err(|e| Error::io("write the journal", path, e))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            length: HEADER_BYTES as u64,
+            seq: 0,
+            frame: Vec::with_capacity(512),
+        })
     }
 
     /// Appends one record and returns its sequence number. Either all of it is there or none.
@@ -70,9 +78,18 @@ impl Journal {
         self.frame.resize(FRAME_BYTES, 0);
         codec::encode(record, &mut self.frame)?;
         let payload = self.frame.len() - FRAME_BYTES;
-        let length = u32::try_from(payload).ok().filter(|_| payload <= limits::RECORD_BYTES).ok_or_else(|| {
-            Error::new(ErrorKind::Limit, format!("A record of {payload} bytes is larger than {} bytes", limits::RECORD_BYTES))
-        })?;
+        let length = u32::try_from(payload)
+            .ok()
+            .filter(|_| payload <= limits::RECORD_BYTES)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Limit,
+                    format!(
+                        "A record of {payload} bytes is larger than {} bytes",
+                        limits::RECORD_BYTES
+                    ),
+                )
+            })?;
         let crc = checksum(seq, &self.frame[FRAME_BYTES..]);
         self.frame[..4].copy_from_slice(&length.to_le_bytes());
         self.frame[4..FRAME_BYTES].copy_from_slice(&crc.to_le_bytes());
@@ -104,7 +121,9 @@ impl Journal {
     /// # Errors
     /// The operating system cannot.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
+        self.file
+            .sync_data()
+            .map_err(|e| Error::io("sync the journal", &self.path, e))
     }
 
     /// Returns another handle on the file, to sync it while records are appended.
@@ -112,7 +131,9 @@ impl Journal {
     /// # Errors
     /// The process has no file handle left.
     pub fn handle(&self) -> Result<File> {
-        self.file.try_clone().map_err(|e| Error::io("open", &self.path, e))
+        self.file
+            .try_clone()
+            .map_err(|e| Error::io("open", &self.path, e))
     }
 }
 
@@ -148,7 +169,7 @@ impl JournalReader {
     /// It cannot be read, is no journal, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(|e| Error::io("open the journal", path, e))?;
-        let mut header = [0; HEADER_BYTES as usize];
+        let mut header = [0; HEADER_BYTES];
         let no_journal = || Error::damaged(format!("`{}` is no danlu journal", path.display()));
         file.read_exact(&mut header).map_err(|_| no_journal())?;
         if header[..8] != MAGIC {
@@ -167,7 +188,7 @@ impl JournalReader {
             file,
             path: path.to_owned(),
             attempt: AttemptId(attempt),
-            offset: HEADER_BYTES,
+            offset: HEADER_BYTES as u64,
             until: u64::MAX,
             seq: 0,
             buffer: Vec::new(),
@@ -182,7 +203,7 @@ impl JournalReader {
 
     /// Starts again at the first record.
     pub fn rewind(&mut self) {
-        (self.offset, self.seq, self.used) = (HEADER_BYTES, 0, 0);
+        (self.offset, self.seq, self.used) = (HEADER_BYTES as u64, 0, 0);
         self.buffer.clear();
     }
 
@@ -200,33 +221,46 @@ impl JournalReader {
     ///
     /// # Errors
     /// The file cannot be read, or a frame with the right checksum holds no record.
-    pub fn next(&mut self) -> Result<Option<Record>> {
-        let Some(head) = self.peek(FRAME_BYTES)? else { return Ok(None) };
+    pub fn read(&mut self) -> Result<Option<Record>> {
+        let Some(head) = self.peek(FRAME_BYTES)? else {
+            return Ok(None);
+        };
         let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (length, crc) = (word(0) as usize, word(4));
         if length == 0 || length > limits::RECORD_BYTES {
             return Ok(None);
         }
         let seq = self.seq + 1;
-        let Some(frame) = self.peek(FRAME_BYTES + length)? else { return Ok(None) };
+        let Some(frame) = self.peek(FRAME_BYTES + length)? else {
+            return Ok(None);
+        };
         let payload = &frame[FRAME_BYTES..];
         if checksum(seq, payload) != crc {
             return Ok(None);
         }
-        let record = codec::decode(payload).map_err(|e| e.in_context(format!("`{}`", self.path.display())))?;
+        let record =
+            codec::decode(payload).map_err(|e| e.in_context(format!("`{}`", self.path.display())))?;
         self.used += FRAME_BYTES + length;
         self.offset += (FRAME_BYTES + length) as u64;
         self.seq = seq;
         Ok(Some(record))
     }
 
-    /// Says how the journal ends, once [`Self::next`] has returned `None`.
+    /// Says how the journal ends, once [`Self::read`] has returned `None`.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn tail(&self) -> Result<Tail> {
-        let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
-        Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) })
+        let length = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io("read", &self.path, e))?
+            .len();
+        Ok(if length == self.offset {
+            Tail::Clean
+        } else {
+            Tail::Torn(self.offset)
+        })
     }
 
     /// Returns the next `wanted` bytes without using them up, or `None` if the file has fewer.
@@ -235,11 +269,16 @@ impl JournalReader {
             self.buffer.drain(..self.used);
             self.used = 0;
             let have = self.buffer.len();
-            let left = usize::try_from(self.until - self.offset).unwrap_or(usize::MAX).saturating_sub(have);
+            let left = usize::try_from(self.until - self.offset)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(have);
             self.buffer.resize(have + wanted.max(1 << 16).min(left), 0);
             let mut filled = have;
             while filled < self.buffer.len() {
-                match self.file.read_at(&mut self.buffer[filled..], self.offset + filled as u64) {
+                match self
+                    .file
+                    .read_at(&mut self.buffer[filled..], self.offset + filled as u64)
+                {
                     Ok(0) => break,
                     Ok(n) => filled += n,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -274,11 +313,15 @@ pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
         Ok(()) => Ok(Liveness::Dead(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(Liveness::Alive),
         Err(_) => {
-            let alive = match JournalReader::open(path).and_then(|mut reader| reader.next()) {
+            let alive = match JournalReader::open(path).and_then(|mut reader| reader.read()) {
                 Ok(Some(Record::Start(start))) if start.host == this_host => process_lives(start.pid),
                 _ => changed_after(&file, now - 60_000_000),
             };
-            Ok(if alive { Liveness::Alive } else { Liveness::Dead(file) })
+            Ok(if alive {
+                Liveness::Alive
+            } else {
+                Liveness::Dead(file)
+            })
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Rows back to records: the inverse of [`super::Stream::apply`].
 
 use super::SEQ_BITS;
-use crate::model::{AttemptId, Error, Event, EventKind, File, Hash, Record, Result, Row, RunId, RunKey, Setting, Start, Value};
+use crate::model::{
+    AttemptId, Error, Event, EventKind, File, Hash, Record, Result, Row, RunId, RunKey, Setting, Start, Value,
+};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, params};
 
@@ -41,12 +43,19 @@ pub struct SegmentInfo {
 /// The file is damaged.
 pub fn attempts(connection: &Connection) -> Result<Vec<AttemptInfo>> {
     let mut statement = connection.prepare("SELECT id - 1, attempt FROM attempt ORDER BY id")?;
-    let found = statement.query_map([], |row| Ok((row.get(0)?, AttemptId(row.get(1)?))))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let found = statement
+        .query_map([], |row| Ok((row.get(0)?, AttemptId(row.get(1)?))))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     found
         .into_iter()
         .map(|(base, attempt)| {
             let digest = segments(connection, base)?.last().and_then(|s| s.digest);
-            Ok(AttemptInfo { attempt, base, records: last_seq(connection, base)?, digest })
+            Ok(AttemptInfo {
+                attempt,
+                base,
+                records: last_seq(connection, base)?,
+                digest,
+            })
         })
         .collect()
 }
@@ -56,8 +65,9 @@ pub fn attempts(connection: &Connection) -> Result<Vec<AttemptInfo>> {
 /// # Errors
 /// The file is damaged.
 pub fn segments(connection: &Connection, base: i64) -> Result<Vec<SegmentInfo>> {
-    let mut statement = connection
-        .prepare_cached("SELECT id - ?1, points, sha256, size, digest FROM segment WHERE id > ?1 AND id < ?2 ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id - ?1, points, sha256, size, digest FROM segment WHERE id > ?1 AND id < ?2 ORDER BY id",
+    )?;
     let mut before = 0;
     let rows = statement.query_map([base, base + (1 << SEQ_BITS)], |row| {
         let last = row.get::<_, i64>(0)?.cast_unsigned();
@@ -87,10 +97,22 @@ pub fn records(connection: &Connection, attempt: &AttemptInfo) -> Result<Vec<Rec
 ///
 /// # Errors
 /// The file is damaged: a record is missing or cannot be read.
-pub fn segment_records(connection: &Connection, base: i64, segments: &[SegmentInfo], n: usize) -> Result<Vec<Record>> {
+pub fn segment_records(
+    connection: &Connection,
+    base: i64,
+    segments: &[SegmentInfo],
+    n: usize,
+) -> Result<Vec<Record>> {
     let segment = &segments[n];
     let points_before = n.checked_sub(1).map(|before| segments[before].points);
-    range(connection, base, segment.first, segment.last, points_before, Some(segment.points))
+    range(
+        connection,
+        base,
+        segment.first,
+        segment.last,
+        points_before,
+        Some(segment.points),
+    )
 }
 
 /// Returns the largest sequence number that the attempt at `base` has in any table.
@@ -98,7 +120,9 @@ pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
     let mut last = base;
     for table in ["attempt", "key", "row", "setting", "file", "event"] {
         let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
-        let max: i64 = connection.prepare_cached(&sql)?.query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
+        let max: i64 = connection
+            .prepare_cached(&sql)?
+            .query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
         last = last.max(max);
     }
     Ok((last - base).cast_unsigned())
@@ -116,18 +140,46 @@ pub(super) fn range(
     if last < first {
         return Ok(Vec::new());
     }
-    let mut slots = Slots { base, first, records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)] };
+    let mut slots = Slots {
+        base,
+        first,
+        records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)],
+    };
     slots.fill(connection, "attempt", START_COLUMNS, read_start)?;
-    slots.fill(connection, "key", "id, name, system", |row| Ok(Record::Key { name: row.get(1)?, system: row.get(2)? }))?;
-    slots.fill(connection, "row", "id, step, time", |row| {
-        Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
+    slots.fill(connection, "key", "id, name, system", |row| {
+        Ok(Record::Key {
+            name: row.get(1)?,
+            system: row.get(2)?,
+        })
     })?;
-    slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting)?;
+    slots.fill(connection, "row", "id, step, time", |row| {
+        Ok(Record::Row(Row {
+            step: row.get(1)?,
+            time: row.get(2)?,
+            values: Vec::new(),
+        }))
+    })?;
+    slots.fill(
+        connection,
+        "setting",
+        "id, scope, key, value, removed",
+        read_setting,
+    )?;
     slots.fill(connection, "file", "id, time, path, sha256, size", |row| {
         let size: i64 = row.get(4)?;
-        Ok(Record::File(File { time: row.get(1)?, path: row.get(2)?, sha256: Hash(row.get(3)?), size: size.cast_unsigned() }))
+        Ok(Record::File(File {
+            time: row.get(1)?,
+            path: row.get(2)?,
+            sha256: Hash(row.get(3)?),
+            size: size.cast_unsigned(),
+        }))
     })?;
-    slots.fill(connection, "event", "id, time, kind, name, text, data", read_event)?;
+    slots.fill(
+        connection,
+        "event",
+        "id, time, kind, name, text, data",
+        read_event,
+    )?;
     slots.fill_points(connection, after, until)?;
     slots.finish()
 }
@@ -163,7 +215,8 @@ impl Slots {
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            let record = read(row).map_err(|e| Error::from(e).in_context(format!("table {table}, id {id}")))?;
+            let record =
+                read(row).map_err(|e| Error::from(e).in_context(format!("table {table}, id {id}")))?;
             match self.slot(id) {
                 Some(slot) if slot.is_none() => *slot = Some(record),
                 _ => return Err(Error::damaged(format!("Table {table} has a second record {id}"))),
@@ -181,13 +234,22 @@ impl Slots {
              WHERE e.first > ?2 AND e.first <= ?3 AND e.key > ?1 AND e.key < ?1 + (1 << ?4)
              ORDER BY e.first, p.id",
         )?;
-        let mut rows = statement.query(params![self.base, after.unwrap_or(0), until.unwrap_or(i64::MAX), SEQ_BITS])?;
+        let mut rows = statement.query(params![
+            self.base,
+            after.unwrap_or(0),
+            until.unwrap_or(i64::MAX),
+            SEQ_BITS
+        ])?;
         while let Some(row) = rows.next()? {
             let (key, id): (i64, i64) = (row.get(0)?, row.get(1)?);
             match self.slot(id) {
                 Some(Some(Record::Row(found))) => found.values.push((key.cast_unsigned(), row.get(2)?)),
                 _ if id < first || id > last => {}
-                _ => return Err(Error::damaged(format!("A point belongs to row {id}, which is not there"))),
+                _ => {
+                    return Err(Error::damaged(format!(
+                        "A point belongs to row {id}, which is not there"
+                    )));
+                }
             }
         }
         Ok(())
@@ -198,12 +260,15 @@ impl Slots {
         self.records
             .into_iter()
             .enumerate()
-            .map(|(n, record)| record.ok_or_else(|| Error::damaged(format!("Record {} is missing", first + n as u64))))
+            .map(|(n, record)| {
+                record.ok_or_else(|| Error::damaged(format!("Record {} is missing", first + n as u64)))
+            })
             .collect()
     }
 }
 
-const START_COLUMNS: &str = "id, attempt, entity, project, run, time, name, job_group, job_type, notes, tags, host, pid, danlu, info";
+const START_COLUMNS: &str =
+    "id, attempt, entity, project, run, time, name, job_group, job_type, notes, tags, host, pid, danlu, info";
 
 /// Returns the start of the first attempt in a run file.
 ///
@@ -242,7 +307,10 @@ fn read_start(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     let removed: bool = row.get(4)?;
-    let setting = Setting { key: row.get(2)?, value: if removed { None } else { Some(row.get(3)?) } };
+    let setting = Setting {
+        key: row.get(2)?,
+        value: if removed { None } else { Some(row.get(3)?) },
+    };
     match row.get_ref(1)?.as_str()? {
         "config" => Ok(Record::Config(setting)),
         _ => Ok(Record::Summary(setting)),
@@ -251,8 +319,15 @@ fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_event(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     let name: String = row.get(2)?;
-    let kind = EventKind::parse(&name).ok_or_else(|| unreadable(2, Error::damaged(format!("`{name}` is no kind of event"))))?;
-    Ok(Record::Event(Event { time: row.get(1)?, kind, name: row.get(3)?, text: row.get(4)?, data: row.get(5)? }))
+    let kind = EventKind::parse(&name)
+        .ok_or_else(|| unreadable(2, Error::damaged(format!("`{name}` is no kind of event"))))?;
+    Ok(Record::Event(Event {
+        time: row.get(1)?,
+        kind,
+        name: row.get(3)?,
+        text: row.get(4)?,
+        data: row.get(5)?,
+    }))
 }
 
 fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

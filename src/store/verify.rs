@@ -37,7 +37,10 @@ pub struct Report {
 
 impl Report {
     fn add(&mut self, kind: &'static str, message: impl Into<String>) {
-        self.damage.push(Damage { kind, message: message.into() });
+        self.damage.push(Damage {
+            kind,
+            message: message.into(),
+        });
     }
 }
 
@@ -75,13 +78,19 @@ pub(super) fn verify_attempt(connection: &Connection, attempt: &AttemptInfo) -> 
 }
 
 fn check_form(connection: &Connection, report: &mut Report) {
-    let found = connection.prepare("PRAGMA integrity_check(20)").and_then(|mut statement| {
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.collect::<rusqlite::Result<Vec<_>>>()
-    });
+    let found = connection
+        .prepare("PRAGMA integrity_check(20)")
+        .and_then(|mut statement| {
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
     match found {
         Ok(lines) => {
-            for line in lines.iter().flat_map(|text| text.lines()).filter(|line| *line != "ok") {
+            for line in lines
+                .iter()
+                .flat_map(|text| text.lines())
+                .filter(|line| *line != "ok")
+            {
                 report.add("database", format!("SQLite finds: {line}"));
             }
         }
@@ -89,7 +98,10 @@ fn check_form(connection: &Connection, report: &mut Report) {
     }
     match (run_file::schema_of(connection), run_file::expected_schema()) {
         (Ok(found), Ok(expected)) if found == expected => {}
-        (Ok(_), Ok(_)) => report.add("schema", "Its tables, triggers and views are not those of a run file"),
+        (Ok(_), Ok(_)) => report.add(
+            "schema",
+            "Its tables, triggers and views are not those of a run file",
+        ),
         (Err(e), _) | (_, Err(e)) => report.add("schema", format!("Its schema cannot be read: {e}")),
     }
 }
@@ -98,19 +110,29 @@ fn check_attempt(connection: &Connection, attempt: &AttemptInfo, report: &mut Re
     let name = format!("attempt {}", attempt.attempt);
     let segments = match segments(connection, attempt.base) {
         Ok(segments) => segments,
-        Err(e) => return report.add("chain", format!("{name}: the chain of segments cannot be read: {e}")),
+        Err(e) => {
+            return report.add(
+                "chain",
+                format!("{name}: the chain of segments cannot be read: {e}"),
+            );
+        }
     };
     let mut computed = Vec::with_capacity(segments.len());
     let mut wrong = Vec::new();
     for (n, stored) in segments.iter().enumerate() {
         let records = segment_records(connection, attempt.base, &segments, n);
         let range = format!("records {} to {}", stored.first, stored.last);
-        match records.and_then(|records| Ok((segment::encode(attempt.attempt, stored.first, &records)?, records))) {
+        match records
+            .and_then(|records| Ok((segment::encode(attempt.attempt, stored.first, &records)?, records)))
+        {
             Ok((bytes, records)) => {
                 report.records += records.len() as u64;
                 let hash = Hash::of(&bytes);
                 if hash != stored.sha256 || bytes.len() as u64 != stored.size {
-                    wrong.push(format!("{name}: segment {n} ({range}{}) is not what was written", steps(&records)));
+                    wrong.push(format!(
+                        "{name}: segment {n} ({range}{}) is not what was written",
+                        steps(&records)
+                    ));
                 }
                 computed.push(hash);
             }
@@ -122,34 +144,68 @@ fn check_attempt(connection: &Connection, attempt: &AttemptInfo, report: &mut Re
     let last = segments.last();
     let digest = last.map(|last| attempt_digest(attempt.attempt, last.last, &computed));
     let stored = last.and_then(|last| last.digest);
-    let kind = if stored.is_some() && stored == digest { "chain" } else { "records" };
+    let kind = if stored.is_some() && stored == digest {
+        "chain"
+    } else {
+        "records"
+    };
     if wrong.is_empty() && stored.is_some() && stored != digest {
         report.add("chain", format!("{name}: the digest is not that of its segments"));
     }
     for message in wrong {
-        let note = if kind == "chain" { " in the chain; its records are whole" } else { "" };
+        let note = if kind == "chain" {
+            " in the chain; its records are whole"
+        } else {
+            ""
+        };
         report.add(kind, message + note);
     }
-    check_tail(connection, attempt, last.map_or((0, None), |s| (s.last, Some(s.points))), &name, report);
+    check_tail(
+        connection,
+        attempt,
+        last.map_or((0, None), |s| (s.last, Some(s.points))),
+        &name,
+        report,
+    );
 }
 
 /// Records after the last segment have no checksum yet; they must be there and be readable.
-fn check_tail(connection: &Connection, attempt: &AttemptInfo, cut: (u64, Option<i64>), name: &str, report: &mut Report) {
+fn check_tail(
+    connection: &Connection,
+    attempt: &AttemptInfo,
+    cut: (u64, Option<i64>),
+    name: &str,
+    report: &mut Report,
+) {
     match range(connection, attempt.base, cut.0 + 1, attempt.records, cut.1, None) {
         Ok(records) => {
             report.records += records.len() as u64;
             if attempt.digest.is_some() && !records.is_empty() {
-                report.add("records", format!("{name}: {} records follow its seal", records.len()));
+                report.add(
+                    "records",
+                    format!("{name}: {} records follow its seal", records.len()),
+                );
             }
         }
-        Err(e) => report.add("records", format!("{name}: the records after {} cannot be read: {e}", cut.0)),
+        Err(e) => report.add(
+            "records",
+            format!("{name}: the records after {} cannot be read: {e}", cut.0),
+        ),
     }
 }
 
 fn steps(records: &[Record]) -> String {
-    let steps = records.iter().filter_map(|r| if let Record::Row(row) = r { row.step } else { None });
-    let (low, high) = steps.fold((i64::MAX, i64::MIN), |(low, high), step| (low.min(step), high.max(step)));
-    if low <= high { format!(", steps {low} to {high}") } else { String::new() }
+    let steps = records
+        .iter()
+        .filter_map(|r| if let Record::Row(row) = r { row.step } else { None });
+    let (low, high) = steps.fold((i64::MAX, i64::MIN), |(low, high), step| {
+        (low.min(step), high.max(step))
+    });
+    if low <= high {
+        format!(", steps {low} to {high}")
+    } else {
+        String::new()
+    }
 }
 
 fn check_blobs(connection: &Connection, report: &mut Report) {
@@ -164,21 +220,29 @@ fn check_blobs(connection: &Connection, report: &mut Report) {
             report.add("blob", format!("{e} (content of {files})"));
         }
     }
-    let missing = "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
+    let missing =
+        "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
                    WHERE blob.n IS NULL ORDER BY path";
     let paths = connection.prepare(missing).and_then(|mut statement| {
-        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+        statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<rusqlite::Result<Vec<_>>>()
     });
     match paths {
-        Ok(paths) => paths.iter().for_each(|path| report.add("file", format!("The content of file `{path}` is not there"))),
+        Ok(paths) => paths
+            .iter()
+            .for_each(|path| report.add("file", format!("The content of file `{path}` is not there"))),
         Err(e) => report.add("file", format!("The list of files cannot be read: {e}")),
     }
 }
 
 fn files_of(connection: &Connection, sha256: Hash) -> String {
-    let paths = connection.prepare("SELECT DISTINCT path FROM file WHERE sha256 = ? ORDER BY path").and_then(|mut s| {
-        s.query_map([sha256.0], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
-    });
+    let paths = connection
+        .prepare("SELECT DISTINCT path FROM file WHERE sha256 = ? ORDER BY path")
+        .and_then(|mut s| {
+            s.query_map([sha256.0], |row| row.get::<_, String>(0))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        });
     match paths {
         Ok(paths) if !paths.is_empty() => format!("`{}`", paths.join("`, `")),
         _ => "no file".to_owned(),
@@ -188,13 +252,19 @@ fn files_of(connection: &Connection, sha256: Hash) -> String {
 fn check_journal(path: &Path, report: &mut Report) {
     let read = || -> Result<(u64, Tail)> {
         let mut journal = JournalReader::open(path)?;
-        while journal.next()?.is_some() {}
+        while journal.read()?.is_some() {}
         Ok((journal.seq(), journal.tail()?))
     };
     match read() {
         Ok((_, Tail::Clean)) => {}
         Ok((seq, Tail::Torn(at))) => {
-            report.add("journal", format!("`{}` holds {seq} whole records and ends in a torn one at byte {at}", path.display()));
+            report.add(
+                "journal",
+                format!(
+                    "`{}` holds {seq} whole records and ends in a torn one at byte {at}",
+                    path.display()
+                ),
+            );
         }
         Err(e) => report.add("journal", e.to_string()),
     }

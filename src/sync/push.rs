@@ -37,13 +37,19 @@ pub fn push(path: &Path, remote: &dyn Remote, progress: &Arc<dyn Progress>) -> R
     let manifest = Manifest::of(&connection)?;
     let missing: BTreeSet<Object> = remote.missing(&manifest.objects())?.into_iter().collect();
     let sizes = sizes(&manifest);
-    progress.run(&manifest.run.to_string(), missing.iter().filter_map(|object| sizes.get(object)).sum());
+    progress.run(
+        &manifest.run.to_string(),
+        missing.iter().filter_map(|object| sizes.get(object)).sum(),
+    );
     let mut sent = Sent::default();
     send_segments(&connection, &missing, remote, progress, &mut sent)?;
     for blob in store::blobs(&connection)? {
         let object = Object::Blob(blob.sha256);
         if missing.contains(&object) {
-            let bytes = Counted { source: BlobReader::new(store::open(path)?, &blob), progress: Arc::clone(progress) };
+            let bytes = Counted {
+                source: BlobReader::new(store::open(path)?, &blob),
+                progress: Arc::clone(progress),
+            };
             remote.put(object, blob.size, Box::new(bytes))?;
             sent.objects += 1;
             sent.bytes += blob.size;
@@ -51,15 +57,27 @@ pub fn push(path: &Path, remote: &dyn Remote, progress: &Arc<dyn Progress>) -> R
     }
     let receipt = remote.commit(&manifest)?;
     if !manifest.is_proved_by(&receipt) {
-        let message = format!("`{}` took run {} but does not prove that it holds all of it", remote.name(), manifest.run);
-        return Err(Error::new(ErrorKind::Damaged, message).with_hint("sync again; if it stays, check the remote"));
+        let message = format!(
+            "`{}` took run {} but does not prove that it holds all of it",
+            remote.name(),
+            manifest.run
+        );
+        return Err(
+            Error::new(ErrorKind::Damaged, message).with_hint("sync again; if it stays, check the remote")
+        );
     }
     Ok((manifest.digest, sent))
 }
 
 fn sizes(manifest: &Manifest) -> BTreeMap<Object, u64> {
-    let segments = manifest.attempts.iter().flat_map(|entry| &entry.segments).map(|s| (Object::Segment(s.sha256), s.size));
-    segments.chain(manifest.blobs.iter().map(|b| (Object::Blob(b.sha256), b.size))).collect()
+    let segments = manifest
+        .attempts
+        .iter()
+        .flat_map(|entry| &entry.segments)
+        .map(|s| (Object::Segment(s.sha256), s.size));
+    segments
+        .chain(manifest.blobs.iter().map(|b| (Object::Blob(b.sha256), b.size)))
+        .collect()
 }
 
 fn send_segments(
@@ -90,12 +108,19 @@ fn send_segments(
 }
 
 /// Encodes a segment and refuses to send what is not what was written.
-fn encode_checked(attempt: AttemptId, first: u64, records: &[crate::model::Record], name: Hash) -> Result<Vec<u8>> {
+fn encode_checked(
+    attempt: AttemptId,
+    first: u64,
+    records: &[crate::model::Record],
+    name: Hash,
+) -> Result<Vec<u8>> {
     let bytes = store::encode_segment(attempt, first, records)?;
     if Hash::of(&bytes) != name {
         let last = first + records.len() as u64 - 1;
-        return Err(Error::damaged(format!("Records {first} to {last} of the run are not what was written"))
-            .with_hint("`danlu verify` tells what is damaged"));
+        return Err(Error::damaged(format!(
+            "Records {first} to {last} of the run are not what was written"
+        ))
+        .with_hint("`danlu verify` tells what is damaged"));
     }
     Ok(bytes)
 }

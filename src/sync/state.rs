@@ -56,7 +56,10 @@ impl State {
     /// The database cannot be read.
     pub fn proved(&self, remote: &str, run_file: &Path) -> Result<Option<Hash>> {
         let sql = "SELECT digest FROM proved WHERE remote = ? AND path = ?";
-        let found = self.connection.query_row(sql, [remote, &file_name(run_file)], |row| row.get(0)).optional()?;
+        let found = self
+            .connection
+            .query_row(sql, [remote, &file_name(run_file)], |row| row.get(0))
+            .optional()?;
         Ok(found.map(Hash))
     }
 
@@ -86,11 +89,17 @@ impl State {
     /// # Errors
     /// The database cannot be written.
     pub fn use_remote(&self, remote: &str, now: i64) -> Result<()> {
-        self.connection.execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
+        self.connection.execute(
+            "INSERT OR REPLACE INTO remote VALUES (?, ?)",
+            params![remote, now],
+        )?;
         Ok(())
     }
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -3,7 +3,8 @@
 use super::Run;
 use super::warnings::Sink;
 use crate::model::{
-    AttemptId, Clock, Error, ErrorKind, Result, RunId, RunKey, Start, SystemClock, Value, check_project, file_stamp, limits,
+    AttemptId, Clock, Error, ErrorKind, Result, RunId, RunKey, Start, SystemClock, Value, check_project,
+    file_stamp, limits,
 };
 use crate::store::{self, DIR_NAME, Journal};
 use std::path::{Path, PathBuf};
@@ -144,7 +145,16 @@ impl RunBuilder {
             std::fs::remove_file(&run_file).ok();
         })?;
         point_latest(&directory, &run_file);
-        Run::start(start, self.config, run_file, (journal, journal_path), self.dir, self.clock, self.warn, self.tick)
+        Run::start(
+            start,
+            self.config,
+            run_file,
+            (journal, journal_path),
+            self.dir,
+            self.clock,
+            self.warn,
+            self.tick,
+        )
     }
 
     fn check(&self) -> Result<Start> {
@@ -152,14 +162,29 @@ impl RunBuilder {
         if !self.entity.is_empty() {
             check_project("entity", &self.entity)?;
         }
-        for (what, text) in [("name", &self.name), ("group", &self.group), ("job type", &self.job_type)] {
+        for (what, text) in [
+            ("name", &self.name),
+            ("group", &self.group),
+            ("job type", &self.job_type),
+        ] {
             if text.len() > limits::NAME_BYTES {
-                return Err(Error::new(ErrorKind::Limit, format!("The {what} has {} bytes, at most {} can be", text.len(), limits::NAME_BYTES)));
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    format!(
+                        "The {what} has {} bytes, at most {} can be",
+                        text.len(),
+                        limits::NAME_BYTES
+                    ),
+                ));
             }
         }
         let id = self.id.as_ref().map_or_else(RunId::random, RunId::new)?;
         Ok(Start {
-            run: RunKey { entity: self.entity.clone(), project: self.project.clone(), id },
+            run: RunKey {
+                entity: self.entity.clone(),
+                project: self.project.clone(),
+                id,
+            },
             attempt: AttemptId::random()?,
             time: self.clock.now(),
             name: self.name.clone(),
@@ -185,7 +210,11 @@ fn create_run_file(directory: &Path, start: &Start) -> Result<PathBuf> {
     let stem = format!("run-{}-{}", file_stamp(start.time), start.run.id);
     let mut number = 0;
     loop {
-        let suffix = if number == 0 { String::new() } else { format!("-{number}") };
+        let suffix = if number == 0 {
+            String::new()
+        } else {
+            format!("-{number}")
+        };
         let path = directory.join(format!("{stem}{suffix}.sqlite"));
         match store::create(&path) {
             Err(_) if path.exists() && number < 10_000 && !is_ours(&path) => number += 1,
@@ -207,7 +236,9 @@ fn is_ours(path: &Path) -> bool {
 fn point_latest(directory: &Path, run_file: &Path) {
     let Some(name) = run_file.file_name() else { return };
     let fresh = directory.join(format!(".latest-run.{}", std::process::id()));
-    if std::os::unix::fs::symlink(name, &fresh).is_ok() && std::fs::rename(&fresh, directory.join("latest-run.sqlite")).is_err() {
+    if std::os::unix::fs::symlink(name, &fresh).is_ok()
+        && std::fs::rename(&fresh, directory.join("latest-run.sqlite")).is_err()
+    {
         std::fs::remove_file(&fresh).ok();
     }
 }

@@ -24,7 +24,13 @@ impl Drainer {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopping = Arc::clone(&stop);
         let reader = JournalReader::open(&shared.journal)?;
-        let mut drain = Drain { shared, journal, reader, stream: None, synced: 0 };
+        let mut drain = Drain {
+            shared,
+            journal,
+            reader,
+            stream: None,
+            synced: 0,
+        };
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
@@ -38,7 +44,9 @@ impl Drainer {
                     }
                 }
             })
-            .map_err(|e| Error::new(ErrorKind::Io, "Cannot start the background thread of a run").with_source(e))?;
+            .map_err(|e| {
+                Error::new(ErrorKind::Io, "Cannot start the background thread of a run").with_source(e)
+            })?;
         Ok(Self { stop, thread })
     }
 
@@ -46,7 +54,9 @@ impl Drainer {
     pub(super) fn stop(self) -> Result<()> {
         *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.1.notify_all();
-        self.thread.join().map_err(|_| Error::new(ErrorKind::Io, "The background thread of the run broke down"))
+        self.thread
+            .join()
+            .map_err(|_| Error::new(ErrorKind::Io, "The background thread of the run broke down"))
     }
 }
 
@@ -69,22 +79,34 @@ impl Drain {
         match self.journal.sync_data() {
             Ok(()) => self.synced = written,
             Err(e) => self.shared.warnings.once("sync", || {
-                format!("Cannot sync the journal `{}`: {e}; a power cut may cost rows", self.shared.journal.display())
+                format!(
+                    "Cannot sync the journal `{}`: {e}; a power cut may cost rows",
+                    self.shared.journal.display()
+                )
             }),
         }
         self.reader.read_until(written);
         if let Err(e) = self.apply() {
             self.stream = None;
             self.shared.warnings.once("drain", || {
-                format!("Cannot update the run file `{}`: {e}; rows are safe in the journal", self.shared.run_file.display())
+                format!(
+                    "Cannot update the run file `{}`: {e}; rows are safe in the journal",
+                    self.shared.run_file.display()
+                )
             });
         }
     }
 
     /// Touches the journal, so that where there are no locks others see that its writer lives.
     fn keep_alive(&self) {
-        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
-        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        let now = rustix::fs::Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_NOW,
+        };
+        let times = rustix::fs::Timestamps {
+            last_access: now,
+            last_modification: now,
+        };
         rustix::fs::futimens(&self.journal, &times).ok();
     }
 
@@ -102,7 +124,7 @@ impl Drain {
         loop {
             let mut batch = Vec::new();
             while batch.len() < BATCH
-                && let Some(record) = self.reader.next()?
+                && let Some(record) = self.reader.read()?
             {
                 batch.push(record);
             }

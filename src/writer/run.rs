@@ -4,7 +4,9 @@ use super::RunBuilder;
 use super::drain::Drainer;
 use super::files;
 use super::warnings::{Sink, Warnings};
-use crate::model::{Clock, Error, ErrorKind, Event, EventKind, File, Record, Result, Row, Setting, Start, Value, limits};
+use crate::model::{
+    Clock, Error, ErrorKind, Event, EventKind, File, Record, Result, Row, Setting, Start, Value, limits,
+};
 use crate::store::{self, Journal};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -101,7 +103,13 @@ impl Run {
             clock,
         });
         let forks = FORKS.load(Ordering::Relaxed);
-        let mut run = Self { shared, start, directory, drainer: None, forks };
+        let mut run = Self {
+            shared,
+            start,
+            directory,
+            drainer: None,
+            forks,
+        };
         for (key, value) in config {
             run.config(key, value);
         }
@@ -153,7 +161,9 @@ impl Run {
         commit: Option<bool>,
         values: impl IntoIterator<Item = (K, V)>,
     ) {
-        let Some(mut log) = self.open_log("log") else { return };
+        let Some(mut log) = self.open_log("log") else {
+            return;
+        };
         let mut row = log.take_row();
         for (place, (name, value)) in values.into_iter().enumerate() {
             if let Some(key) = self.shared.find_key(&mut log, place, name.as_ref()) {
@@ -173,7 +183,9 @@ impl Run {
     /// Logs a row of values whose keys have been looked up. The values are taken out of the vector, which keeps its
     /// memory.
     pub fn log_keys(&self, step: Option<i64>, commit: Option<bool>, values: &mut Vec<(Key, Value)>) {
-        let Some(mut log) = self.open_log("log") else { return values.clear() };
+        let Some(mut log) = self.open_log("log") else {
+            return values.clear();
+        };
         let mut row = log.take_row();
         row.extend(values.drain(..).map(|(key, value)| (key.0, value)));
         self.shared.append_row(&mut log, step, commit, row);
@@ -195,18 +207,36 @@ impl Run {
     }
 
     fn set(&self, record: fn(Setting) -> Record, key: String, value: Option<Value>) {
-        let Some(mut log) = self.open_log("set") else { return };
+        let Some(mut log) = self.open_log("set") else {
+            return;
+        };
         let value = value.map(Value::canonical);
         if let Some(problem) = problem_of(&key, value.as_ref()) {
-            return self.shared.lose(&mut log, &format!("`{}` is not stored: {problem}", shown(&key)));
+            return self
+                .shared
+                .lose(&mut log, &format!("`{}` is not stored: {problem}", shown(&key)));
         }
         self.shared.append(&mut log, &record(Setting { key, value }));
     }
 
     /// Records something that happens now; see [`EventKind`] for what the texts mean.
-    pub fn event(&self, kind: EventKind, name: impl Into<String>, text: impl Into<String>, data: impl Into<String>) {
-        let Some(mut log) = self.open_log("record") else { return };
-        let event = Event { time: self.shared.clock.now(), kind, name: name.into(), text: text.into(), data: data.into() };
+    pub fn event(
+        &self,
+        kind: EventKind,
+        name: impl Into<String>,
+        text: impl Into<String>,
+        data: impl Into<String>,
+    ) {
+        let Some(mut log) = self.open_log("record") else {
+            return;
+        };
+        let event = Event {
+            time: self.shared.clock.now(),
+            kind,
+            name: name.into(),
+            text: text.into(),
+            data: data.into(),
+        };
         self.shared.append(&mut log, &Record::Event(event));
     }
 
@@ -240,16 +270,32 @@ impl Run {
     pub fn save_as(&self, path: &Path, name: &str) -> Result<()> {
         crate::model::check_file_name(name)?;
         if self.is_foreign() || self.guard().is_none_or(|log| log.finished) {
-            return Err(Error::usage(format!("Cannot save `{name}`: the run is finished, or belongs to another process")));
+            return Err(Error::usage(format!(
+                "Cannot save `{name}`: the run is finished, or belongs to another process"
+            )));
         }
         let (sha256, size) = {
-            let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+            let _database = self
+                .shared
+                .database
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             files::store(path, &self.shared.run_file)?
         };
-        let Some(mut log) = self.open_log("save") else { return Ok(()) };
-        let file = File { time: self.shared.clock.now(), path: name.to_owned(), sha256, size };
+        let Some(mut log) = self.open_log("save") else {
+            return Ok(());
+        };
+        let file = File {
+            time: self.shared.clock.now(),
+            path: name.to_owned(),
+            sha256,
+            size,
+        };
         if self.shared.append(&mut log, &Record::File(file)).is_none() {
-            return Err(Error::new(ErrorKind::Io, format!("Cannot write down that `{name}` was saved: the journal cannot be written")));
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("Cannot write down that `{name}` was saved: the journal cannot be written"),
+            ));
         }
         log.journal.sync()
     }
@@ -267,15 +313,27 @@ impl Run {
     /// # Errors
     /// As [`Self::finish`].
     pub fn end(&mut self, exit_code: i32) -> Result<()> {
-        let Some(mut log) = self.guard().filter(|log| !log.finished) else { return Ok(()) };
+        let Some(mut log) = self.guard().filter(|log| !log.finished) else {
+            return Ok(());
+        };
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
-        let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
+        let end = Event {
+            time,
+            kind: EventKind::End,
+            name: String::new(),
+            text: String::new(),
+            data,
+        };
         self.shared.append(&mut log, &Record::Event(end));
         log.finished = true;
         drop(log);
         self.drainer.take().map_or(Ok(()), Drainer::stop)?;
-        let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let _database = self
+            .shared
+            .database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
             self.shared.warnings.once("rebuild", || warning);
         })
@@ -293,13 +351,17 @@ impl Run {
 
     fn open_log(&self, what: &str) -> Option<MutexGuard<'_, Log>> {
         let Some(log) = self.guard() else {
-            let message = "This process is a fork of the one that started the run; what it logs is not stored";
+            let message =
+                "This process is a fork of the one that started the run; what it logs is not stored";
             self.shared.warnings.once("fork", || message.to_owned());
             return None;
         };
         if log.finished {
             drop(log);
-            let message = format!("Run {} is finished; what you {what} now is not stored", self.start.run.id);
+            let message = format!(
+                "Run {} is finished; what you {what} now is not stored",
+                self.start.run.id
+            );
             self.shared.warnings.once("finished", || message);
             return None;
         }
@@ -311,7 +373,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.is_foreign() {
             // The thread is the parent's. Its handle is forgotten, not joined.
-            self.drainer.take().map(std::mem::forget);
+            std::mem::forget(self.drainer.take());
         } else if let Some(drainer) = self.drainer.take()
             && let Err(e) = drainer.stop()
         {
@@ -322,7 +384,10 @@ impl Drop for Run {
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run").field("run", &self.start.run).field("path", &self.shared.run_file).finish_non_exhaustive()
+        f.debug_struct("Run")
+            .field("run", &self.start.run)
+            .field("path", &self.shared.run_file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -357,10 +422,19 @@ impl Shared {
             Some(key) => *key,
             None => {
                 if let Some(problem) = problem_of(name, None) {
-                    self.lose(log, &format!("A value of `{}` is not stored: {problem}", shown(name)));
+                    self.lose(
+                        log,
+                        &format!("A value of `{}` is not stored: {problem}", shown(name)),
+                    );
                     return None;
                 }
-                let key = self.append(log, &Record::Key { name: name.to_owned(), system: false })?;
+                let key = self.append(
+                    log,
+                    &Record::Key {
+                        name: name.to_owned(),
+                        system: false,
+                    },
+                )?;
                 log.keys.insert(name.into(), key);
                 key
             }
@@ -372,7 +446,13 @@ impl Shared {
         Some(key)
     }
 
-    fn append_row(&self, log: &mut Log, step: Option<i64>, commit: Option<bool>, mut values: Vec<(u64, Value)>) {
+    fn append_row(
+        &self,
+        log: &mut Log,
+        step: Option<i64>,
+        commit: Option<bool>,
+        mut values: Vec<(u64, Value)>,
+    ) {
         let at = step.unwrap_or(log.step);
         log.step = log.step.max(at);
         if commit.unwrap_or(step.is_none()) && at == log.step {
@@ -382,7 +462,11 @@ impl Shared {
             keep_last_of_each(&mut values);
         }
         values.retain_mut(|(_, value)| self.check(log, value));
-        log.row = Record::Row(Row { step: Some(at), time: self.clock.now(), values });
+        log.row = Record::Row(Row {
+            step: Some(at),
+            time: self.clock.now(),
+            values,
+        });
         let row = std::mem::replace(&mut log.row, Record::Row(Row::default()));
         self.append(log, &row);
         log.row = row;
@@ -396,7 +480,11 @@ impl Shared {
         match value {
             Value::Float(float) if float.is_nan() => *float = f64::NAN,
             Value::Json(text) if text.len() > limits::VALUE_BYTES => {
-                let message = format!("A value of {} bytes is not stored: at most {} can be; use save for large things", text.len(), limits::VALUE_BYTES);
+                let message = format!(
+                    "A value of {} bytes is not stored: at most {} can be; use save for large things",
+                    text.len(),
+                    limits::VALUE_BYTES
+                );
                 self.lose(log, &message);
                 return false;
             }
@@ -415,7 +503,9 @@ impl Shared {
             Err(e) => {
                 log.lost += 1;
                 log.unreported += 1;
-                self.warnings.once("append", || format!("{e}; training goes on, and what cannot be stored is counted"));
+                self.warnings.once("append", || {
+                    format!("{e}; training goes on, and what cannot be stored is counted")
+                });
                 None
             }
         }
@@ -431,7 +521,13 @@ impl Shared {
     fn report_lost(&self, log: &mut Log) {
         let data = format!("{{\"records\":{}}}", log.unreported);
         let text = "could not be stored".to_owned();
-        let event = Event { time: self.clock.now(), kind: EventKind::Lost, name: String::new(), text, data };
+        let event = Event {
+            time: self.clock.now(),
+            kind: EventKind::Lost,
+            name: String::new(),
+            text,
+            data,
+        };
         if log.journal.append(&Record::Event(event)).is_ok() {
             log.unreported = 0;
             self.warnings.over("append");
@@ -451,17 +547,27 @@ fn problem_of(key: &str, value: Option<&Value>) -> Option<String> {
         return Some("its name is empty".to_owned());
     }
     if key.len() > limits::KEY_BYTES {
-        return Some(format!("its name has {} bytes, at most {} can be", key.len(), limits::KEY_BYTES));
+        return Some(format!(
+            "its name has {} bytes, at most {} can be",
+            key.len(),
+            limits::KEY_BYTES
+        ));
     }
     match value {
-        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => {
-            Some(format!("it has {} bytes, at most {} can be", text.len(), limits::VALUE_BYTES))
-        }
+        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => Some(format!(
+            "it has {} bytes, at most {} can be",
+            text.len(),
+            limits::VALUE_BYTES
+        )),
         _ => None,
     }
 }
 
 /// A key as it can be shown in a message: no control characters, not endless.
 fn shown(key: &str) -> String {
-    key.chars().take(80).collect::<String>().escape_debug().to_string()
+    key.chars()
+        .take(80)
+        .collect::<String>()
+        .escape_debug()
+        .to_string()
 }

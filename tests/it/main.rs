@@ -1,1 +1,20 @@
+//! Whole-program tests, by what a user does. One binary: linking is what takes time on a small machine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "tests say what went wrong by panicking, and are used by nobody"
+)]
 
+mod child;
+mod cli;
+mod damage;
+mod journal;
+mod kill;
+mod layers;
+mod run;
+mod server;
+mod sql;
+mod stream;
+mod support;
+mod sync;

@@ -62,10 +62,7 @@ fn names(count: usize) -> Vec<String> {
 }
 
 fn row(file: &str, what: &str, ours: f64, floor: f64, unit: &str) {
-    println!(
-        "| {what} | {ours:.2} {unit} | {floor:.2} {unit} ({file}) | {:.2} |",
-        ours / floor
-    );
+    println!("| {what} | {ours:.2} {unit} | {floor:.2} {unit} ({file}) | {:.2} |", ours / floor);
 }
 
 /// `log()` of 1, 10 and 100 scalars, beside one `write(2)` of as many bytes and one autocommitted row of SQLite.
@@ -77,11 +74,7 @@ fn log(scratch: &Path) {
         for round in 0..ROUNDS {
             let mut noise = Noise(7);
             // The tick is far away: this is what the training thread pays; the drain is measured below.
-            let run = Run::builder("bench")
-                .dir(scratch)
-                .tick(Duration::from_secs(3600))
-                .start()
-                .unwrap();
+            let run = Run::builder("bench").dir(scratch).tick(Duration::from_secs(3600)).start().unwrap();
             run.log(names.iter().map(|name| (name, 0.5)));
             let journal = store::journals_of(run.path()).unwrap().remove(0);
             let before = journal.metadata().unwrap().len();
@@ -96,11 +89,7 @@ fn log(scratch: &Path) {
             drop(run);
             write.push(bare_write(&scratch.join(format!("write-{round}")), bytes, CALLS));
             if keys == 10 {
-                sqlite.push(autocommit(
-                    &scratch.join(format!("rows-{round}.sqlite")),
-                    &names,
-                    CALLS / 4,
-                ));
+                sqlite.push(autocommit(&scratch.join(format!("rows-{round}.sqlite")), &names, CALLS / 4));
             }
         }
         row(
@@ -138,13 +127,9 @@ fn autocommit(path: &Path, names: &[String], calls: usize) -> f64 {
     let mut statement = connection.prepare("INSERT INTO t (row) VALUES (?)").unwrap();
     timed(|| {
         for _ in 0..calls {
-            let row: serde_json::Map<String, serde_json::Value> = names
-                .iter()
-                .map(|name| (name.clone(), noise.next().into()))
-                .collect();
-            statement
-                .execute([serde_json::Value::from(row).to_string()])
-                .unwrap();
+            let row: serde_json::Map<String, serde_json::Value> =
+                names.iter().map(|name| (name.clone(), noise.next().into())).collect();
+            statement.execute([serde_json::Value::from(row).to_string()]).unwrap();
         }
     }) / calls as f64
 }
@@ -224,15 +209,10 @@ fn stream(rows: u32, keys: u64) -> Vec<Record> {
         info: String::new(),
     };
     let mut records = vec![Record::Start(Box::new(start))];
-    records.extend((0..keys).map(|n| Record::Key {
-        name: format!("metric_{n}"),
-        system: false,
-    }));
+    records.extend((0..keys).map(|n| Record::Key { name: format!("metric_{n}"), system: false }));
     let mut noise = Noise(3);
     records.extend((0..rows).map(|n| {
-        let values = (0..keys)
-            .map(|key| (key + 2, Value::Float(noise.next())))
-            .collect();
+        let values = (0..keys).map(|key| (key + 2, Value::Float(noise.next()))).collect();
         Record::Row(Row {
             step: Some(i64::from(n)),
             time: 1_700_000_000_000_000 + i64::from(n) * 1234,
@@ -294,29 +274,15 @@ fn save(scratch: &Path) {
         std::fs::remove_file(path).unwrap();
         copy.push(MIB as f64 / timed(|| copy_and_sync(&source, &scratch.join("copy"))));
     }
-    row(
-        "copy+fsync",
-        &format!("`save` of {MIB} MiB"),
-        median(ours),
-        median(copy.clone()),
-        "MiB/s",
-    );
-    row(
-        "copy+fsync",
-        "`save` of the same content again",
-        median(again),
-        median(copy),
-        "MiB/s",
-    );
+    row("copy+fsync", &format!("`save` of {MIB} MiB"), median(ours), median(copy.clone()), "MiB/s");
+    row("copy+fsync", "`save` of the same content again", median(again), median(copy), "MiB/s");
     std::fs::remove_file(source).unwrap();
     std::fs::remove_file(scratch.join("copy")).unwrap();
 }
 
 fn write_file(path: &Path, mib: usize, seed: u8) {
     let mut noise = Noise(u64::from(seed) + 11);
-    let block: Vec<u8> = (0..1 << 17)
-        .flat_map(|_| noise.next().to_bits().to_le_bytes())
-        .collect();
+    let block: Vec<u8> = (0..1 << 17).flat_map(|_| noise.next().to_bits().to_le_bytes()).collect();
     let mut file = File::create(path).unwrap();
     for n in 0..mib {
         file.write_all(&n.to_le_bytes()).unwrap();
@@ -359,13 +325,7 @@ fn sync_directory(scratch: &Path) {
         ours.push(mib / timed(|| assert!(sync::push(&path, &remote, &progress).is_ok())));
         copy.push(mib / timed(|| copy_and_sync(&path, &directory.join("copy.sqlite"))));
     }
-    row(
-        "cp+fsync",
-        &format!("sync of {mib:.0} MiB to a directory"),
-        median(ours),
-        median(copy),
-        "MiB/s",
-    );
+    row("cp+fsync", &format!("sync of {mib:.0} MiB to a directory"), median(ours), median(copy), "MiB/s");
 }
 
 fn empty(scratch: &Path) {

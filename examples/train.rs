@@ -3,11 +3,7 @@
 //! Run it with `cargo run --example train`, then look with
 //! `sqlite3 wandb/latest-run.sqlite "SELECT key, count(*), min(value) FROM history GROUP BY key"`.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example says what it does"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example says what it does")]
 
 use danlu::Run;
 
@@ -15,9 +11,7 @@ use danlu::Run;
 fn data(count: u32) -> Vec<([f64; 2], f64)> {
     let mut state = 1u64;
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from((state >> 33) as u32) / f64::from(1u32 << 30) - 1.0
     };
     (0..count)
@@ -52,10 +46,7 @@ fn main() -> danlu::Result<()> {
         for (weight, slope) in weights.iter_mut().zip(gradient) {
             *weight -= rate * slope;
         }
-        run.log([
-            ("loss", loss / points.len() as f64),
-            ("accuracy", f64::from(right) / points.len() as f64),
-        ]);
+        run.log([("loss", loss / points.len() as f64), ("accuracy", f64::from(right) / points.len() as f64)]);
     }
     run.summary("weights", serde_json::Value::from(weights.to_vec()));
     run.finish(0)

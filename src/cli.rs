@@ -53,11 +53,18 @@ enum Command {
 #[derive(Debug, Args)]
 struct Common {
     /// The directory with the runs: the one that training ran in, or its `wandb`
-    #[arg(long, value_name = "DIR", default_value = ".", global = true)]
+    #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 
+    #[command(flatten)]
+    format: Format,
+}
+
+/// How to answer.
+#[derive(Debug, Args)]
+struct Format {
     /// Answer in JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long)]
     json: bool,
 }
 
@@ -103,20 +110,14 @@ fn here_and_now() -> (String, i64) {
 fn runs_named(names: &[String], dir: &std::path::Path) -> Result<Vec<crate::query::RunInfo>> {
     let (host, now) = here_and_now();
     if !names.is_empty() {
-        return names
-            .iter()
-            .map(|name| crate::query::find(dir, name, &host, now, &output::warn))
-            .collect();
+        return names.iter().map(|name| crate::query::find(dir, name, &host, now, &output::warn)).collect();
     }
     let found = crate::query::list(dir, &host, now, &output::warn)?;
     for (_, error) in &found.unreadable {
         output::warn(error.to_string());
     }
     if found.runs.is_empty() {
-        let message = format!(
-            "There are no runs in `{}`",
-            crate::query::run_directory(dir).display()
-        );
+        let message = format!("There are no runs in `{}`", crate::query::run_directory(dir).display());
         return Err(Error::new(ErrorKind::NotFound, message).with_hint("`--dir` looks elsewhere"));
     }
     Ok(found.runs)

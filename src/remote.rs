@@ -89,10 +89,10 @@ pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
     match address.split_once("://") {
         Some(("http" | "https", _)) => Ok(Box::new(Http::new(address, key)?)),
         Some(("file", path)) => Ok(Box::new(Directory::create(Path::new(path))?)),
-        Some((scheme, _)) => Err(Error::usage(format!(
-            "danlu cannot sync to `{address}`: it knows no `{scheme}://`"
-        ))
-        .with_hint("give a directory, or the http:// or https:// address of a danlu server")),
+        Some((scheme, _)) => {
+            Err(Error::usage(format!("danlu cannot sync to `{address}`: it knows no `{scheme}://`"))
+                .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
+        }
         None => Ok(Box::new(Directory::create(Path::new(address))?)),
     }
 }
@@ -114,10 +114,7 @@ pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
     let most = crate::model::limits::SEGMENT_BYTES as u64;
     let mut segment = Vec::new();
     let decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
-    decoder
-        .take(most + 1)
-        .read_to_end(&mut segment)
-        .map_err(|e| damaged().with_source(e))?;
+    decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
     if segment.len() as u64 > most || Hash::of(&segment) != name {
         return Err(damaged());
     }

@@ -57,30 +57,15 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|e| Error::new(ErrorKind::Io, "Cannot start the server's threads").with_source(e))?;
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(listen))
-            .map_err(|e| {
-                Error::new(ErrorKind::Io, format!("Cannot listen on {listen}"))
-                    .with_source(e)
-                    .with_hint("choose another port with `--listen`; port 0 takes a free one")
-            })?;
-        let address = listener
-            .local_addr()
-            .map_err(|e| Error::new(ErrorKind::Io, "Cannot listen").with_source(e))?;
-        let app = Arc::new(App {
-            objects,
-            runs,
-            catalogue,
-            commits: Mutex::new(()),
-            clock,
-        });
-        Ok(Self {
-            runtime,
-            listener,
-            address,
-            app,
-            new_key,
-        })
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(listen)).map_err(|e| {
+            Error::new(ErrorKind::Io, format!("Cannot listen on {listen}"))
+                .with_source(e)
+                .with_hint("choose another port with `--listen`; port 0 takes a free one")
+        })?;
+        let address =
+            listener.local_addr().map_err(|e| Error::new(ErrorKind::Io, "Cannot listen").with_source(e))?;
+        let app = Arc::new(App { objects, runs, catalogue, commits: Mutex::new(()), clock });
+        Ok(Self { runtime, listener, address, app, new_key })
     }
 
     /// Returns the address to reach it under.
@@ -98,17 +83,10 @@ impl Server {
     /// # Errors
     /// The operating system ends it.
     pub fn run(self) -> Result<()> {
-        let Self {
-            runtime,
-            listener,
-            app,
-            ..
-        } = self;
+        let Self { runtime, listener, app, .. } = self;
         runtime
             .block_on(async move {
-                axum::serve(listener, router(app))
-                    .with_graceful_shutdown(asked_to_end())
-                    .await
+                axum::serve(listener, router(app)).with_graceful_shutdown(asked_to_end()).await
             })
             .map_err(|e| Error::new(ErrorKind::Io, "The server broke off").with_source(e))
     }
@@ -123,19 +101,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/runs/{key}/files", get(runs::files))
         .route("/runs/{key}/files/{*path}", get(runs::file))
         .route("/objects/missing", post(objects::missing))
-        .route(
-            "/segments/{hash}",
-            put(objects::put_segment).get(objects::get_segment),
-        )
+        .route("/segments/{hash}", put(objects::put_segment).get(objects::get_segment))
         .route("/blobs/{hash}", put(objects::put_blob).get(objects::get_blob))
         .route("/manifests", post(objects::commit))
         .route("/manifests/{key}", get(objects::manifest))
         .fallback(answer::no_route)
         .layer(DefaultBodyLimit::max(JSON_BYTES))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&app),
-            auth::require_key,
-        ));
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), auth::require_key));
     Router::new()
         .nest("/api/v1", guarded)
         .route("/", get(page::page))

@@ -17,6 +17,7 @@ pub use apply::{Stream, apply_all, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, segments, start_of};
+#[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove};
 pub use run_file::{create, digest, open, open_for_append, run_digest, run_key};

@@ -36,10 +36,7 @@ impl Credentials {
             return None;
         }
         let stored = self.keys.get(address.trim_end_matches('/')).cloned();
-        std::env::var("DANLU_API_KEY")
-            .ok()
-            .filter(|key| !key.is_empty())
-            .or(stored)
+        std::env::var("DANLU_API_KEY").ok().filter(|key| !key.is_empty()).or(stored)
     }
 
     /// Returns the server of the last login.
@@ -60,12 +57,8 @@ impl Credentials {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            let mut file = std::fs::File::options()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&fresh)?;
+            let mut file =
+                std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
             file.write_all(&json)?;
             file.sync_all()?;
             std::fs::rename(&fresh, &path)
@@ -76,18 +69,12 @@ impl Credentials {
 }
 
 fn path() -> Result<PathBuf> {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let directory = set("DANLU_CONFIG_DIR")
         .or_else(|| Some(set("XDG_CONFIG_HOME")?.join("danlu")))
         .or_else(|| Some(set("HOME")?.join(".config").join("danlu")));
-    directory
-        .map(|directory| directory.join("credentials.json"))
-        .ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "There is no place for the user's settings")
-                .with_hint("set DANLU_CONFIG_DIR or HOME")
-        })
+    directory.map(|directory| directory.join("credentials.json")).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "There is no place for the user's settings")
+            .with_hint("set DANLU_CONFIG_DIR or HOME")
+    })
 }

@@ -1,6 +1,6 @@
 //! `danlu login`.
 
-use super::Common;
+use super::Format;
 use super::config::Credentials;
 use super::output::{Output, to_stderr};
 use super::sync::is_server;
@@ -22,7 +22,7 @@ pub(super) struct Login {
     key: Option<String>,
 
     #[command(flatten)]
-    common: Common,
+    format: Format,
 }
 
 impl Login {
@@ -43,14 +43,10 @@ impl Login {
         }
         Http::new(&self.url, Some(key.clone()))?.check()?;
         let path = Credentials::load()?.store(&self.url, key)?;
-        if self.common.json {
+        if self.format.json {
             output.json(&serde_json::json!({"url": self.url, "stored_in": path}))?;
         } else {
-            output.line(format!(
-                "The key for {} is stored in {}",
-                self.url,
-                path.display()
-            ))?;
+            output.line(format!("The key for {} is stored in {}", self.url, path.display()))?;
         }
         Ok(true)
     }

@@ -29,7 +29,7 @@ impl Ls {
             super::output::error(error);
         }
         let whole = found.unreadable.is_empty();
-        if self.common.json {
+        if self.common.format.json {
             output.json(&found.runs)?;
         } else if found.runs.is_empty() {
             output.line(format!("No runs in {}", query::run_directory(&dir).display()))?;
@@ -59,18 +59,11 @@ pub(super) fn state(run: &RunInfo) -> String {
         Some(code) if code != 0 => format!("{} ({code})", run.state.name()),
         _ => run.state.name().to_owned(),
     };
-    if run.lost == 0 {
-        state
-    } else {
-        format!("{state}, {} not stored", run.lost)
-    }
+    if run.lost == 0 { state } else { format!("{state}, {} not stored", run.lost) }
 }
 
 pub(super) fn started(run: &RunInfo) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "seconds of a time that was whole microseconds"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a time that was whole microseconds")]
     let micros = (run.started * 1e6) as i64;
     to_rfc3339(micros).replace('T', " ").replace('Z', "")
 }

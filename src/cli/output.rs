@@ -13,10 +13,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new() -> Self {
-        Self {
-            stdout: io::stdout(),
-            closed: false,
-        }
+        Self { stdout: io::stdout(), closed: false }
     }
 
     /// Says whether the reader has gone away.
@@ -35,9 +32,7 @@ impl Output {
 
     /// Prints bytes as they are.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stdout
-            .write_all(bytes)
-            .map_err(|e| Error::new(ErrorKind::Io, "Cannot print").with_source(e))
+        self.stdout.write_all(bytes).map_err(|e| Error::new(ErrorKind::Io, "Cannot print").with_source(e))
     }
 
     /// Prints a value as JSON.
@@ -50,15 +45,9 @@ impl Output {
     /// Prints rows in aligned columns under a heading. Columns whose heading starts with `>` are set to the right.
     pub(super) fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let right: Vec<bool> = heading.iter().map(|title| title.starts_with('>')).collect();
-        let heading = heading
-            .iter()
-            .map(|title| title.trim_start_matches('>').to_owned())
-            .collect();
+        let heading = heading.iter().map(|title| title.trim_start_matches('>').to_owned()).collect();
         let lines: Vec<Vec<String>> = std::iter::once(heading)
-            .chain(
-                rows.iter()
-                    .map(|row| row.iter().map(|cell| plain(cell)).collect()),
-            )
+            .chain(rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()))
             .collect();
         let mut widths = vec![0; right.len()];
         for line in &lines {
@@ -71,12 +60,7 @@ impl Output {
             for ((cell, width), right) in line.iter().zip(&widths).zip(&right) {
                 let cell: &str = cell;
                 // Writing to a string does not fail.
-                if *right {
-                    write!(text, "{cell:>width$}  ")
-                } else {
-                    write!(text, "{cell:<width$}  ")
-                }
-                .ok();
+                if *right { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:<width$}  ") }.ok();
             }
             self.line(text.trim_end())?;
         }
@@ -86,9 +70,7 @@ impl Output {
 
 /// A text without control characters: names come from users, and a terminal obeys what it is sent.
 pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A number of bytes as people read it.
@@ -104,10 +86,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// Says on standard error what went on beside the answer.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a sink for messages that are made for it"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "a sink for messages that are made for it")]
 pub(super) fn warn(message: String) {
     to_stderr(&format!("warning: {}", plain(&message)));
 }

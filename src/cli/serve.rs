@@ -1,6 +1,6 @@
 //! `danlu serve`.
 
-use super::Common;
+use super::Format;
 use super::output::{Output, to_stderr};
 use crate::model::{Error, Result, SystemClock};
 use crate::server::Server;
@@ -24,7 +24,7 @@ pub(super) struct Serve {
     listen: String,
 
     #[command(flatten)]
-    common: Common,
+    format: Format,
 }
 
 impl Serve {
@@ -35,7 +35,7 @@ impl Serve {
                 .with_hint("give an IP address and a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
         })?;
         let server = Server::bind(&self.data, listen, Arc::new(SystemClock))?;
-        if self.common.json {
+        if self.format.json {
             let line = match server.new_key() {
                 Some(key) => json!({"url": server.url(), "api_key": key}),
                 None => json!({"url": server.url()}),

@@ -22,7 +22,7 @@ impl Show {
         let (host, now) = here_and_now();
         let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
         let details = query::details(&store::open(&info.path)?, info)?;
-        if self.common.json {
+        if self.common.format.json {
             output.json(&details)?;
         } else {
             print(&details, output)?;
@@ -35,10 +35,7 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     let info = &details.info;
     let tags = Vec::from_iter(details.tags.iter().map(String::as_str)).join(", ");
     let digest = info.digest.map(|digest| digest.to_string()).unwrap_or_default();
-    let seconds = info
-        .ended
-        .map(|ended| format!("{:.1} s", ended - info.started))
-        .unwrap_or_default();
+    let seconds = info.ended.map(|ended| format!("{:.1} s", ended - info.started)).unwrap_or_default();
     for (title, text) in [
         ("run", &info.id),
         ("project", &info.project),
@@ -53,10 +50,7 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
         ("took", &seconds),
         ("host", &info.host),
         ("records", &info.records.to_string()),
-        (
-            "file",
-            &format!("{} ({})", info.path.display(), bytes(info.bytes)),
-        ),
+        ("file", &format!("{} ({})", info.path.display(), bytes(info.bytes))),
         ("digest", &digest),
     ] {
         if !text.is_empty() {
@@ -66,20 +60,15 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     for (title, values) in [("config", &details.config), ("summary", &details.summary)] {
         if let Some(values) = values.as_object().filter(|values| !values.is_empty()) {
             output.line(format!("\n{title}"))?;
-            let rows: Vec<_> = values
-                .iter()
-                .map(|(key, value)| vec![format!("  {key}"), value.to_string()])
-                .collect();
+            let rows: Vec<_> =
+                values.iter().map(|(key, value)| vec![format!("  {key}"), value.to_string()]).collect();
             output.table(&["  KEY", "VALUE"], &rows)?;
         }
     }
     if !details.keys.is_empty() {
         output.line("\nhistory")?;
-        let rows: Vec<_> = details
-            .keys
-            .iter()
-            .map(|key| vec![format!("  {}", key.key), key.points.to_string()])
-            .collect();
+        let rows: Vec<_> =
+            details.keys.iter().map(|key| vec![format!("  {}", key.key), key.points.to_string()]).collect();
         output.table(&["  KEY", ">POINTS"], &rows)?;
     }
     if !details.files.is_empty() {
@@ -88,11 +77,7 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
             .files
             .iter()
             .map(|file| {
-                vec![
-                    format!("  {}", file.path),
-                    bytes(file.size),
-                    file.sha256.to_string()[..12].to_owned(),
-                ]
+                vec![format!("  {}", file.path), bytes(file.size), file.sha256.to_string()[..12].to_owned()]
             })
             .collect();
         output.table(&["  PATH", ">SIZE", "SHA-256"], &rows)?;

@@ -31,31 +31,18 @@ impl Sql {
         let query = self.arguments.pop().unwrap_or_default();
         let runs = runs_named(&self.arguments, &self.common.dir)?;
         let answer = query::sql(runs, self.arguments.len() == 1, &query)?;
-        if self.common.json {
+        if self.common.format.json {
             output.json(&objects(&answer))?;
         } else {
-            let rows: Vec<Vec<String>> = answer
-                .rows
-                .iter()
-                .map(|row| row.iter().map(text).collect())
-                .collect();
-            let numbers = |n: usize| {
-                answer
-                    .rows
-                    .iter()
-                    .all(|row| !matches!(row[n], Value::Text(_) | Value::Blob(_)))
-            };
+            let rows: Vec<Vec<String>> =
+                answer.rows.iter().map(|row| row.iter().map(text).collect()).collect();
+            let numbers =
+                |n: usize| answer.rows.iter().all(|row| !matches!(row[n], Value::Text(_) | Value::Blob(_)));
             let heading: Vec<String> = answer
                 .columns
                 .iter()
                 .enumerate()
-                .map(|(n, name)| {
-                    if numbers(n) {
-                        format!(">{name}")
-                    } else {
-                        name.clone()
-                    }
-                })
+                .map(|(n, name)| if numbers(n) { format!(">{name}") } else { name.clone() })
                 .collect();
             output.table(&heading.iter().map(String::as_str).collect::<Vec<_>>(), &rows)?;
         }
@@ -85,9 +72,5 @@ fn objects(answer: &Answer) -> Vec<serde_json::Map<String, serde_json::Value>> {
         Value::Text(text) => text.clone().into(),
         Value::Blob(bytes) => hex(bytes).into(),
     };
-    answer
-        .rows
-        .iter()
-        .map(|row| answer.columns.iter().cloned().zip(row.iter().map(json)).collect())
-        .collect()
+    answer.rows.iter().map(|row| answer.columns.iter().cloned().zip(row.iter().map(json)).collect()).collect()
 }

@@ -74,7 +74,7 @@ impl Sync {
     }
 
     fn print(&self, outcome: &Outcome, output: &mut Output) -> Result<()> {
-        if self.common.json {
+        if self.common.format.json {
             return output.json(outcome);
         }
         for run in &outcome.runs {
@@ -125,7 +125,7 @@ impl Sync {
                 Status::Failed => told.insert(run.id.clone()),
                 Status::UpToDate | Status::Running => false,
             };
-            if news && self.common.json {
+            if news && self.common.format.json {
                 let line = serde_json::to_string(run)
                     .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
                 output.line(line)?;
@@ -138,11 +138,7 @@ impl Sync {
 }
 
 fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
-    let name = if run.project.is_empty() {
-        run.id.clone()
-    } else {
-        format!("{}/{}", run.project, run.id)
-    };
+    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
     let name = plain(&name);
     match run.status {
         Status::Pushed => output.line(format!(
@@ -153,13 +149,9 @@ fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
         Status::UpToDate => output.line(format!("up to date  {name}")),
         Status::Running => output.line(format!("running     {name}: will be pushed when it has finished")),
         Status::Failed => {
-            output.line(format!(
-                "FAILED      {name}: {}",
-                plain(run.error.as_deref().unwrap_or_default())
-            ))?;
-            run.hint
-                .as_ref()
-                .map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
+            output
+                .line(format!("FAILED      {name}: {}", plain(run.error.as_deref().unwrap_or_default())))?;
+            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
         }
     }
 }
@@ -177,11 +169,7 @@ fn total(outcome: &Outcome) -> String {
             parts.push(format!("{} {word}", count(status)));
         }
     }
-    let runs = if parts.is_empty() {
-        "no runs".to_owned()
-    } else {
-        parts.join(", ")
-    };
+    let runs = if parts.is_empty() { "no runs".to_owned() } else { parts.join(", ") };
     format!(
         "{runs}; {} objects, {} sent to {}",
         outcome.objects_sent,

@@ -43,16 +43,12 @@ impl Verify {
         }
         if self.targets.is_empty() {
             for path in all_runs(&self.common.dir)? {
-                let name = path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 checked.push(check_run(name, &path)?);
             }
         }
         let whole = checked.iter().all(|one| one.ok);
-        if self.common.json {
+        if self.common.format.json {
             output.json(&checked)?;
         } else {
             checked.iter().try_for_each(|one| print(one, output))?;
@@ -74,53 +70,31 @@ fn all_runs(dir: &Path) -> Result<Vec<PathBuf>> {
     let (host, now) = here_and_now();
     let found = query::list(dir, &host, now, &warn)?;
     let readable = found.runs.into_iter().map(|run| run.path);
-    Ok(readable
-        .chain(found.unreadable.into_iter().map(|(path, _)| path))
-        .collect())
+    Ok(readable.chain(found.unreadable.into_iter().map(|(path, _)| path)).collect())
 }
 
 fn check_run(target: String, path: &Path) -> Result<Checked> {
     let report = match store::verify(path) {
         Ok(report) => report,
         Err(e) if e.kind() == crate::ErrorKind::Damaged => {
-            let damage = vec![Damage {
-                kind: "database",
-                message: e.to_string(),
-            }];
-            Report {
-                damage,
-                ..Report::default()
-            }
+            let damage = vec![Damage { kind: "database", message: e.to_string() }];
+            Report { damage, ..Report::default() }
         }
         Err(e) => return Err(e),
     };
-    Ok(Checked {
-        target,
-        ok: report.damage.is_empty(),
-        report,
-    })
+    Ok(Checked { target, ok: report.damage.is_empty(), report })
 }
 
 fn check_remote(path: &Path) -> Result<Checked> {
     let (runs, objects, damage) = remote::Directory::open(path)?.verify()?;
     let target = format!("{} ({runs} runs, {objects} objects)", path.display());
-    Ok(Checked {
-        target,
-        ok: damage.is_empty(),
-        report: Report {
-            damage,
-            ..Report::default()
-        },
-    })
+    Ok(Checked { target, ok: damage.is_empty(), report: Report { damage, ..Report::default() } })
 }
 
 fn print(checked: &Checked, output: &mut Output) -> Result<()> {
     let report = &checked.report;
     if checked.ok {
-        let digest = report
-            .digest
-            .map(|digest| format!(", digest {digest}"))
-            .unwrap_or_default();
+        let digest = report.digest.map(|digest| format!(", digest {digest}")).unwrap_or_default();
         let counts = if report.records == 0 {
             String::new()
         } else {
@@ -133,10 +107,6 @@ fn print(checked: &Checked, output: &mut Output) -> Result<()> {
     }
     output.line(format!("DAMAGED  {}", checked.target))?;
     report.damage.iter().try_for_each(|damage| {
-        output.line(format!(
-            "         {}: {}",
-            damage.kind,
-            super::output::plain(&damage.message)
-        ))
+        output.line(format!("         {}: {}", damage.kind, super::output::plain(&damage.message)))
     })
 }

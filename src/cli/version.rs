@@ -1,6 +1,6 @@
 //! `danlu version`.
 
-use super::Common;
+use super::Format;
 use super::output::Output;
 use crate::model::Result;
 use clap::Args;
@@ -10,19 +10,15 @@ use serde_json::json;
 #[derive(Debug, Args)]
 pub(super) struct Version {
     #[command(flatten)]
-    common: Common,
+    format: Format,
 }
 
 impl Version {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        if self.common.json {
+        if self.format.json {
             output.json(&json!({"danlu": crate::VERSION, "sqlite": rusqlite::version()}))?;
         } else {
-            output.line(format!(
-                "danlu {} (SQLite {})",
-                crate::VERSION,
-                rusqlite::version()
-            ))?;
+            output.line(format!("danlu {} (SQLite {})", crate::VERSION, rusqlite::version()))?;
         }
         Ok(true)
     }

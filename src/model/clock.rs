@@ -11,14 +11,9 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that the rule points to"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the rule points to")]
     fn now(&self) -> i64 {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 }
@@ -34,11 +29,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -56,14 +47,7 @@ fn split(micros: i64) -> (i64, i64, i64, i64, i64, i64) {
     let seconds = micros.div_euclid(1_000_000);
     let (year, month, day) = civil(seconds.div_euclid(86_400));
     let second_of_day = seconds.rem_euclid(86_400);
-    (
-        year,
-        month,
-        day,
-        second_of_day / 3600,
-        second_of_day / 60 % 60,
-        second_of_day % 60,
-    )
+    (year, month, day, second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60)
 }
 
 /// Formats a time as `YYYY-MM-DDTHH:MM:SSZ`.

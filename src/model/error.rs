@@ -44,12 +44,7 @@ pub struct Error {
 impl Error {
     /// Builds an error from its kind and a message of the form "Cannot do this to that".
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hint: None,
-            source: None,
-        }
+        Self { kind, message: message.into(), hint: None, source: None }
     }
 
     /// Builds a [`ErrorKind::Usage`] error.

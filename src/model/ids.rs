@@ -117,11 +117,7 @@ impl RunId {
         let problem = if id.is_empty() {
             "it is empty".to_owned()
         } else if id.len() > limits::RUN_ID_BYTES {
-            format!(
-                "it has {} bytes, at most {} can be",
-                id.len(),
-                limits::RUN_ID_BYTES
-            )
+            format!("it has {} bytes, at most {} can be", id.len(), limits::RUN_ID_BYTES)
         } else if let Some(bad) = id.chars().find(|c| !run_id_char(*c)) {
             format!("`{}` cannot be in it", bad.escape_default())
         } else if id.starts_with(['.', '-']) {
@@ -129,11 +125,8 @@ impl RunId {
         } else {
             return Ok(Self(id));
         };
-        Err(Error::usage(format!(
-            "The run id `{}` cannot be used: {problem}",
-            id.escape_debug()
-        ))
-        .with_hint("use letters, digits, `-`, `_` and `.`, or leave it out to have one made"))
+        Err(Error::usage(format!("The run id `{}` cannot be used: {problem}", id.escape_debug()))
+            .with_hint("use letters, digits, `-`, `_` and `.`, or leave it out to have one made"))
     }
 
     /// Draws a new one: eight characters of `0-9a-z`.
@@ -143,12 +136,7 @@ impl RunId {
     pub fn random() -> Result<Self> {
         let bytes = AttemptId::random()?.0;
         let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
-        Ok(Self(
-            bytes[..8]
-                .iter()
-                .map(|b| char::from(digits[usize::from(*b) % digits.len()]))
-                .collect(),
-        ))
+        Ok(Self(bytes[..8].iter().map(|b| char::from(digits[usize::from(*b) % digits.len()])).collect()))
     }
 
     /// Returns the text.
@@ -217,20 +205,13 @@ pub fn check_project(what: &str, name: &str) -> Result<()> {
     let problem = if name.trim().is_empty() {
         "it is empty".to_owned()
     } else if name.len() > limits::NAME_BYTES {
-        format!(
-            "it has {} bytes, at most {} can be",
-            name.len(),
-            limits::NAME_BYTES
-        )
+        format!("it has {} bytes, at most {} can be", name.len(), limits::NAME_BYTES)
     } else if let Some(bad) = name.chars().find(|c| c.is_control() || r"/\#?%:".contains(*c)) {
         format!("`{}` cannot be in it", bad.escape_default())
     } else {
         return Ok(());
     };
-    Err(Error::usage(format!(
-        "The {what} `{}` cannot be used: {problem}",
-        name.escape_debug()
-    )))
+    Err(Error::usage(format!("The {what} `{}` cannot be used: {problem}", name.escape_debug())))
 }
 
 /// Checks the name under which a file is stored: relative, with `/` between its parts, none of them `..`.
@@ -254,10 +235,7 @@ pub fn check_file_name(name: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::usage(format!(
-        "A file cannot be stored as `{}`: {problem}",
-        name.escape_debug()
-    )))
+    Err(Error::usage(format!("A file cannot be stored as `{}`: {problem}", name.escape_debug())))
 }
 
 #[cfg(test)]
@@ -290,18 +268,7 @@ mod tests {
 
     #[test]
     fn file_names_that_lead_elsewhere_are_refused() {
-        for bad in [
-            "",
-            "/etc/passwd",
-            "../x",
-            "a/../b",
-            "a//b",
-            "./a",
-            "a/.",
-            "a\\b",
-            "a\0b",
-            "a/",
-        ] {
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/.", "a\\b", "a\0b", "a/"] {
             assert!(check_file_name(bad).is_err(), "{bad:?}");
         }
         for good in ["model.pth", "a/b/c.txt", "..x", "a b", "CON", "x."] {

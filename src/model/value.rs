@@ -46,10 +46,8 @@ impl Value {
     /// Returns the value as JSON; the numbers that JSON lacks become `"NaN"`, `"Infinity"` and `"-Infinity"`.
     pub fn to_json(&self) -> serde_json::Value {
         match self {
-            Self::Float(float) => serde_json::Number::from_f64(*float).map_or_else(
-                || serde_json::Value::from(non_finite(*float)),
-                serde_json::Value::Number,
-            ),
+            Self::Float(float) => serde_json::Number::from_f64(*float)
+                .map_or_else(|| serde_json::Value::from(non_finite(*float)), serde_json::Value::Number),
             Self::Int(int) => serde_json::Value::from(*int),
             Self::Json(text) => {
                 serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
@@ -209,9 +207,7 @@ impl Serialize for Value {
             return match self {
                 Self::Int(int) => Readable::Int(*int),
                 Self::Float(float) if float.is_finite() => Readable::Float(*float),
-                Self::Float(float) => Readable::NonFinite {
-                    float: non_finite(*float).to_owned(),
-                },
+                Self::Float(float) => Readable::NonFinite { float: non_finite(*float).to_owned() },
                 Self::Json(text) => Readable::Json { json: text.clone() },
             }
             .serialize(serializer);

@@ -141,18 +141,14 @@ pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<F
             Err(e) => found.unreadable.push((path, e)),
         }
     }
-    found
-        .runs
-        .sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
+    found.runs.sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
     Ok(found)
 }
 
 /// Recovers and reads one run file; `None` for one whose writer was killed before it said anything.
 fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Option<RunInfo>> {
     if let Err(e) = store::recover(path, host, now, warn) {
-        warn(format!(
-            "{e}; what the run file has is shown, the rest is still in the journal"
-        ));
+        warn(format!("{e}; what the run file has is shown, the rest is still in the journal"));
     }
     if !path.exists() {
         return Ok(None);
@@ -178,10 +174,7 @@ fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name
-            .strip_suffix(".sqlite")
-            .or_else(|| name.strip_suffix(".journal"))
-        else {
+        let Some(stem) = name.strip_suffix(".sqlite").or_else(|| name.strip_suffix(".journal")) else {
             continue;
         };
         if !name.starts_with("run-") || entry.file_type().is_ok_and(|t| !t.is_file()) {
@@ -205,13 +198,9 @@ fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
 pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
     let as_path = Path::new(name);
     if name.ends_with(".sqlite") || (name.contains('/') && as_path.is_file()) {
-        let path = as_path
-            .canonicalize()
-            .map_err(|e| Error::io("open the run file", as_path, e))?;
+        let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
         let nothing = || {
-            Error::damaged(format!(
-                "`{name}` holds no run: its writer was killed before it said anything"
-            ))
+            Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"))
         };
         return read(&path, host, now, warn)?.ok_or_else(nothing);
     }
@@ -222,11 +211,8 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
     if let Some(exact) = runs.iter().rposition(|run| run.id == name) {
         return Ok(runs.swap_remove(exact));
     }
-    let ids: BTreeSet<&str> = runs
-        .iter()
-        .map(|run| run.id.as_str())
-        .filter(|id| id.starts_with(name))
-        .collect();
+    let ids: BTreeSet<&str> =
+        runs.iter().map(|run| run.id.as_str()).filter(|id| id.starts_with(name)).collect();
     match ids.len() {
         1 => {
             let last = runs.iter().rposition(|run| run.id.starts_with(name));
@@ -242,11 +228,8 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
 }
 
 fn missing(dir: &Path, message: &str) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        format!("{message} in `{}`", run_directory(dir).display()),
-    )
-    .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
+    Error::new(ErrorKind::NotFound, format!("{message} in `{}`", run_directory(dir).display()))
+        .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
 }
 
 /// Reads a run at a glance.
@@ -277,11 +260,9 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         (Some(_), _) => State::Failed,
     };
     let last_step = connection
-        .query_row(
-            "SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1", [], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(RunInfo {
         id,
@@ -304,9 +285,7 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
 
 fn is_running(path: &Path, host: &str, now: i64) -> bool {
     let journals = store::journals_of(path).unwrap_or_default();
-    journals
-        .iter()
-        .any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
+    journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
 }
 
 fn lost(connection: &Connection) -> Result<u64> {
@@ -358,10 +337,7 @@ fn keys(connection: &Connection) -> Result<Vec<KeyInfo>> {
          WHERE k.system = 0 GROUP BY k.name ORDER BY min(k.id)",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(KeyInfo {
-            key: row.get(0)?,
-            points: row.get::<_, i64>(1)?.cast_unsigned(),
-        })
+        Ok(KeyInfo { key: row.get(0)?, points: row.get::<_, i64>(1)?.cast_unsigned() })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -39,10 +39,7 @@ fn answer(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let rows = statement.query_map([], |row| (0..width).map(|n| row.get(n)).collect())?;
-    Ok(Answer {
-        columns,
-        rows: rows.collect::<rusqlite::Result<_>>()?,
-    })
+    Ok(Answer { columns, rows: rows.collect::<rusqlite::Result<_>>()? })
 }
 
 /// Lets a query read, and nothing else: no writing, no other files, no settings.
@@ -52,10 +49,9 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
         AuthAction::Function { function_name } if !function_name.eq_ignore_ascii_case("load_extension") => {
             Authorization::Allow
         }
-        AuthAction::Pragma {
-            pragma_name: "table_info" | "table_xinfo" | "table_list",
-            ..
-        } => Authorization::Allow,
+        AuthAction::Pragma { pragma_name: "table_info" | "table_xinfo" | "table_list", .. } => {
+            Authorization::Allow
+        }
         _ => Authorization::Deny,
     }
 }

@@ -33,13 +33,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
-        Self::Runs,
-        Self::History,
-        Self::Config,
-        Self::Summary,
-        Self::Files,
-    ];
+    const ALL: [Self; 5] = [Self::Runs, Self::History, Self::Config, Self::Summary, Self::Files];
 
     fn name(self) -> &'static CStr {
         match self {
@@ -113,18 +107,9 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
         _: &[u8],
         _: &[&[u8]],
     ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
-        let (kind, runs) = aux
-            .cloned()
-            .ok_or_else(|| failed(&Error::usage("The table has no runs")))?;
+        let (kind, runs) = aux.cloned().ok_or_else(|| failed(&Error::usage("The table has no runs")))?;
         let schema = CString::new(format!("CREATE TABLE x(run, {})", kind.columns()))?;
-        Ok((
-            Cow::Owned(schema),
-            Self {
-                base: ffi::sqlite3_vtab::default(),
-                kind,
-                runs,
-            },
-        ))
+        Ok((Cow::Owned(schema), Self { base: ffi::sqlite3_vtab::default(), kind, runs }))
     }
 
     fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
@@ -221,19 +206,10 @@ impl Cursor<'_> {
 // SAFETY: `base` is the first member of a `#[repr(C)]` struct, as the trait asks.
 unsafe impl VTabCursor for Cursor<'_> {
     fn filter(&mut self, plan: c_int, _: Option<&str>, arguments: &Filters<'_>) -> rusqlite::Result<()> {
-        let mut arguments = arguments
-            .iter()
-            .map(|value| value.as_str().ok().map(str::to_owned).unwrap_or_default());
-        self.only_run = if plan & BY_RUN == 0 {
-            None
-        } else {
-            arguments.next()
-        };
-        self.only_key = if plan & BY_KEY == 0 {
-            None
-        } else {
-            arguments.next()
-        };
+        let mut arguments =
+            arguments.iter().map(|value| value.as_str().ok().map(str::to_owned).unwrap_or_default());
+        self.only_run = if plan & BY_RUN == 0 { None } else { arguments.next() };
+        self.only_key = if plan & BY_KEY == 0 { None } else { arguments.next() };
         (self.next_run, self.row_id, self.file) = (0, 0, None);
         self.rows.clear();
         self.advance().map_err(|e| failed(&e))
@@ -251,12 +227,7 @@ unsafe impl VTabCursor for Cursor<'_> {
 
     fn column(&self, context: &mut Context, column: c_int) -> rusqlite::Result<()> {
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        context.set_result(
-            self.rows
-                .front()
-                .and_then(|row| row.get(column))
-                .unwrap_or(&Value::Null),
-        )
+        context.set_result(self.rows.front().and_then(|row| row.get(column)).unwrap_or(&Value::Null))
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
@@ -294,9 +265,7 @@ fn view_rows(run: &RunInfo, kind: Kind) -> Result<VecDeque<Vec<Value>>> {
     let mut statement = connection.prepare(&format!("SELECT {} FROM {view}", kind.columns()))?;
     let width = statement.column_count();
     let rows = statement.query_map([], |row| {
-        std::iter::once(Ok(Value::from(run.id.clone())))
-            .chain((0..width).map(|n| row.get(n)))
-            .collect()
+        std::iter::once(Ok(Value::from(run.id.clone()))).chain((0..width).map(|n| row.get(n))).collect()
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -323,13 +292,7 @@ fn history_rows(
          WHERE p.id BETWEEN ? AND ? ORDER BY p.id",
     )?;
     let rows = statement.query_map([first, last], |row| {
-        Ok(vec![
-            run.to_owned().into(),
-            row.get(0)?,
-            row.get(1)?,
-            key.to_owned().into(),
-            row.get(2)?,
-        ])
+        Ok(vec![run.to_owned().into(), row.get(0)?, row.get(1)?, key.to_owned().into(), row.get(2)?])
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -45,11 +45,11 @@ impl Directory {
                 let path = root.join(part);
                 std::fs::create_dir_all(&path).map_err(|e| Error::io("create the directory", &path, e))?;
             }
-            Self {
-                root: root.to_owned(),
-                name: String::new(),
-            }
-            .place(&root.join(MARKER), &mut MARK.as_bytes(), |_| true)?;
+            Self { root: root.to_owned(), name: String::new() }.place(
+                &root.join(MARKER),
+                &mut MARK.as_bytes(),
+                |_| true,
+            )?;
         }
         Self::open(root)
     }
@@ -74,10 +74,7 @@ impl Directory {
             );
             return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
         }
-        Ok(Self {
-            root: root.to_owned(),
-            name: root.display().to_string(),
-        })
+        Ok(Self { root: root.to_owned(), name: root.display().to_string() })
     }
 
     /// Says whether a directory is a remote.
@@ -110,10 +107,7 @@ impl Directory {
     fn place(&self, path: &Path, bytes: &mut dyn Read, check: impl Fn(Hash) -> bool) -> Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self
-            .root
-            .join("tmp")
-            .join(format!("{}-{number}", std::process::id()));
+        let temporary = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
         let written = write_and_hash(&temporary, bytes).and_then(|hash| {
             if !check(hash) {
                 return Err(Error::damaged(format!(
@@ -137,9 +131,9 @@ impl Directory {
     /// Reads a manifest, if it is there.
     fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
         match std::fs::read(path) {
-            Ok(bytes) => Manifest::parse(&bytes)
-                .map(Some)
-                .map_err(|e| e.in_context(format!("`{}`", path.display()))),
+            Ok(bytes) => {
+                Manifest::parse(&bytes).map(Some).map_err(|e| e.in_context(format!("`{}`", path.display())))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", path, e)),
         }
@@ -155,9 +149,7 @@ impl Directory {
         }
         for blob in &manifest.blobs {
             let path = self.path_of(Object::Blob(blob.sha256));
-            let length = std::fs::metadata(&path)
-                .map_err(|e| Error::io("read", &path, e))?
-                .len();
+            let length = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?.len();
             if length != blob.size {
                 return Err(Error::damaged(format!(
                     "`{}` has {length} bytes instead of {}",
@@ -187,38 +179,22 @@ impl Directory {
         let runs = self.root.join("runs");
         let (mut manifests, mut objects, mut damage) = (0, std::collections::BTreeMap::new(), Vec::new());
         let entries = std::fs::read_dir(&runs).map_err(|e| Error::io("read", &runs, e))?;
-        for path in entries
-            .filter_map(std::result::Result::ok)
-            .map(|entry| entry.path())
-        {
+        for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
             match Self::read_manifest(&path) {
                 Ok(Some(manifest)) => {
                     manifests += 1;
                     for object in manifest.objects() {
-                        objects
-                            .entry(object)
-                            .or_insert_with(Vec::new)
-                            .push(manifest.run.to_string());
+                        objects.entry(object).or_insert_with(Vec::new).push(manifest.run.to_string());
                     }
                 }
                 Ok(None) => {}
-                Err(e) => damage.push(Damage {
-                    kind: "manifest",
-                    message: e.to_string(),
-                }),
+                Err(e) => damage.push(Damage { kind: "manifest", message: e.to_string() }),
             }
         }
         for (object, runs) in &objects {
             if let Err(e) = self.check_object(*object) {
-                let kind = if matches!(object, Object::Blob(_)) {
-                    "blob"
-                } else {
-                    "records"
-                };
-                damage.push(Damage {
-                    kind,
-                    message: format!("{e} (part of run {})", runs.join(", ")),
-                });
+                let kind = if matches!(object, Object::Blob(_)) { "blob" } else { "records" };
+                damage.push(Damage { kind, message: format!("{e} (part of run {})", runs.join(", ")) });
             }
         }
         Ok((manifests, objects.len() as u64, damage))
@@ -248,11 +224,7 @@ impl Remote for Directory {
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
-        Ok(objects
-            .iter()
-            .copied()
-            .filter(|object| !self.path_of(*object).is_file())
-            .collect())
+        Ok(objects.iter().copied().filter(|object| !self.path_of(*object).is_file()).collect())
     }
 
     fn put(&self, object: Object, _: u64, mut bytes: Box<dyn Read + Send>) -> Result<()> {
@@ -262,10 +234,7 @@ impl Remote for Directory {
             Object::Segment(name) => {
                 let mut packed = Vec::new();
                 let most = crate::model::limits::SEGMENT_BYTES as u64;
-                bytes
-                    .take(most)
-                    .read_to_end(&mut packed)
-                    .map_err(|e| Error::io("receive", &path, e))?;
+                bytes.take(most).read_to_end(&mut packed).map_err(|e| Error::io("receive", &path, e))?;
                 unpack(name, packed.as_slice())?;
                 self.place(&path, &mut packed.as_slice(), |_| true)
             }
@@ -311,8 +280,7 @@ fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
             Ok(0) => break,
             Ok(n) => {
                 hasher.update(&buffer[..n]);
-                file.write_all(&buffer[..n])
-                    .map_err(|e| Error::io("write", path, e))?;
+                file.write_all(&buffer[..n]).map_err(|e| Error::io("write", path, e))?;
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => {

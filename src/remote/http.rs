@@ -55,8 +55,7 @@ impl Http {
     /// # Errors
     /// It cannot be reached, is no danlu server, or refuses the key.
     pub fn check(&self) -> Result<()> {
-        self.json::<serde_json::Value>(self.client.get(self.url("projects")), 0)
-            .map(|_| ())
+        self.json::<serde_json::Value>(self.client.get(self.url("projects")), 0).map(|_| ())
     }
 
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
@@ -64,20 +63,15 @@ impl Http {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
-        let response = request
-            .timeout(REQUEST_TIMEOUT + Duration::from_secs(bytes / SLOWEST))
-            .send()
-            .map_err(|e| {
+        let response =
+            request.timeout(REQUEST_TIMEOUT + Duration::from_secs(bytes / SLOWEST)).send().map_err(|e| {
                 Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
                     .with_source(e.without_url())
                     .with_hint("check the address and the network; `danlu sync --watch` waits for it")
             })?;
         if response.headers().get("danlu-version").is_none() {
-            let message = format!(
-                "`{}` answers with {}, but is no danlu server",
-                self.address,
-                response.status()
-            );
+            let message =
+                format!("`{}` answers with {}, but is no danlu server", self.address, response.status());
             return Err(Error::new(ErrorKind::Unreachable, message)
                 .with_hint("check the address; a proxy or a login page may answer in its place"));
         }
@@ -101,10 +95,7 @@ impl Http {
             status if status.is_server_error() => ErrorKind::Unreachable,
             _ => ErrorKind::Usage,
         };
-        let error = Error::new(
-            kind,
-            format!("`{}` refuses ({}): {said}", self.address, status.as_u16()),
-        );
+        let error = Error::new(kind, format!("`{}` refuses ({}): {said}", self.address, status.as_u16()));
         match (kind, body["hint"].as_str()) {
             (ErrorKind::Denied, _) => error.with_hint(format!("`danlu login {}` stores a key", self.address)),
             (_, Some(hint)) => error.with_hint(hint),
@@ -114,11 +105,8 @@ impl Http {
 
     fn json<T: DeserializeOwned>(&self, request: RequestBuilder, bytes: u64) -> Result<T> {
         self.send(request, bytes)?.json().map_err(|e| {
-            Error::new(
-                ErrorKind::Unreachable,
-                format!("`{}` broke off its answer", self.address),
-            )
-            .with_source(e.without_url())
+            Error::new(ErrorKind::Unreachable, format!("`{}` broke off its answer", self.address))
+                .with_source(e.without_url())
         })
     }
 }
@@ -129,33 +117,23 @@ impl Remote for Http {
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
-        self.json(
-            self.client.post(self.url("objects/missing")).json(objects),
-            objects.len() as u64 * 80,
-        )
+        self.json(self.client.post(self.url("objects/missing")).json(objects), objects.len() as u64 * 80)
     }
 
     fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()> {
         let body = Body::sized(bytes, length);
-        self.send(self.client.put(self.url(&path_of(object))).body(body), length)
-            .map(|_| ())
+        self.send(self.client.put(self.url(&path_of(object))).body(body), length).map(|_| ())
     }
 
     fn get(&self, object: Object) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(self.send(
-            self.client.get(self.url(&path_of(object))),
-            u64::from(u32::MAX),
-        )?))
+        Ok(Box::new(self.send(self.client.get(self.url(&path_of(object))), u64::from(u32::MAX))?))
     }
 
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
         let body = manifest.to_json()?;
         let length = body.len() as u64;
-        let request = self
-            .client
-            .post(self.url("manifests"))
-            .header("content-type", "application/json")
-            .body(body);
+        let request =
+            self.client.post(self.url("manifests")).header("content-type", "application/json").body(body);
         self.json(request, length)
     }
 
@@ -164,11 +142,8 @@ impl Remote for Http {
         match answer {
             Ok(response) => {
                 let bytes = response.bytes().map_err(|e| {
-                    Error::new(
-                        ErrorKind::Unreachable,
-                        format!("`{}` broke off its answer", self.address),
-                    )
-                    .with_source(e.without_url())
+                    Error::new(ErrorKind::Unreachable, format!("`{}` broke off its answer", self.address))
+                        .with_source(e.without_url())
                 })?;
                 Manifest::parse(&bytes).map(Some)
             }

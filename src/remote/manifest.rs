@@ -64,50 +64,22 @@ impl Manifest {
     pub fn of(connection: &Connection) -> Result<Self> {
         let mut attempts = Vec::new();
         for info in store::attempts(connection)? {
-            let digest = info
-                .digest
-                .ok_or_else(|| Error::new(ErrorKind::Busy, "The run is still being written"))?;
+            let digest =
+                info.digest.ok_or_else(|| Error::new(ErrorKind::Busy, "The run is still being written"))?;
             let segments = store::segments(connection, info.base)?;
-            let segments = segments
-                .iter()
-                .map(|s| SizedHash {
-                    sha256: s.sha256,
-                    size: s.size,
-                })
-                .collect();
-            attempts.push(AttemptEntry {
-                attempt: info.attempt,
-                records: info.records,
-                segments,
-                digest,
-            });
+            let segments = segments.iter().map(|s| SizedHash { sha256: s.sha256, size: s.size }).collect();
+            attempts.push(AttemptEntry { attempt: info.attempt, records: info.records, segments, digest });
         }
-        Ok(Self::new(
-            store::run_key(connection)?,
-            attempts,
-            contents(connection)?,
-        ))
+        Ok(Self::new(store::run_key(connection)?, attempts, contents(connection)?))
     }
 
     fn new(run: RunKey, mut attempts: Vec<AttemptEntry>, mut blobs: Vec<SizedHash>) -> Self {
         attempts.sort_by_key(|entry| entry.attempt);
         blobs.sort_unstable();
         blobs.dedup();
-        let digest = store::run_digest(
-            &run,
-            attempts
-                .iter()
-                .map(|entry| (entry.attempt, entry.digest))
-                .collect(),
-        );
-        Self {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            run,
-            attempts,
-            blobs,
-            digest,
-        }
+        let digest =
+            store::run_digest(&run, attempts.iter().map(|entry| (entry.attempt, entry.digest)).collect());
+        Self { format: FORMAT.to_owned(), version: VERSION, run, attempts, blobs, digest }
     }
 
     /// Reads and checks a manifest.
@@ -159,24 +131,17 @@ impl Manifest {
         let bytes =
             serde_json::to_vec(self).map_err(|e| Error::damaged("Cannot write a manifest").with_source(e))?;
         if bytes.len() > limits::MANIFEST_BYTES {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                "The manifest of the run is too large",
-            ));
+            return Err(Error::new(ErrorKind::Limit, "The manifest of the run is too large"));
         }
         Ok(bytes)
     }
 
     /// Returns every object that it names.
     pub fn objects(&self) -> Vec<Object> {
-        let segments = self
-            .attempts
-            .iter()
-            .flat_map(|entry| &entry.segments)
-            .map(|s| Object::Segment(s.sha256));
-        let mut objects: Vec<Object> = segments
-            .chain(self.blobs.iter().map(|b| Object::Blob(b.sha256)))
-            .collect();
+        let segments =
+            self.attempts.iter().flat_map(|entry| &entry.segments).map(|s| Object::Segment(s.sha256));
+        let mut objects: Vec<Object> =
+            segments.chain(self.blobs.iter().map(|b| Object::Blob(b.sha256))).collect();
         objects.sort_unstable();
         objects.dedup();
         objects
@@ -202,32 +167,18 @@ impl Manifest {
             }
         }
         let blobs = self.blobs.iter().chain(&other.blobs).copied().collect();
-        Ok(Self::new(
-            self.run.clone(),
-            attempts.into_values().collect(),
-            blobs,
-        ))
+        Ok(Self::new(self.run.clone(), attempts.into_values().collect(), blobs))
     }
 
     /// Says what a remote that holds all this would answer.
     pub fn receipt(&self) -> Receipt {
-        let attempts = self
-            .attempts
-            .iter()
-            .map(|e| (e.attempt.to_string(), (e.records, e.digest)))
-            .collect();
-        Receipt {
-            attempts,
-            digest: self.digest,
-        }
+        let attempts = self.attempts.iter().map(|e| (e.attempt.to_string(), (e.records, e.digest))).collect();
+        Receipt { attempts, digest: self.digest }
     }
 
     /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts.
     pub fn is_proved_by(&self, receipt: &Receipt) -> bool {
-        self.receipt()
-            .attempts
-            .iter()
-            .all(|(attempt, held)| receipt.attempts.get(attempt) == Some(held))
+        self.receipt().attempts.iter().all(|(attempt, held)| receipt.attempts.get(attempt) == Some(held))
     }
 }
 
@@ -235,10 +186,7 @@ impl Manifest {
 fn contents(connection: &Connection) -> Result<Vec<SizedHash>> {
     let mut statement = connection.prepare("SELECT DISTINCT sha256, size FROM file")?;
     let rows = statement.query_map([], |row| {
-        Ok(SizedHash {
-            sha256: Hash(row.get(0)?),
-            size: row.get::<_, i64>(1)?.cast_unsigned(),
-        })
+        Ok(SizedHash { sha256: Hash(row.get(0)?), size: row.get::<_, i64>(1)?.cast_unsigned() })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

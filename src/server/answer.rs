@@ -55,23 +55,15 @@ pub(super) async fn run_blocking<T: Send + 'static>(
 
 /// Answers for an address that there is not.
 pub(super) async fn no_route() -> Refusal {
-    Refusal(Error::new(
-        ErrorKind::NotFound,
-        "There is nothing at this address",
-    ))
+    Refusal(Error::new(ErrorKind::NotFound, "There is nothing at this address"))
 }
 
 /// Adds what every response carries.
 pub(super) async fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("danlu-version", HeaderValue::from_static(crate::VERSION));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

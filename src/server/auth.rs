@@ -29,18 +29,10 @@ pub(super) async fn require_key(
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
     if let Some(authorization) = headers.get(header::AUTHORIZATION) {
-        return authorization
-            .to_str()
-            .ok()?
-            .strip_prefix("Bearer ")
-            .map(|key| key.trim().to_owned());
+        return authorization.to_str().ok()?.strip_prefix("Bearer ").map(|key| key.trim().to_owned());
     }
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-    cookies.split(';').find_map(|cookie| {
-        cookie
-            .trim()
-            .strip_prefix(COOKIE)?
-            .strip_prefix('=')
-            .map(str::to_owned)
-    })
+    cookies
+        .split(';')
+        .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned))
 }

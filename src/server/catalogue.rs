@@ -45,17 +45,9 @@ impl Catalogue {
             Connection::open(path).map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))?;
         connection.busy_timeout(Duration::from_secs(20))?;
         connection.execute_batch(SCHEMA)?;
-        let catalogue = Self {
-            connection: Mutex::new(connection),
-        };
-        let known: i64 = catalogue
-            .lock()
-            .query_row("SELECT count(*) FROM api_key", [], |row| row.get(0))?;
-        let new_key = if known == 0 {
-            Some(catalogue.make_key("first", now)?)
-        } else {
-            None
-        };
+        let catalogue = Self { connection: Mutex::new(connection) };
+        let known: i64 = catalogue.lock().query_row("SELECT count(*) FROM api_key", [], |row| row.get(0))?;
+        let new_key = if known == 0 { Some(catalogue.make_key("first", now)?) } else { None };
         Ok((catalogue, new_key))
     }
 
@@ -66,8 +58,7 @@ impl Catalogue {
     fn make_key(&self, name: &str, now: i64) -> Result<String> {
         let key = format!("dk_{}{}", AttemptId::random()?, AttemptId::random()?);
         let hash = Hash::of(key.as_bytes());
-        self.lock()
-            .execute("INSERT INTO api_key VALUES (?, ?, ?)", params![hash.0, name, now])?;
+        self.lock().execute("INSERT INTO api_key VALUES (?, ?, ?)", params![hash.0, name, now])?;
         Ok(key)
     }
 
@@ -75,11 +66,7 @@ impl Catalogue {
     pub(super) fn knows_key(&self, key: &str) -> Result<bool> {
         let hash = Hash::of(key.as_bytes());
         let sql = "SELECT 1 FROM api_key WHERE sha256 = ?";
-        Ok(self
-            .lock()
-            .query_row(sql, [hash.0], |_| Ok(()))
-            .optional()?
-            .is_some())
+        Ok(self.lock().query_row(sql, [hash.0], |_| Ok(())).optional()?.is_some())
     }
 
     /// Writes down how a run looks now.
@@ -98,12 +85,7 @@ impl Catalogue {
             "SELECT entity, project, count(*), max(updated) / 1e6 FROM run GROUP BY entity, project ORDER BY entity, project",
         )?;
         let rows = statement.query_map([], |row| {
-            Ok(Project {
-                entity: row.get(0)?,
-                project: row.get(1)?,
-                runs: row.get(2)?,
-                updated: row.get(3)?,
-            })
+            Ok(Project { entity: row.get(0)?, project: row.get(1)?, runs: row.get(2)?, updated: row.get(3)? })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

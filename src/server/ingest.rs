@@ -27,8 +27,7 @@ impl App {
         self.objects.check_held(manifest)?;
         let key = manifest.run.hash();
         let path = self.run_file(key);
-        self.materialise(manifest, &path)
-            .or_else(|e| self.make_anew(&all, &path).map_err(|_| e))?;
+        self.materialise(manifest, &path).or_else(|e| self.make_anew(&all, &path).map_err(|_| e))?;
         self.objects.commit(manifest)?;
         self.list(key, &path)?;
         Ok(Manifest::of(&store::open(&path)?)?.receipt())
@@ -62,18 +61,13 @@ impl App {
                 let bytes = self.objects.read_segment(segment.sha256)?;
                 let (attempt, first, records) = store::decode_segment(&bytes)?;
                 if attempt != entry.attempt {
-                    return Err(Error::damaged(format!(
-                        "Segment {} is of another attempt",
-                        segment.sha256
-                    )));
+                    return Err(Error::damaged(format!("Segment {} is of another attempt", segment.sha256)));
                 }
                 stream.apply(tx, first, records)?;
             }
             stream.seal(tx)?;
         }
-        let found = store::attempts(tx)?
-            .into_iter()
-            .find(|found| found.attempt == entry.attempt);
+        let found = store::attempts(tx)?.into_iter().find(|found| found.attempt == entry.attempt);
         if found.and_then(|found| found.digest) != Some(entry.digest) {
             return Err(Error::damaged(format!(
                 "The records of attempt {} do not lead to its digest",
@@ -89,8 +83,7 @@ impl App {
         let info = query::info(&connection, path, "", now)?;
         let details = query::details(&connection, info)?;
         let shown = shown(key, &details, false)?;
-        self.catalogue
-            .put_run(key, &details.info, &shown.to_string(), now)
+        self.catalogue.put_run(key, &details.info, &shown.to_string(), now)
     }
 }
 

@@ -65,19 +65,12 @@ pub(super) async fn manifest(State(app): Shared, Path(key): Path<String>) -> Ans
 }
 
 pub(super) fn parse(hash: &str) -> crate::Result<Hash> {
-    Hash::parse(hash).ok_or_else(|| {
-        Error::usage(format!(
-            "`{}` is no hash of 64 hexadecimal digits",
-            hash.escape_debug()
-        ))
-    })
+    Hash::parse(hash)
+        .ok_or_else(|| Error::usage(format!("`{}` is no hash of 64 hexadecimal digits", hash.escape_debug())))
 }
 
 async fn put(app: Arc<App>, object: Object, request: Request) -> Answer<StatusCode> {
-    let parts = request
-        .into_body()
-        .into_data_stream()
-        .map_err(std::io::Error::other);
+    let parts = request.into_body().into_data_stream().map_err(std::io::Error::other);
     let bridge = SyncIoBridge::new(StreamReader::new(parts));
     run_blocking(move || app.objects.put(object, 0, Box::new(bridge))).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -44,14 +44,10 @@ pub(super) async fn login(State(app): State<Arc<App>>, Json(body): Json<KeyIn>) 
 }
 
 async fn sign_in(app: Arc<App>, key: String) -> Answer<String> {
-    let plain = key
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let asked = key.clone();
     if plain && run_blocking(move || app.catalogue.knows_key(&asked)).await? {
-        Ok(format!(
-            "{COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"
-        ))
+        Ok(format!("{COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"))
     } else {
         Err(Refusal(Error::new(ErrorKind::Denied, "The API key is not known")))
     }

@@ -50,11 +50,7 @@ pub(super) async fn list(
     State(app): Shared,
     Query(filter): Query<Filter>,
 ) -> Answer<Json<Vec<serde_json::Value>>> {
-    blocking(move || {
-        app.catalogue
-            .runs(filter.entity.as_deref(), filter.project.as_deref())
-    })
-    .await
+    blocking(move || app.catalogue.runs(filter.entity.as_deref(), filter.project.as_deref())).await
 }
 
 /// `GET /runs/{key}`.
@@ -70,13 +66,8 @@ pub(super) async fn history(
     Query(name): Query<KeyName>,
 ) -> Answer<Json<KeySeries>> {
     let key = parse(&key)?;
-    blocking(move || {
-        Ok(KeySeries {
-            series: query::series(&app.open_run(key)?, &name.key)?,
-            key: name.key,
-        })
-    })
-    .await
+    blocking(move || Ok(KeySeries { series: query::series(&app.open_run(key)?, &name.key)?, key: name.key }))
+        .await
 }
 
 /// `GET /runs/{key}/files`.
@@ -95,31 +86,17 @@ pub(super) async fn file(
     let found = run_blocking(move || {
         let files = opened.details(key)?.files;
         files.into_iter().find(|file| file.path == path).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("The run has no file `{}`", path.escape_debug()),
-            )
+            Error::new(ErrorKind::NotFound, format!("The run has no file `{}`", path.escape_debug()))
         })
     })
     .await?;
     let name = found.path.rsplit('/').next().unwrap_or_default();
-    let plain: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_LENGTH, found.size.to_string()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{plain}\""),
-        ),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"")),
     ];
     Ok((headers, objects::get(app, Object::Blob(found.sha256)).await?))
 }

@@ -26,38 +26,21 @@ impl Stream {
     /// The file is damaged, or holds as many attempts as it can.
     pub fn open(connection: &Connection, attempt: AttemptId) -> Result<Self> {
         let known: Option<i64> = connection
-            .query_row(
-                "SELECT id - 1 FROM attempt WHERE attempt = ?",
-                [attempt.0],
-                |row| row.get(0),
-            )
+            .query_row("SELECT id - 1 FROM attempt WHERE attempt = ?", [attempt.0], |row| row.get(0))
             .optional()?;
         let next = || {
-            connection.query_row(
-                "SELECT coalesce(max(id) >> ?, -1) + 1 FROM attempt",
-                [SEQ_BITS],
-                |row| row.get(0),
-            )
+            connection
+                .query_row("SELECT coalesce(max(id) >> ?, -1) + 1 FROM attempt", [SEQ_BITS], |row| row.get(0))
         };
         let base = match known {
             Some(base) => base,
             None => next().map(|n: i64| n << SEQ_BITS)?,
         };
         if base >> SEQ_BITS >= limits::ATTEMPTS {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                "The run file holds as many attempts as it can",
-            ));
+            return Err(Error::new(ErrorKind::Limit, "The run file holds as many attempts as it can"));
         }
-        let mut stream = Self {
-            attempt,
-            base,
-            seq: 0,
-            keys: HashSet::new(),
-            open: Vec::new(),
-            weight: 0,
-            sealed: false,
-        };
+        let mut stream =
+            Self { attempt, base, seq: 0, keys: HashSet::new(), open: Vec::new(), weight: 0, sealed: false };
         if known.is_some() {
             stream.reload(connection)?;
         }
@@ -143,10 +126,7 @@ impl Stream {
         let bytes = segment::encode(self.attempt, first, &self.open)?;
         let hash = Hash::of(&bytes);
         let digest = if seal {
-            let mut hashes: Vec<Hash> = records::segments(tx, self.base)?
-                .iter()
-                .map(|s| s.sha256)
-                .collect();
+            let mut hashes: Vec<Hash> = records::segments(tx, self.base)?.iter().map(|s| s.sha256).collect();
             hashes.push(hash);
             Some(attempt_digest(self.attempt, self.seq, &hashes))
         } else {
@@ -155,12 +135,7 @@ impl Stream {
         tx.execute(
             "INSERT INTO segment (id, points, sha256, size, digest)
              VALUES (?1, (SELECT coalesce(max(id), 0) FROM point), ?2, ?3, ?4)",
-            params![
-                self.id(self.seq),
-                hash.0,
-                int(bytes.len() as u64)?,
-                digest.map(|d| d.0)
-            ],
+            params![self.id(self.seq), hash.0, int(bytes.len() as u64)?, digest.map(|d| d.0)],
         )?;
         self.open.clear();
         self.weight = 0;
@@ -173,10 +148,7 @@ impl Stream {
     }
 
     fn misfit(&self, why: &str) -> Error {
-        Error::new(
-            ErrorKind::Conflict,
-            format!("Cannot continue attempt {}: {why}", self.attempt),
-        )
+        Error::new(ErrorKind::Conflict, format!("Cannot continue attempt {}: {why}", self.attempt))
     }
 
     fn insert(&mut self, tx: &Transaction<'_>, seq: u64, record: &Record) -> Result<()> {
@@ -187,40 +159,38 @@ impl Stream {
         match record {
             Record::Start(start) => self.insert_start(tx, id, start)?,
             Record::Key { name, system } => {
-                tx.prepare_cached("INSERT INTO key VALUES (?, ?, ?)")?
-                    .execute(params![id, name, system])?;
+                tx.prepare_cached("INSERT INTO key VALUES (?, ?, ?)")?.execute(params![id, name, system])?;
                 self.keys.insert(seq);
             }
             Record::Row(row) => self.insert_row(tx, id, row)?,
             Record::Config(setting) | Record::Summary(setting) => {
-                let scope = if matches!(record, Record::Config(_)) {
-                    "config"
-                } else {
-                    "summary"
-                };
-                tx.prepare_cached("INSERT INTO setting VALUES (?, ?, ?, ?, ?)")?
-                    .execute(params![
-                        id,
-                        scope,
-                        setting.key,
-                        setting.value,
-                        setting.value.is_none()
-                    ])?;
+                let scope = if matches!(record, Record::Config(_)) { "config" } else { "summary" };
+                tx.prepare_cached("INSERT INTO setting VALUES (?, ?, ?, ?, ?)")?.execute(params![
+                    id,
+                    scope,
+                    setting.key,
+                    setting.value,
+                    setting.value.is_none()
+                ])?;
             }
             Record::File(file) => {
-                tx.prepare_cached("INSERT INTO file VALUES (?, ?, ?, ?, ?)")?
-                    .execute(params![id, file.time, file.path, file.sha256.0, int(file.size)?])?;
+                tx.prepare_cached("INSERT INTO file VALUES (?, ?, ?, ?, ?)")?.execute(params![
+                    id,
+                    file.time,
+                    file.path,
+                    file.sha256.0,
+                    int(file.size)?
+                ])?;
             }
             Record::Event(event) => {
-                tx.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)")?
-                    .execute(params![
-                        id,
-                        event.time,
-                        event.kind.name(),
-                        event.name,
-                        event.text,
-                        event.data
-                    ])?;
+                tx.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
+                    id,
+                    event.time,
+                    event.kind.name(),
+                    event.name,
+                    event.text,
+                    event.data
+                ])?;
             }
         }
         Ok(())
@@ -263,14 +233,11 @@ impl Stream {
         let mut last = 0;
         for (key, _) in &row.values {
             if *key <= last || !self.keys.contains(key) {
-                return Err(self.misfit(&format!(
-                    "a row in it has key {key} out of order or without a name"
-                )));
+                return Err(self.misfit(&format!("a row in it has key {key} out of order or without a name")));
             }
             last = *key;
         }
-        tx.prepare_cached("INSERT INTO row VALUES (?, ?, ?)")?
-            .execute(params![id, row.step, row.time])?;
+        tx.prepare_cached("INSERT INTO row VALUES (?, ?, ?)")?.execute(params![id, row.step, row.time])?;
         Ok(())
     }
 }

@@ -42,11 +42,7 @@ fn find(connection: &Connection, sha256: Hash) -> Result<Option<Blob>> {
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Blob> {
-    Ok(Blob {
-        sha256: Hash(row.get(0)?),
-        size: row.get::<_, i64>(1)?.cast_unsigned(),
-        n: row.get(2)?,
-    })
+    Ok(Blob { sha256: Hash(row.get(0)?), size: row.get::<_, i64>(1)?.cast_unsigned(), n: row.get(2)? })
 }
 
 /// Stores the blob named `sha256` from a reader, unless it is there.
@@ -85,16 +81,10 @@ pub fn put_blob(connection: &mut Connection, sha256: Hash, mut source: impl Read
         }
         if at_end {
             if Hash(hasher.finalize().into()) != sha256 {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    "It changed while it was being read",
-                ));
+                return Err(Error::new(ErrorKind::Conflict, "It changed while it was being read"));
             }
             let stored_size = i64::try_from(size).unwrap_or(i64::MAX);
-            tx.execute(
-                "INSERT INTO blob VALUES (?, ?, ?)",
-                params![sha256.0, stored_size, n],
-            )?;
+            tx.execute("INSERT INTO blob VALUES (?, ?, ?)", params![sha256.0, stored_size, n])?;
             tx.commit()?;
             return Ok(true);
         }
@@ -135,13 +125,7 @@ impl BlobReader {
     /// Starts at the beginning of a blob.
     pub fn new(connection: Connection, blob: &Blob) -> Self {
         let (next, end) = (blob.n << CHUNK_BITS, (blob.n + 1) << CHUNK_BITS);
-        Self {
-            connection,
-            next,
-            end,
-            chunk: Vec::new(),
-            used: 0,
-        }
+        Self { connection, next, end, chunk: Vec::new(), used: 0 }
     }
 }
 
@@ -177,12 +161,8 @@ pub fn read_blob(
     sha256: Hash,
     mut sink: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<u64> {
-    let blob = find(connection, sha256)?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::NotFound,
-            format!("Blob {sha256} is not in the run file"),
-        )
-    })?;
+    let blob = find(connection, sha256)?
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("Blob {sha256} is not in the run file")))?;
     let mut hasher = Sha256::new();
     let mut statement =
         connection.prepare_cached("SELECT bytes FROM chunk WHERE id >= ? AND id < ? ORDER BY id")?;
@@ -195,9 +175,7 @@ pub fn read_blob(
         sink(bytes)?;
     }
     if size != blob.size || Hash(hasher.finalize().into()) != sha256 {
-        return Err(Error::damaged(format!(
-            "Blob {sha256} is damaged: its bytes have another hash"
-        )));
+        return Err(Error::damaged(format!("Blob {sha256} is damaged: its bytes have another hash")));
     }
     Ok(size)
 }

@@ -16,9 +16,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record> {
     let config = CONFIG.with_limit::<{ limits::RECORD_BYTES }>();
     match bincode::serde::decode_from_slice(bytes, config) {
         Ok((record, used)) if used == bytes.len() => Ok(record),
-        Ok(_) => Err(Error::damaged(
-            "A record is followed by bytes that are not part of it",
-        )),
+        Ok(_) => Err(Error::damaged("A record is followed by bytes that are not part of it")),
         Err(e) => Err(Error::damaged("Cannot decode a record").with_source(e)),
     }
 }

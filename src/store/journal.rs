@@ -55,9 +55,7 @@ impl Journal {
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
-        (&file)
-            .write_all(&header)
-            .map_err(|e| Error::io("write the journal", path, e))?;
+        (&file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -78,16 +76,11 @@ impl Journal {
         self.frame.resize(FRAME_BYTES, 0);
         codec::encode(record, &mut self.frame)?;
         let payload = self.frame.len() - FRAME_BYTES;
-        let length = u32::try_from(payload)
-            .ok()
-            .filter(|_| payload <= limits::RECORD_BYTES)
-            .ok_or_else(|| {
+        let length =
+            u32::try_from(payload).ok().filter(|_| payload <= limits::RECORD_BYTES).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Limit,
-                    format!(
-                        "A record of {payload} bytes is larger than {} bytes",
-                        limits::RECORD_BYTES
-                    ),
+                    format!("A record of {payload} bytes is larger than {} bytes", limits::RECORD_BYTES),
                 )
             })?;
         let crc = checksum(seq, &self.frame[FRAME_BYTES..]);
@@ -121,9 +114,7 @@ impl Journal {
     /// # Errors
     /// The operating system cannot.
     pub fn sync(&self) -> Result<()> {
-        self.file
-            .sync_data()
-            .map_err(|e| Error::io("sync the journal", &self.path, e))
+        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
     }
 
     /// Returns another handle on the file, to sync it while records are appended.
@@ -131,9 +122,7 @@ impl Journal {
     /// # Errors
     /// The process has no file handle left.
     pub fn handle(&self) -> Result<File> {
-        self.file
-            .try_clone()
-            .map_err(|e| Error::io("open", &self.path, e))
+        self.file.try_clone().map_err(|e| Error::io("open", &self.path, e))
     }
 }
 
@@ -251,16 +240,8 @@ impl JournalReader {
     /// # Errors
     /// The file cannot be read.
     pub fn tail(&self) -> Result<Tail> {
-        let length = self
-            .file
-            .metadata()
-            .map_err(|e| Error::io("read", &self.path, e))?
-            .len();
-        Ok(if length == self.offset {
-            Tail::Clean
-        } else {
-            Tail::Torn(self.offset)
-        })
+        let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
+        Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) })
     }
 
     /// Returns the next `wanted` bytes without using them up, or `None` if the file has fewer.
@@ -269,16 +250,11 @@ impl JournalReader {
             self.buffer.drain(..self.used);
             self.used = 0;
             let have = self.buffer.len();
-            let left = usize::try_from(self.until - self.offset)
-                .unwrap_or(usize::MAX)
-                .saturating_sub(have);
+            let left = usize::try_from(self.until - self.offset).unwrap_or(usize::MAX).saturating_sub(have);
             self.buffer.resize(have + wanted.max(1 << 16).min(left), 0);
             let mut filled = have;
             while filled < self.buffer.len() {
-                match self
-                    .file
-                    .read_at(&mut self.buffer[filled..], self.offset + filled as u64)
-                {
+                match self.file.read_at(&mut self.buffer[filled..], self.offset + filled as u64) {
                     Ok(0) => break,
                     Ok(n) => filled += n,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -317,11 +293,7 @@ pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
                 Ok(Some(Record::Start(start))) if start.host == this_host => process_lives(start.pid),
                 _ => changed_after(&file, now - 60_000_000),
             };
-            Ok(if alive {
-                Liveness::Alive
-            } else {
-                Liveness::Dead(file)
-            })
+            Ok(if alive { Liveness::Alive } else { Liveness::Dead(file) })
         }
     }
 }

@@ -50,12 +50,7 @@ pub fn attempts(connection: &Connection) -> Result<Vec<AttemptInfo>> {
         .into_iter()
         .map(|(base, attempt)| {
             let digest = segments(connection, base)?.last().and_then(|s| s.digest);
-            Ok(AttemptInfo {
-                attempt,
-                base,
-                records: last_seq(connection, base)?,
-                digest,
-            })
+            Ok(AttemptInfo { attempt, base, records: last_seq(connection, base)?, digest })
         })
         .collect()
 }
@@ -105,14 +100,7 @@ pub fn segment_records(
 ) -> Result<Vec<Record>> {
     let segment = &segments[n];
     let points_before = n.checked_sub(1).map(|before| segments[before].points);
-    range(
-        connection,
-        base,
-        segment.first,
-        segment.last,
-        points_before,
-        Some(segment.points),
-    )
+    range(connection, base, segment.first, segment.last, points_before, Some(segment.points))
 }
 
 /// Returns the largest sequence number that the attempt at `base` has in any table.
@@ -120,9 +108,8 @@ pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
     let mut last = base;
     for table in ["attempt", "key", "row", "setting", "file", "event"] {
         let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
-        let max: i64 = connection
-            .prepare_cached(&sql)?
-            .query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
+        let max: i64 =
+            connection.prepare_cached(&sql)?.query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
         last = last.max(max);
     }
     Ok((last - base).cast_unsigned())
@@ -140,31 +127,16 @@ pub(super) fn range(
     if last < first {
         return Ok(Vec::new());
     }
-    let mut slots = Slots {
-        base,
-        first,
-        records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)],
-    };
+    let mut slots =
+        Slots { base, first, records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)] };
     slots.fill(connection, "attempt", START_COLUMNS, read_start)?;
     slots.fill(connection, "key", "id, name, system", |row| {
-        Ok(Record::Key {
-            name: row.get(1)?,
-            system: row.get(2)?,
-        })
+        Ok(Record::Key { name: row.get(1)?, system: row.get(2)? })
     })?;
     slots.fill(connection, "row", "id, step, time", |row| {
-        Ok(Record::Row(Row {
-            step: row.get(1)?,
-            time: row.get(2)?,
-            values: Vec::new(),
-        }))
+        Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
     })?;
-    slots.fill(
-        connection,
-        "setting",
-        "id, scope, key, value, removed",
-        read_setting,
-    )?;
+    slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting)?;
     slots.fill(connection, "file", "id, time, path, sha256, size", |row| {
         let size: i64 = row.get(4)?;
         Ok(Record::File(File {
@@ -174,12 +146,7 @@ pub(super) fn range(
             size: size.cast_unsigned(),
         }))
     })?;
-    slots.fill(
-        connection,
-        "event",
-        "id, time, kind, name, text, data",
-        read_event,
-    )?;
+    slots.fill(connection, "event", "id, time, kind, name, text, data", read_event)?;
     slots.fill_points(connection, after, until)?;
     slots.finish()
 }
@@ -234,21 +201,15 @@ impl Slots {
              WHERE e.first > ?2 AND e.first <= ?3 AND e.key > ?1 AND e.key < ?1 + (1 << ?4)
              ORDER BY e.first, p.id",
         )?;
-        let mut rows = statement.query(params![
-            self.base,
-            after.unwrap_or(0),
-            until.unwrap_or(i64::MAX),
-            SEQ_BITS
-        ])?;
+        let mut rows =
+            statement.query(params![self.base, after.unwrap_or(0), until.unwrap_or(i64::MAX), SEQ_BITS])?;
         while let Some(row) = rows.next()? {
             let (key, id): (i64, i64) = (row.get(0)?, row.get(1)?);
             match self.slot(id) {
                 Some(Some(Record::Row(found))) => found.values.push((key.cast_unsigned(), row.get(2)?)),
                 _ if id < first || id > last => {}
                 _ => {
-                    return Err(Error::damaged(format!(
-                        "A point belongs to row {id}, which is not there"
-                    )));
+                    return Err(Error::damaged(format!("A point belongs to row {id}, which is not there")));
                 }
             }
         }
@@ -307,10 +268,7 @@ fn read_start(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     let removed: bool = row.get(4)?;
-    let setting = Setting {
-        key: row.get(2)?,
-        value: if removed { None } else { Some(row.get(3)?) },
-    };
+    let setting = Setting { key: row.get(2)?, value: if removed { None } else { Some(row.get(3)?) } };
     match row.get_ref(1)?.as_str()? {
         "config" => Ok(Record::Config(setting)),
         _ => Ok(Record::Summary(setting)),

@@ -15,10 +15,7 @@ const BATCH_WEIGHT: u64 = 8 << 20;
 /// # Errors
 /// The directory cannot be read.
 pub fn journals_of(run: &Path) -> Result<Vec<PathBuf>> {
-    let directory = run
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem = run.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".";
     let entries = std::fs::read_dir(directory).map_err(|e| Error::io("read the directory", directory, e))?;
     let mut journals: Vec<PathBuf> = entries
@@ -71,12 +68,7 @@ pub fn seal_and_remove(run: &Path, journal: &Path, warn: &dyn Fn(String)) -> Res
         return remove_empty(run, journal);
     }
     match seal(run, journal) {
-        Err(e)
-            if matches!(
-                e.kind(),
-                ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict
-            ) =>
-        {
+        Err(e) if matches!(e.kind(), ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict) => {
             warn(format!("{e}; building the run file anew from its journal"));
             rebuild(run)?;
             seal(run, journal)?;
@@ -93,9 +85,8 @@ fn is_short(journal: &Path) -> bool {
 
 fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
     std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))?;
-    let has_attempts = run_file::open(run)
-        .and_then(|connection| attempts(&connection))
-        .is_ok_and(|a| !a.is_empty());
+    let has_attempts =
+        run_file::open(run).and_then(|connection| attempts(&connection)).is_ok_and(|a| !a.is_empty());
     if !has_attempts && journals_of(run)?.is_empty() && run.exists() {
         std::fs::remove_file(run).map_err(|e| Error::io("remove the empty run file", run, e))?;
     }
@@ -109,12 +100,8 @@ fn seal(run: &Path, journal: &Path) -> Result<()> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     stream.seal(&tx)?;
     tx.commit()?;
-    let sealed = attempts(&connection)?
-        .into_iter()
-        .find(|info| info.attempt == attempt);
-    let damage = sealed
-        .map(|info| verify::verify_attempt(&connection, &info).damage)
-        .unwrap_or_default();
+    let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt);
+    let damage = sealed.map(|info| verify::verify_attempt(&connection, &info).damage).unwrap_or_default();
     match damage.first() {
         None => Ok(()),
         Some(first) => Err(Error::damaged(format!("`{}`: {}", run.display(), first.message))),
@@ -172,11 +159,7 @@ pub fn rebuild(run: &Path) -> Result<()> {
 
 /// Takes over what is whole in a damaged file: sealed attempts, and blobs whose bytes are those of their names.
 fn salvage(run: &Path, old: &Connection, fresh: &mut Connection) -> Result<()> {
-    for attempt in attempts(old)
-        .unwrap_or_default()
-        .iter()
-        .filter(|a| a.digest.is_some())
-    {
+    for attempt in attempts(old).unwrap_or_default().iter().filter(|a| a.digest.is_some()) {
         if let Ok(records) = records(old, attempt) {
             let mut stream = Stream::open(fresh, attempt.attempt)?;
             apply_all(fresh, &mut stream, 1, records)?;
@@ -187,18 +170,14 @@ fn salvage(run: &Path, old: &Connection, fresh: &mut Connection) -> Result<()> {
     }
     for found in blob::blobs(old).unwrap_or_default() {
         if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
-            blob::put_blob(
-                fresh,
-                found.sha256,
-                blob::BlobReader::new(run_file::open(run)?, &found),
-            )?;
+            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open(run)?, &found))?;
         }
     }
     Ok(())
 }
 
 /// Makes a file and its name durable.
-pub(crate) fn sync_file(path: &Path) -> Result<()> {
+fn sync_file(path: &Path) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     file.sync_all().map_err(|e| Error::io("sync", path, e))?;
     sync_directory(path)
@@ -206,10 +185,7 @@ pub(crate) fn sync_file(path: &Path) -> Result<()> {
 
 /// Makes the names in a file's directory durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<()> {
-    let directory = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let handle = File::open(directory).map_err(|e| Error::io("open", directory, e))?;
     // Some file systems cannot sync a directory; there it is as durable as it gets.
     handle.sync_all().ok();

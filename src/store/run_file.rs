@@ -64,11 +64,7 @@ pub fn open_for_append(path: &Path) -> Result<Connection> {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let in_context = |e: rusqlite::Error| Error::from(e).in_context(format!("`{}`", path.display()));
     if !path.exists() {
-        return Err(Error::io(
-            "open the run file",
-            path,
-            std::io::Error::from(std::io::ErrorKind::NotFound),
-        ));
+        return Err(Error::io("open the run file", path, std::io::Error::from(std::io::ErrorKind::NotFound)));
     }
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_context)?;
@@ -111,17 +107,12 @@ fn check_header(connection: &Connection, path: &Path) -> Result<()> {
 /// # Errors
 /// The file has no attempt yet, or is damaged.
 pub fn run_key(connection: &Connection) -> Result<RunKey> {
-    let found = connection.query_row(
-        "SELECT entity, project, run FROM attempt ORDER BY id LIMIT 1",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)),
-    );
+    let found =
+        connection.query_row("SELECT entity, project, run FROM attempt ORDER BY id LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+        });
     match found {
-        Ok((entity, project, id)) => Ok(RunKey {
-            entity,
-            project,
-            id: crate::model::RunId::new(id)?,
-        }),
+        Ok((entity, project, id)) => Ok(RunKey { entity, project, id: crate::model::RunId::new(id)? }),
         Err(rusqlite::Error::QueryReturnedNoRows) => Err(Error::damaged("The run file holds no attempt")),
         Err(e) => Err(e.into()),
     }
@@ -132,10 +123,8 @@ pub fn run_key(connection: &Connection) -> Result<RunKey> {
 /// # Errors
 /// The file is damaged.
 pub fn digest(connection: &Connection) -> Result<Option<Hash>> {
-    let sealed: Option<Vec<_>> = attempts(connection)?
-        .into_iter()
-        .map(|attempt| Some((attempt.attempt, attempt.digest?)))
-        .collect();
+    let sealed: Option<Vec<_>> =
+        attempts(connection)?.into_iter().map(|attempt| Some((attempt.attempt, attempt.digest?))).collect();
     match sealed {
         Some(attempts) if !attempts.is_empty() => Ok(Some(run_digest(&run_key(connection)?, attempts))),
         _ => Ok(None),

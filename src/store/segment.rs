@@ -16,30 +16,20 @@ pub fn encode(attempt: AttemptId, first: u64, records: &[Record]) -> Result<Vec<
     put(&mut out, first);
     put(&mut out, records.len() as u64);
     let is_row = |record: &Record| matches!(record, Record::Row(_));
-    put_runs(
-        &mut out,
-        records.iter().map(|record| u64::from(is_row(record))),
-        Runs::Alternate,
-    );
+    put_runs(&mut out, records.iter().map(|record| u64::from(is_row(record))), Runs::Alternate);
     for record in records.iter().filter(|record| !is_row(record)) {
         let json =
             serde_json::to_vec(record).map_err(|e| Error::usage("Cannot encode a record").with_source(e))?;
         put_bytes(&mut out, &json);
     }
-    let rows: Vec<&Row> = records
-        .iter()
-        .filter_map(|r| if let Record::Row(row) = r { Some(row) } else { None })
-        .collect();
+    let rows: Vec<&Row> =
+        records.iter().filter_map(|r| if let Record::Row(row) = r { Some(row) } else { None }).collect();
     put_rows(&mut out, &rows);
     Ok(out)
 }
 
 fn put_rows(out: &mut Vec<u8>, rows: &[&Row]) {
-    put_runs(
-        out,
-        rows.iter().map(|row| u64::from(row.step.is_none())),
-        Runs::Alternate,
-    );
+    put_runs(out, rows.iter().map(|row| u64::from(row.step.is_none())), Runs::Alternate);
     let mut last = 0i64;
     for step in rows.iter().filter_map(|row| row.step) {
         put_signed(out, step.wrapping_sub(last));
@@ -67,9 +57,7 @@ fn put_shapes(out: &mut Vec<u8>, rows: &[&Row]) {
     let mut numbers: HashMap<Vec<u64>, u64> = HashMap::new();
     let mut used: Vec<u64> = Vec::with_capacity(rows.len());
     for row in rows {
-        let same_as_last = used
-            .last()
-            .and_then(|last| shapes.get(usize::try_from(*last).ok()?));
+        let same_as_last = used.last().and_then(|last| shapes.get(usize::try_from(*last).ok()?));
         if let Some(shape) = same_as_last
             && shape.len() == row.values.len()
             && shape.iter().zip(&row.values).all(|(a, (b, _))| a == b)
@@ -103,16 +91,13 @@ fn put_column(out: &mut Vec<u8>, column: &[&Value]) {
         Value::Json(_) => 2,
     };
     put_runs(out, column.iter().map(|value| kind(value)), Runs::Named);
-    let floats: Vec<[u8; 8]> = column
-        .iter()
-        .filter_map(|value| {
-            if let Value::Float(float) = value {
-                Some(float.to_bits().to_le_bytes())
-            } else {
-                None
-            }
-        })
-        .collect();
+    let floats: Vec<[u8; 8]> =
+        column
+            .iter()
+            .filter_map(|value| {
+                if let Value::Float(float) = value { Some(float.to_bits().to_le_bytes()) } else { None }
+            })
+            .collect();
     for plane in 0..8 {
         out.extend(floats.iter().map(|bytes| bytes[plane]));
     }
@@ -207,9 +192,7 @@ pub fn decode(bytes: &[u8]) -> Result<(AttemptId, u64, Vec<Record>)> {
         return Err(bad("bytes follow its end"));
     }
     let (mut others, mut rows) = (others.into_iter(), rows.into_iter().map(Record::Row));
-    let records = is_row
-        .iter()
-        .filter_map(|is_row| if *is_row == 1 { rows.next() } else { others.next() });
+    let records = is_row.iter().filter_map(|is_row| if *is_row == 1 { rows.next() } else { others.next() });
     Ok((AttemptId(attempt), first, records.collect()))
 }
 
@@ -224,10 +207,7 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(length)
-            .ok_or_else(|| bad("it is cut short"))?;
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or_else(|| bad("it is cut short"))?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -285,11 +265,7 @@ impl<'a> Input<'a> {
         let mut rows = vec![Row::default(); count];
         let no_step = self.runs(count, Runs::Alternate)?;
         let mut last = 0i64;
-        for (row, _) in rows
-            .iter_mut()
-            .zip(&no_step)
-            .filter(|(_, no_step)| **no_step == 0)
-        {
+        for (row, _) in rows.iter_mut().zip(&no_step).filter(|(_, no_step)| **no_step == 0) {
             last = last.wrapping_add(self.signed()?);
             row.step = Some(last);
         }
@@ -302,12 +278,8 @@ impl<'a> Input<'a> {
         let shapes = self.shapes(count)?;
         let used = self.runs(count, Runs::Named)?;
         // Every value takes at least a byte, so a lie about their number cannot make us allocate more than that.
-        let shape_length = |shape: &u64| {
-            usize::try_from(*shape)
-                .ok()
-                .and_then(|s| shapes.get(s))
-                .map_or(0, Vec::len)
-        };
+        let shape_length =
+            |shape: &u64| usize::try_from(*shape).ok().and_then(|s| shapes.get(s)).map_or(0, Vec::len);
         if used.iter().map(shape_length).sum::<usize>() > self.bytes.len() {
             return Err(bad("it is cut short"));
         }
@@ -339,9 +311,7 @@ impl<'a> Input<'a> {
                 if delta == 0 && n > 0 {
                     return Err(bad("a row in it has a key twice"));
                 }
-                key = key
-                    .checked_add(delta)
-                    .ok_or_else(|| bad("a key in it is too large"))?;
+                key = key.checked_add(delta).ok_or_else(|| bad("a key in it is too large"))?;
                 shape.push(key);
             }
             shapes.push(shape);
@@ -355,16 +325,7 @@ impl<'a> Input<'a> {
         let planes = self.take(floats * 8)?;
         let mut floats = (0..floats).map(|n| {
             let byte = |plane: usize| planes[plane * floats + n];
-            f64::from_le_bytes([
-                byte(0),
-                byte(1),
-                byte(2),
-                byte(3),
-                byte(4),
-                byte(5),
-                byte(6),
-                byte(7),
-            ])
+            f64::from_le_bytes([byte(0), byte(1), byte(2), byte(3), byte(4), byte(5), byte(6), byte(7)])
         });
         let mut values = Vec::with_capacity(count);
         let mut last = 0i64;

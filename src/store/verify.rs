@@ -37,10 +37,7 @@ pub struct Report {
 
 impl Report {
     fn add(&mut self, kind: &'static str, message: impl Into<String>) {
-        self.damage.push(Damage {
-            kind,
-            message: message.into(),
-        });
+        self.damage.push(Damage { kind, message: message.into() });
     }
 }
 
@@ -78,19 +75,13 @@ pub(super) fn verify_attempt(connection: &Connection, attempt: &AttemptInfo) -> 
 }
 
 fn check_form(connection: &Connection, report: &mut Report) {
-    let found = connection
-        .prepare("PRAGMA integrity_check(20)")
-        .and_then(|mut statement| {
-            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        });
+    let found = connection.prepare("PRAGMA integrity_check(20)").and_then(|mut statement| {
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    });
     match found {
         Ok(lines) => {
-            for line in lines
-                .iter()
-                .flat_map(|text| text.lines())
-                .filter(|line| *line != "ok")
-            {
+            for line in lines.iter().flat_map(|text| text.lines()).filter(|line| *line != "ok") {
                 report.add("database", format!("SQLite finds: {line}"));
             }
         }
@@ -98,10 +89,7 @@ fn check_form(connection: &Connection, report: &mut Report) {
     }
     match (run_file::schema_of(connection), run_file::expected_schema()) {
         (Ok(found), Ok(expected)) if found == expected => {}
-        (Ok(_), Ok(_)) => report.add(
-            "schema",
-            "Its tables, triggers and views are not those of a run file",
-        ),
+        (Ok(_), Ok(_)) => report.add("schema", "Its tables, triggers and views are not those of a run file"),
         (Err(e), _) | (_, Err(e)) => report.add("schema", format!("Its schema cannot be read: {e}")),
     }
 }
@@ -111,10 +99,7 @@ fn check_attempt(connection: &Connection, attempt: &AttemptInfo, report: &mut Re
     let segments = match segments(connection, attempt.base) {
         Ok(segments) => segments,
         Err(e) => {
-            return report.add(
-                "chain",
-                format!("{name}: the chain of segments cannot be read: {e}"),
-            );
+            return report.add("chain", format!("{name}: the chain of segments cannot be read: {e}"));
         }
     };
     let mut computed = Vec::with_capacity(segments.len());
@@ -144,29 +129,15 @@ fn check_attempt(connection: &Connection, attempt: &AttemptInfo, report: &mut Re
     let last = segments.last();
     let digest = last.map(|last| attempt_digest(attempt.attempt, last.last, &computed));
     let stored = last.and_then(|last| last.digest);
-    let kind = if stored.is_some() && stored == digest {
-        "chain"
-    } else {
-        "records"
-    };
+    let kind = if stored.is_some() && stored == digest { "chain" } else { "records" };
     if wrong.is_empty() && stored.is_some() && stored != digest {
         report.add("chain", format!("{name}: the digest is not that of its segments"));
     }
     for message in wrong {
-        let note = if kind == "chain" {
-            " in the chain; its records are whole"
-        } else {
-            ""
-        };
+        let note = if kind == "chain" { " in the chain; its records are whole" } else { "" };
         report.add(kind, message + note);
     }
-    check_tail(
-        connection,
-        attempt,
-        last.map_or((0, None), |s| (s.last, Some(s.points))),
-        &name,
-        report,
-    );
+    check_tail(connection, attempt, last.map_or((0, None), |s| (s.last, Some(s.points))), &name, report);
 }
 
 /// Records after the last segment have no checksum yet; they must be there and be readable.
@@ -181,31 +152,17 @@ fn check_tail(
         Ok(records) => {
             report.records += records.len() as u64;
             if attempt.digest.is_some() && !records.is_empty() {
-                report.add(
-                    "records",
-                    format!("{name}: {} records follow its seal", records.len()),
-                );
+                report.add("records", format!("{name}: {} records follow its seal", records.len()));
             }
         }
-        Err(e) => report.add(
-            "records",
-            format!("{name}: the records after {} cannot be read: {e}", cut.0),
-        ),
+        Err(e) => report.add("records", format!("{name}: the records after {} cannot be read: {e}", cut.0)),
     }
 }
 
 fn steps(records: &[Record]) -> String {
-    let steps = records
-        .iter()
-        .filter_map(|r| if let Record::Row(row) = r { row.step } else { None });
-    let (low, high) = steps.fold((i64::MAX, i64::MIN), |(low, high), step| {
-        (low.min(step), high.max(step))
-    });
-    if low <= high {
-        format!(", steps {low} to {high}")
-    } else {
-        String::new()
-    }
+    let steps = records.iter().filter_map(|r| if let Record::Row(row) = r { row.step } else { None });
+    let (low, high) = steps.fold((i64::MAX, i64::MIN), |(low, high), step| (low.min(step), high.max(step)));
+    if low <= high { format!(", steps {low} to {high}") } else { String::new() }
 }
 
 fn check_blobs(connection: &Connection, report: &mut Report) {
@@ -224,9 +181,7 @@ fn check_blobs(connection: &Connection, report: &mut Report) {
         "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
                    WHERE blob.n IS NULL ORDER BY path";
     let paths = connection.prepare(missing).and_then(|mut statement| {
-        statement
-            .query_map([], |row| row.get::<_, String>(0))?
-            .collect::<rusqlite::Result<Vec<_>>>()
+        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
     });
     match paths {
         Ok(paths) => paths
@@ -237,12 +192,9 @@ fn check_blobs(connection: &Connection, report: &mut Report) {
 }
 
 fn files_of(connection: &Connection, sha256: Hash) -> String {
-    let paths = connection
-        .prepare("SELECT DISTINCT path FROM file WHERE sha256 = ? ORDER BY path")
-        .and_then(|mut s| {
-            s.query_map([sha256.0], |row| row.get::<_, String>(0))?
-                .collect::<rusqlite::Result<Vec<_>>>()
-        });
+    let paths = connection.prepare("SELECT DISTINCT path FROM file WHERE sha256 = ? ORDER BY path").and_then(
+        |mut s| s.query_map([sha256.0], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>(),
+    );
     match paths {
         Ok(paths) if !paths.is_empty() => format!("`{}`", paths.join("`, `")),
         _ => "no file".to_owned(),
@@ -260,10 +212,7 @@ fn check_journal(path: &Path, report: &mut Report) {
         Ok((seq, Tail::Torn(at))) => {
             report.add(
                 "journal",
-                format!(
-                    "`{}` holds {seq} whole records and ends in a torn one at byte {at}",
-                    path.display()
-                ),
+                format!("`{}` holds {seq} whole records and ends in a torn one at byte {at}", path.display()),
             );
         }
         Err(e) => report.add("journal", e.to_string()),

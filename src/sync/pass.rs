@@ -84,16 +84,10 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
     let Found { runs, unreadable } = query::list(&directory, &settings.host, now, &*settings.warn)?;
     let state = State::open(&directory)?;
     state.use_remote(remote.name(), now)?;
-    let mut outcome = Outcome {
-        remote: remote.name().to_owned(),
-        objects_sent: 0,
-        bytes_sent: 0,
-        runs: Vec::new(),
-    };
+    let mut outcome =
+        Outcome { remote: remote.name().to_owned(), objects_sent: 0, bytes_sent: 0, runs: Vec::new() };
     for (path, error) in unreadable {
-        outcome
-            .runs
-            .push(failed(path.display().to_string(), String::new(), &error));
+        outcome.runs.push(failed(path.display().to_string(), String::new(), &error));
     }
     for run in runs {
         let done = push_pending(&run, remote, &state, settings)?;
@@ -110,11 +104,7 @@ fn push_pending(
     state: &State,
     settings: &Settings,
 ) -> Result<RunOutcome> {
-    let proved = if settings.recheck {
-        None
-    } else {
-        state.proved(remote.name(), &run.path)?
-    };
+    let proved = if settings.recheck { None } else { state.proved(remote.name(), &run.path)? };
     let status = match plan(run, proved) {
         Step::Wait => Status::Running,
         Step::Nothing => Status::UpToDate,

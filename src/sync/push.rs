@@ -37,10 +37,7 @@ pub fn push(path: &Path, remote: &dyn Remote, progress: &Arc<dyn Progress>) -> R
     let manifest = Manifest::of(&connection)?;
     let missing: BTreeSet<Object> = remote.missing(&manifest.objects())?.into_iter().collect();
     let sizes = sizes(&manifest);
-    progress.run(
-        &manifest.run.to_string(),
-        missing.iter().filter_map(|object| sizes.get(object)).sum(),
-    );
+    progress.run(&manifest.run.to_string(), missing.iter().filter_map(|object| sizes.get(object)).sum());
     let mut sent = Sent::default();
     send_segments(&connection, &missing, remote, progress, &mut sent)?;
     for blob in store::blobs(&connection)? {
@@ -75,9 +72,7 @@ fn sizes(manifest: &Manifest) -> BTreeMap<Object, u64> {
         .iter()
         .flat_map(|entry| &entry.segments)
         .map(|s| (Object::Segment(s.sha256), s.size));
-    segments
-        .chain(manifest.blobs.iter().map(|b| (Object::Blob(b.sha256), b.size)))
-        .collect()
+    segments.chain(manifest.blobs.iter().map(|b| (Object::Blob(b.sha256), b.size))).collect()
 }
 
 fn send_segments(
@@ -117,10 +112,8 @@ fn encode_checked(
     let bytes = store::encode_segment(attempt, first, records)?;
     if Hash::of(&bytes) != name {
         let last = first + records.len() as u64 - 1;
-        return Err(Error::damaged(format!(
-            "Records {first} to {last} of the run are not what was written"
-        ))
-        .with_hint("`danlu verify` tells what is damaged"));
+        return Err(Error::damaged(format!("Records {first} to {last} of the run are not what was written"))
+            .with_hint("`danlu verify` tells what is damaged"));
     }
     Ok(bytes)
 }

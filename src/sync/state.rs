@@ -36,9 +36,9 @@ impl State {
         Self::try_open(&path).or_else(|_| {
             std::fs::remove_file(&path).ok();
             Self::try_open(&path).map_err(|e| {
-                Error::new(e.kind(), format!("Cannot write `{}`", path.display()))
-                    .with_source(e)
-                    .with_hint("the syncer keeps there what it has pushed; let it write to the directory of the runs")
+                Error::new(e.kind(), format!("Cannot write `{}`", path.display())).with_source(e).with_hint(
+                    "the syncer keeps there what it has pushed; let it write to the directory of the runs",
+                )
             })
         })
     }
@@ -56,10 +56,8 @@ impl State {
     /// The database cannot be read.
     pub fn proved(&self, remote: &str, run_file: &Path) -> Result<Option<Hash>> {
         let sql = "SELECT digest FROM proved WHERE remote = ? AND path = ?";
-        let found = self
-            .connection
-            .query_row(sql, [remote, &file_name(run_file)], |row| row.get(0))
-            .optional()?;
+        let found =
+            self.connection.query_row(sql, [remote, &file_name(run_file)], |row| row.get(0)).optional()?;
         Ok(found.map(Hash))
     }
 
@@ -89,17 +87,11 @@ impl State {
     /// # Errors
     /// The database cannot be written.
     pub fn use_remote(&self, remote: &str, now: i64) -> Result<()> {
-        self.connection.execute(
-            "INSERT OR REPLACE INTO remote VALUES (?, ?)",
-            params![remote, now],
-        )?;
+        self.connection.execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
         Ok(())
     }
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -162,29 +162,17 @@ impl RunBuilder {
         if !self.entity.is_empty() {
             check_project("entity", &self.entity)?;
         }
-        for (what, text) in [
-            ("name", &self.name),
-            ("group", &self.group),
-            ("job type", &self.job_type),
-        ] {
+        for (what, text) in [("name", &self.name), ("group", &self.group), ("job type", &self.job_type)] {
             if text.len() > limits::NAME_BYTES {
                 return Err(Error::new(
                     ErrorKind::Limit,
-                    format!(
-                        "The {what} has {} bytes, at most {} can be",
-                        text.len(),
-                        limits::NAME_BYTES
-                    ),
+                    format!("The {what} has {} bytes, at most {} can be", text.len(), limits::NAME_BYTES),
                 ));
             }
         }
         let id = self.id.as_ref().map_or_else(RunId::random, RunId::new)?;
         Ok(Start {
-            run: RunKey {
-                entity: self.entity.clone(),
-                project: self.project.clone(),
-                id,
-            },
+            run: RunKey { entity: self.entity.clone(), project: self.project.clone(), id },
             attempt: AttemptId::random()?,
             time: self.clock.now(),
             name: self.name.clone(),
@@ -210,11 +198,7 @@ fn create_run_file(directory: &Path, start: &Start) -> Result<PathBuf> {
     let stem = format!("run-{}-{}", file_stamp(start.time), start.run.id);
     let mut number = 0;
     loop {
-        let suffix = if number == 0 {
-            String::new()
-        } else {
-            format!("-{number}")
-        };
+        let suffix = if number == 0 { String::new() } else { format!("-{number}") };
         let path = directory.join(format!("{stem}{suffix}.sqlite"));
         match store::create(&path) {
             Err(_) if path.exists() && number < 10_000 && !is_ours(&path) => number += 1,

@@ -24,13 +24,7 @@ impl Drainer {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopping = Arc::clone(&stop);
         let reader = JournalReader::open(&shared.journal)?;
-        let mut drain = Drain {
-            shared,
-            journal,
-            reader,
-            stream: None,
-            synced: 0,
-        };
+        let mut drain = Drain { shared, journal, reader, stream: None, synced: 0 };
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
@@ -99,14 +93,8 @@ impl Drain {
 
     /// Touches the journal, so that where there are no locks others see that its writer lives.
     fn keep_alive(&self) {
-        let now = rustix::fs::Timespec {
-            tv_sec: 0,
-            tv_nsec: rustix::fs::UTIME_NOW,
-        };
-        let times = rustix::fs::Timestamps {
-            last_access: now,
-            last_modification: now,
-        };
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
         rustix::fs::futimens(&self.journal, &times).ok();
     }
 

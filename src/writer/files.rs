@@ -14,12 +14,9 @@ const TRIES: usize = 3;
 
 /// Finds the files that a path or glob means, each with the name that it is stored under, sorted.
 pub(super) fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let text = pattern.to_str().ok_or_else(|| {
-        Error::usage(format!(
-            "Cannot save `{}`: the path is not UTF-8",
-            pattern.display()
-        ))
-    })?;
+    let text = pattern
+        .to_str()
+        .ok_or_else(|| Error::usage(format!("Cannot save `{}`: the path is not UTF-8", pattern.display())))?;
     let literal = directory.join(pattern);
     if literal.symlink_metadata().is_ok() || !text.contains(['*', '?', '[']) {
         return Ok(vec![(literal, stored_name(pattern, directory)?)]);
@@ -31,10 +28,7 @@ pub(super) fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, S
     };
     let bad = |e: glob::PatternError| Error::usage(format!("`{text}` is no glob")).with_source(e);
     let mut found = Vec::new();
-    for path in glob::glob(&full)
-        .map_err(bad)?
-        .filter_map(std::result::Result::ok)
-    {
+    for path in glob::glob(&full).map_err(bad)?.filter_map(std::result::Result::ok) {
         let name = path.strip_prefix(directory).unwrap_or(&path);
         let own = name.components().next() == Some(Component::Normal(DIR_NAME.as_ref()));
         if path.is_file() && !own {
@@ -49,15 +43,10 @@ pub(super) fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, S
 fn stored_name(path: &Path, directory: &Path) -> Result<String> {
     let below = |path: &Path| {
         let root = directory.canonicalize().ok()?;
-        path.strip_prefix(&root)
-            .or_else(|_| path.strip_prefix(directory))
-            .ok()
-            .map(Path::to_owned)
+        path.strip_prefix(&root).or_else(|_| path.strip_prefix(directory)).ok().map(Path::to_owned)
     };
     let relative = if path.is_absolute() {
-        below(path)
-            .or_else(|| path.file_name().map(PathBuf::from))
-            .unwrap_or_default()
+        below(path).or_else(|| path.file_name().map(PathBuf::from)).unwrap_or_default()
     } else {
         path.to_owned()
     };
@@ -93,29 +82,15 @@ pub(super) fn store(path: &Path, run_file: &Path) -> Result<(Hash, u64)> {
 /// Opens a regular file. A FIFO or a device would block or never end, so it is refused without waiting.
 fn open_regular(path: &Path) -> Result<File> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|e| Error::io("save", path, e))?;
-    let kind = file
-        .metadata()
-        .map_err(|e| Error::io("save", path, e))?
-        .file_type();
+    let file =
+        File::options().read(true).custom_flags(flags).open(path).map_err(|e| Error::io("save", path, e))?;
+    let kind = file.metadata().map_err(|e| Error::io("save", path, e))?.file_type();
     if kind.is_file() {
         return Ok(file);
     }
-    let what = if kind.is_dir() {
-        "it is a directory"
-    } else {
-        "it is no regular file"
-    };
+    let what = if kind.is_dir() { "it is a directory" } else { "it is no regular file" };
     let error = Error::usage(format!("Cannot save `{}`: {what}", path.display()));
-    Err(if kind.is_dir() {
-        error.with_hint(format!("save `{}/*`", path.display()))
-    } else {
-        error
-    })
+    Err(if kind.is_dir() { error.with_hint(format!("save `{}/*`", path.display())) } else { error })
 }
 
 fn hash(file: &mut File, path: &Path) -> Result<(Hash, u64)> {

@@ -103,13 +103,7 @@ impl Run {
             clock,
         });
         let forks = FORKS.load(Ordering::Relaxed);
-        let mut run = Self {
-            shared,
-            start,
-            directory,
-            drainer: None,
-            forks,
-        };
+        let mut run = Self { shared, start, directory, drainer: None, forks };
         for (key, value) in config {
             run.config(key, value);
         }
@@ -212,9 +206,7 @@ impl Run {
         };
         let value = value.map(Value::canonical);
         if let Some(problem) = problem_of(&key, value.as_ref()) {
-            return self
-                .shared
-                .lose(&mut log, &format!("`{}` is not stored: {problem}", shown(&key)));
+            return self.shared.lose(&mut log, &format!("`{}` is not stored: {problem}", shown(&key)));
         }
         self.shared.append(&mut log, &record(Setting { key, value }));
     }
@@ -275,22 +267,13 @@ impl Run {
             )));
         }
         let (sha256, size) = {
-            let _database = self
-                .shared
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
             files::store(path, &self.shared.run_file)?
         };
         let Some(mut log) = self.open_log("save") else {
             return Ok(());
         };
-        let file = File {
-            time: self.shared.clock.now(),
-            path: name.to_owned(),
-            sha256,
-            size,
-        };
+        let file = File { time: self.shared.clock.now(), path: name.to_owned(), sha256, size };
         if self.shared.append(&mut log, &Record::File(file)).is_none() {
             return Err(Error::new(
                 ErrorKind::Io,
@@ -318,22 +301,12 @@ impl Run {
         };
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
-        let end = Event {
-            time,
-            kind: EventKind::End,
-            name: String::new(),
-            text: String::new(),
-            data,
-        };
+        let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
         self.shared.append(&mut log, &Record::Event(end));
         log.finished = true;
         drop(log);
         self.drainer.take().map_or(Ok(()), Drainer::stop)?;
-        let _database = self
-            .shared
-            .database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
         store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
             self.shared.warnings.once("rebuild", || warning);
         })
@@ -358,10 +331,7 @@ impl Run {
         };
         if log.finished {
             drop(log);
-            let message = format!(
-                "Run {} is finished; what you {what} now is not stored",
-                self.start.run.id
-            );
+            let message = format!("Run {} is finished; what you {what} now is not stored", self.start.run.id);
             self.shared.warnings.once("finished", || message);
             return None;
         }
@@ -422,19 +392,10 @@ impl Shared {
             Some(key) => *key,
             None => {
                 if let Some(problem) = problem_of(name, None) {
-                    self.lose(
-                        log,
-                        &format!("A value of `{}` is not stored: {problem}", shown(name)),
-                    );
+                    self.lose(log, &format!("A value of `{}` is not stored: {problem}", shown(name)));
                     return None;
                 }
-                let key = self.append(
-                    log,
-                    &Record::Key {
-                        name: name.to_owned(),
-                        system: false,
-                    },
-                )?;
+                let key = self.append(log, &Record::Key { name: name.to_owned(), system: false })?;
                 log.keys.insert(name.into(), key);
                 key
             }
@@ -462,11 +423,7 @@ impl Shared {
             keep_last_of_each(&mut values);
         }
         values.retain_mut(|(_, value)| self.check(log, value));
-        log.row = Record::Row(Row {
-            step: Some(at),
-            time: self.clock.now(),
-            values,
-        });
+        log.row = Record::Row(Row { step: Some(at), time: self.clock.now(), values });
         let row = std::mem::replace(&mut log.row, Record::Row(Row::default()));
         self.append(log, &row);
         log.row = row;
@@ -521,13 +478,7 @@ impl Shared {
     fn report_lost(&self, log: &mut Log) {
         let data = format!("{{\"records\":{}}}", log.unreported);
         let text = "could not be stored".to_owned();
-        let event = Event {
-            time: self.clock.now(),
-            kind: EventKind::Lost,
-            name: String::new(),
-            text,
-            data,
-        };
+        let event = Event { time: self.clock.now(), kind: EventKind::Lost, name: String::new(), text, data };
         if log.journal.append(&Record::Event(event)).is_ok() {
             log.unreported = 0;
             self.warnings.over("append");
@@ -547,27 +498,17 @@ fn problem_of(key: &str, value: Option<&Value>) -> Option<String> {
         return Some("its name is empty".to_owned());
     }
     if key.len() > limits::KEY_BYTES {
-        return Some(format!(
-            "its name has {} bytes, at most {} can be",
-            key.len(),
-            limits::KEY_BYTES
-        ));
+        return Some(format!("its name has {} bytes, at most {} can be", key.len(), limits::KEY_BYTES));
     }
     match value {
-        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => Some(format!(
-            "it has {} bytes, at most {} can be",
-            text.len(),
-            limits::VALUE_BYTES
-        )),
+        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => {
+            Some(format!("it has {} bytes, at most {} can be", text.len(), limits::VALUE_BYTES))
+        }
         _ => None,
     }
 }
 
 /// A key as it can be shown in a message: no control characters, not endless.
 fn shown(key: &str) -> String {
-    key.chars()
-        .take(80)
-        .collect::<String>()
-        .escape_debug()
-        .to_string()
+    key.chars().take(80).collect::<String>().escape_debug().to_string()
 }

@@ -14,19 +14,12 @@ pub(super) struct Warnings {
 
 impl Warnings {
     pub(super) fn new(sink: Sink) -> Self {
-        Self {
-            sink,
-            said: Mutex::default(),
-        }
+        Self { sink, said: Mutex::default() }
     }
 
     /// Says `message` unless something of the same kind was said before.
     pub(super) fn once(&self, kind: &str, message: impl FnOnce() -> String) {
-        let new = self
-            .said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(kind.to_owned());
+        let new = self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned());
         if new {
             (self.sink)(&message());
         }
@@ -34,9 +27,6 @@ impl Warnings {
 
     /// Forgets that something of a kind was said: it is over, and would be news again.
     pub(super) fn over(&self, kind: &str) {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(kind);
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(kind);
     }
 }

@@ -17,11 +17,7 @@ fn entry() {
 
 /// Logs rows, and says of each on standard output that `log` returned.
 fn log_for_ever(dir: &Path) {
-    let run = Run::builder("killed")
-        .dir(dir)
-        .tick(std::time::Duration::from_millis(50))
-        .start()
-        .unwrap();
+    let run = Run::builder("killed").dir(dir).tick(std::time::Duration::from_millis(50)).start().unwrap();
     let mut stdout = std::io::stdout();
     writeln!(stdout, "run {}", run.path().display()).unwrap();
     for n in 0u64.. {
@@ -57,11 +53,7 @@ impl Logger {
                 break path.into();
             }
         };
-        Self {
-            child,
-            lines,
-            run_file,
-        }
+        Self { child, lines, run_file }
     }
 
     /// Waits until so many rows were acknowledged, kills it with SIGKILL, and returns how many were in the end.
@@ -74,12 +66,7 @@ impl Logger {
         self.child.wait().unwrap();
         // What it said before it died counts; its last line may be cut short.
         let rest: Vec<String> = self.lines.map_while(Result::ok).collect();
-        rest.iter()
-            .rev()
-            .skip(1)
-            .find_map(|line| ack(line))
-            .unwrap_or(0)
-            .max(acked)
+        rest.iter().rev().skip(1).find_map(|line| ack(line)).unwrap_or(0).max(acked)
     }
 }
 

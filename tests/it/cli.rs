@@ -14,11 +14,7 @@ fn bad_input_gets_a_clear_error() {
     insta::assert_snapshot!(format!("{empty}{}", said(&place, &["ls", "nowhere"])));
     insta::assert_snapshot!(said(&place, &["sync"]));
     place.run("abc", 1);
-    std::fs::write(
-        place.join("text"),
-        "no database at all, but long enough to look at",
-    )
-    .unwrap();
+    std::fs::write(place.join("text"), "no database at all, but long enough to look at").unwrap();
     insta::assert_snapshot!(said(&place, &["show", "nothing"]));
     insta::assert_snapshot!(said(&place, &["verify", "text"]));
     insta::assert_snapshot!(said(&place, &["sync", "ftp://host/dir"]));
@@ -26,16 +22,9 @@ fn bad_input_gets_a_clear_error() {
     insta::assert_snapshot!(said(&place, &["sql", "SELEC 1"]));
     insta::assert_snapshot!(said(&place, &["serve", "--data", "server", "--listen", "here"]));
     insta::assert_snapshot!(said(&place, &["login", "usb", "--key", "x"]));
-    std::fs::write(
-        place.join("wandb/run-20200101_000000-cut.sqlite"),
-        "SQLite format 3\0",
-    )
-    .unwrap();
+    std::fs::write(place.join("wandb/run-20200101_000000-cut.sqlite"), "SQLite format 3\0").unwrap();
     insta::assert_snapshot!(
-        said(&place, &["ls"])
-            .lines()
-            .filter(|line| line.starts_with("error"))
-            .collect::<String>()
+        said(&place, &["ls"]).lines().filter(|line| line.starts_with("error")).collect::<String>()
     );
 }
 
@@ -46,8 +35,7 @@ fn an_unknown_host_and_a_port_in_use_are_named() {
     let done = place.danlu(&["sync", "http://no-such-host.invalid:1"]);
     assert_eq!(done.code, 1);
     assert!(
-        done.stderr
-            .starts_with("error: Cannot reach `http://no-such-host.invalid:1`"),
+        done.stderr.starts_with("error: Cannot reach `http://no-such-host.invalid:1`"),
         "{}",
         done.stderr
     );
@@ -56,17 +44,11 @@ fn an_unknown_host_and_a_port_in_use_are_named() {
     let done = place.danlu(&["serve", "--data", "other", "--listen", address]);
     assert_eq!(done.code, 1);
     assert!(
-        done.stderr.starts_with(&format!(
-            "error: Cannot listen on {address}: Address already in use"
-        )),
+        done.stderr.starts_with(&format!("error: Cannot listen on {address}: Address already in use")),
         "{}",
         done.stderr
     );
-    assert!(
-        done.stderr.contains("hint: choose another port"),
-        "{}",
-        done.stderr
-    );
+    assert!(done.stderr.contains("hint: choose another port"), "{}", done.stderr);
 }
 
 #[test]
@@ -98,34 +80,19 @@ fn keys_are_kept_from_others() {
     let key = server.key.clone().unwrap();
     let done = place.danlu(&["login", &server.url, "--key", &key]);
     assert!(!done.stdout.contains(&key) && done.code == 0);
-    let mode = std::fs::metadata(place.join("settings/credentials.json"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(place.join("settings/credentials.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
 fn names_cannot_command_the_terminal() {
     let place = Place::new();
-    let run = danlu::Run::builder("p")
-        .id("abc")
-        .name("\u{1b}[31mred\u{7}")
-        .dir(place.path())
-        .start()
-        .unwrap();
+    let run =
+        danlu::Run::builder("p").id("abc").name("\u{1b}[31mred\u{7}").dir(place.path()).start().unwrap();
     run.finish(0).unwrap();
-    for args in [
-        &["ls"][..],
-        &["show", "abc"][..],
-        &["sql", "SELECT name FROM runs"][..],
-    ] {
+    for args in [&["ls"][..], &["show", "abc"][..], &["sql", "SELECT name FROM runs"][..]] {
         let done = place.danlu(args);
-        assert!(
-            done.stdout.contains("red") && !done.stdout.contains('\u{1b}'),
-            "{:?}",
-            done.stdout
-        );
+        assert!(done.stdout.contains("red") && !done.stdout.contains('\u{1b}'), "{:?}", done.stdout);
     }
 }
 
@@ -133,17 +100,7 @@ fn names_cannot_command_the_terminal() {
 fn every_command_explains_itself() {
     let place = Place::new();
     insta::assert_snapshot!(said(&place, &["--help"]));
-    for command in [
-        "ls",
-        "show",
-        "sql",
-        "verify",
-        "sync",
-        "serve",
-        "login",
-        "version",
-        "completions",
-    ] {
+    for command in ["ls", "show", "sql", "verify", "sync", "serve", "login", "version", "completions"] {
         let done = place.danlu(&[command, "--help"]);
         assert_eq!(done.code, 0);
         assert!(done.stdout.len() > 200, "{command}: {}", done.stdout);

@@ -24,11 +24,8 @@ fn run(place: &Place) -> std::path::PathBuf {
     for n in 0..100 {
         run.log([("loss", if n == 40 { 0.123_456_789_012_345 } else { 0.5 })]);
     }
-    std::fs::write(
-        place.join("model.bin"),
-        "weights ".repeat(40) + "here they are" + &" weights".repeat(40),
-    )
-    .unwrap();
+    std::fs::write(place.join("model.bin"), "weights ".repeat(40) + "here they are" + &" weights".repeat(40))
+        .unwrap();
     run.save("model.bin").unwrap();
     let path = run.path().to_owned();
     run.finish(0).unwrap();
@@ -68,8 +65,7 @@ fn a_flipped_byte_in_the_chain_is_named() {
     let done = place.danlu(&["verify"]);
     assert_eq!(done.code, 1);
     assert!(
-        done.stdout
-            .contains("is not what was written in the chain; its records are whole"),
+        done.stdout.contains("is not what was written in the chain; its records are whole"),
         "{}",
         done.stdout
     );
@@ -83,11 +79,7 @@ fn a_flipped_byte_in_the_digest_is_named() {
     flip(&path, &hash);
     let done = place.danlu(&["verify"]);
     assert_eq!(done.code, 1);
-    assert!(
-        done.stdout.contains("the digest is not that of its segments"),
-        "{}",
-        done.stdout
-    );
+    assert!(done.stdout.contains("the digest is not that of its segments"), "{}", done.stdout);
 }
 
 #[test]
@@ -110,12 +102,7 @@ fn a_flipped_byte_in_an_object_of_a_directory_remote_is_named() {
         run(&place);
         assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
         assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
-        let folder = std::fs::read_dir(place.join("usb").join(part))
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
+        let folder = std::fs::read_dir(place.join("usb").join(part)).unwrap().next().unwrap().unwrap().path();
         let object = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
         let mut content = std::fs::read(&object).unwrap();
         let middle = content.len() / 2;
@@ -123,11 +110,7 @@ fn a_flipped_byte_in_an_object_of_a_directory_remote_is_named() {
         std::fs::write(&object, content).unwrap();
         let done = place.danlu(&["verify", "usb"]);
         assert_eq!(done.code, 1);
-        assert!(
-            done.stdout.contains(kind) && done.stdout.contains("part of run p/r"),
-            "{}",
-            done.stdout
-        );
+        assert!(done.stdout.contains(kind) && done.stdout.contains("part of run p/r"), "{}", done.stdout);
     }
 }
 
@@ -135,25 +118,17 @@ fn a_flipped_byte_in_an_object_of_a_directory_remote_is_named() {
 fn a_changed_view_is_named() {
     let place = Place::new();
     let path = run(&place);
-    let (old, new) = (
-        b"SELECT r.step, r.time / 1e6, k.name",
-        b"SELECT 99999, r.time / 1e6, k.name ",
-    );
+    let (old, new) = (b"SELECT r.step, r.time / 1e6, k.name", b"SELECT 99999, r.time / 1e6, k.name ");
     let mut content = std::fs::read(&path).unwrap();
-    let places: Vec<usize> = (0..content.len() - old.len())
-        .filter(|at| content[*at..].starts_with(old))
-        .collect();
+    let places: Vec<usize> =
+        (0..content.len() - old.len()).filter(|at| content[*at..].starts_with(old)).collect();
     assert!(!places.is_empty());
     for at in places {
         content[at..at + old.len()].copy_from_slice(new);
     }
     std::fs::write(&path, content).unwrap();
     let done = place.danlu(&["verify"]);
-    assert!(
-        done.code == 1 && done.stdout.contains("schema: "),
-        "{}",
-        done.stdout
-    );
+    assert!(done.code == 1 && done.stdout.contains("schema: "), "{}", done.stdout);
 }
 
 #[test]
@@ -188,10 +163,7 @@ fn no_flipped_bit_makes_a_run_lie() {
             _ => noticed += 1,
         }
     }
-    assert!(
-        noticed > 20 && harmless > 20,
-        "{noticed} noticed, {harmless} harmless"
-    );
+    assert!(noticed > 20 && harmless > 20, "{noticed} noticed, {harmless} harmless");
 }
 
 #[test]

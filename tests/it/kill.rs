@@ -17,31 +17,18 @@ fn every_row_whose_log_returned_survives_twenty_kills() {
             .unwrap()
             .iter()
             .find(|run| {
-                run["path"]
-                    .as_str()
-                    .unwrap()
-                    .ends_with(run_file.file_name().unwrap().to_str().unwrap())
+                run["path"].as_str().unwrap().ends_with(run_file.file_name().unwrap().to_str().unwrap())
             })
             .unwrap();
         assert_eq!(run["state"], "crashed");
         let kept: u64 = ask::<i64>(&run_file, "SELECT count(*) FROM history WHERE key = 'n'").cast_unsigned();
-        assert!(
-            kept >= acked,
-            "round {round}: {acked} rows were acknowledged, {kept} are there"
-        );
+        assert!(kept >= acked, "round {round}: {acked} rows were acknowledged, {kept} are there");
         let (low, high, distinct): (i64, i64, i64) = (
             ask(&run_file, "SELECT min(value) FROM history WHERE key = 'n'"),
             ask(&run_file, "SELECT max(value) FROM history WHERE key = 'n'"),
-            ask(
-                &run_file,
-                "SELECT count(DISTINCT value) FROM history WHERE key = 'n'",
-            ),
+            ask(&run_file, "SELECT count(DISTINCT value) FROM history WHERE key = 'n'"),
         );
-        assert_eq!(
-            (low, high + 1, distinct.cast_unsigned()),
-            (0, distinct, kept),
-            "a hole or a double"
-        );
+        assert_eq!((low, high + 1, distinct.cast_unsigned()), (0, distinct, kept), "a hole or a double");
     }
     assert_eq!(place.danlu(&["verify"]).code, 0);
     // Nothing is left of the kills but one file for each run, and the link to the newest.

@@ -11,10 +11,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("remote", &["model", "store"]),
     ("sync", &["model", "store", "query", "remote"]),
     ("server", &["model", "store", "query", "remote"]),
-    (
-        "cli",
-        &["model", "store", "writer", "query", "remote", "sync", "server"],
-    ),
+    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server"]),
 ];
 
 /// What the crate's root gives everybody.
@@ -26,14 +23,9 @@ fn sources(directory: &Path, found: &mut Vec<(String, String)>) {
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path
-                .strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
-                .unwrap();
+            let name = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
             let module = name.components().next().unwrap().as_os_str().to_str().unwrap();
-            found.push((
-                module.trim_end_matches(".rs").to_owned(),
-                std::fs::read_to_string(&path).unwrap(),
-            ));
+            found.push((module.trim_end_matches(".rs").to_owned(), std::fs::read_to_string(&path).unwrap()));
         }
     }
 }
@@ -43,10 +35,7 @@ fn uses(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     for after in source.split("crate::").skip(1) {
         let word = |text: &str| {
-            text.trim()
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect::<String>()
+            text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
         };
         match after.strip_prefix('{') {
             Some(list) => found.extend(list.split('}').next().unwrap().split(',').map(word)),
@@ -66,40 +55,22 @@ fn modules_use_only_those_below_them() {
         if ["lib", "main"].contains(&module.as_str()) {
             continue;
         }
-        let (_, allowed) = LAYERS
-            .iter()
-            .find(|(name, _)| *name == module)
-            .expect("every module is in the table");
+        let (_, allowed) =
+            LAYERS.iter().find(|(name, _)| *name == module).expect("every module is in the table");
         for used in uses(&source) {
             seen += 1;
-            assert!(
-                used == module || allowed.contains(&used.as_str()),
-                "`{module}` must not use `{used}`"
-            );
+            assert!(used == module || allowed.contains(&used.as_str()), "`{module}` must not use `{used}`");
         }
     }
-    assert!(
-        seen > 50,
-        "only {seen} uses were found: the test does not read what it should"
-    );
+    assert!(seen > 50, "only {seen} uses were found: the test does not read what it should");
 }
 
 #[test]
 fn the_core_neither_prints_nor_reads_the_environment() {
     let mut found = Vec::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
-    for (module, source) in found
-        .iter()
-        .filter(|(module, _)| !["cli", "main"].contains(&module.as_str()))
-    {
-        for word in [
-            "println!",
-            "eprintln!",
-            "env::var",
-            "io::stdout",
-            "io::stderr",
-            "process::exit",
-        ] {
+    for (module, source) in found.iter().filter(|(module, _)| !["cli", "main"].contains(&module.as_str())) {
+        for word in ["println!", "eprintln!", "env::var", "io::stdout", "io::stderr", "process::exit"] {
             assert!(!source.contains(word), "`{module}` uses {word}");
         }
     }

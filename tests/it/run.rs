@@ -19,10 +19,7 @@ fn after_a_clean_finish_a_run_is_exactly_one_file() {
     let path = place.run("abc", 10);
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     assert_eq!(names(&place.join("wandb")), ["latest-run.sqlite", &name]);
-    assert!(
-        name.starts_with("run-") && name.ends_with("-abc.sqlite"),
-        "{name}"
-    );
+    assert!(name.starts_with("run-") && name.ends_with("-abc.sqlite"), "{name}");
     assert_eq!(
         std::fs::canonicalize(place.join("wandb/latest-run.sqlite")).unwrap(),
         path.canonicalize().unwrap()
@@ -35,26 +32,17 @@ fn an_empty_finished_run_is_at_most_128_kib() {
     let run = Run::builder("empty").dir(place.path()).start().unwrap();
     let path = run.path().to_owned();
     run.finish(0).unwrap();
-    assert!(
-        path.metadata().unwrap().len() <= 128 << 10,
-        "{}",
-        path.metadata().unwrap().len()
-    );
+    assert!(path.metadata().unwrap().len() <= 128 << 10, "{}", path.metadata().unwrap().len());
 }
 
 #[test]
 fn a_running_run_can_be_read_by_others() {
     let place = Place::new();
-    let run = Run::builder("live")
-        .dir(place.path())
-        .tick(std::time::Duration::from_millis(10))
-        .start()
-        .unwrap();
+    let run =
+        Run::builder("live").dir(place.path()).tick(std::time::Duration::from_millis(10)).start().unwrap();
     run.log([("loss", 0.5)]);
     let path = run.path().to_owned();
-    wait_until("the row is in the run file", || {
-        ask::<i64>(&path, "SELECT count(*) FROM history") == 1
-    });
+    wait_until("the row is in the run file", || ask::<i64>(&path, "SELECT count(*) FROM history") == 1);
     assert_eq!(place.json(&["ls"])[0]["state"], "running");
     run.finish(3).unwrap();
     assert_eq!(place.json(&["ls"])[0]["state"], "failed");
@@ -81,11 +69,7 @@ fn values_come_back_as_they_were() {
         ask::<rusqlite::types::Value>(&path, &format!("SELECT value FROM history WHERE key = '{key}'"))
     };
     use rusqlite::types::Value::{Integer, Null, Real, Text};
-    assert_eq!(
-        one("float"),
-        Real(0.2),
-        "of a key that is given twice the last value stays"
-    );
+    assert_eq!(one("float"), Real(0.2), "of a key that is given twice the last value stays");
     assert_eq!(one("nan"), Null);
     assert_eq!(one("inf"), Real(f64::INFINITY));
     assert_eq!(one("int"), Integer(i64::MIN));
@@ -133,10 +117,7 @@ fn a_summary_is_the_last_value_until_it_is_set_by_hand() {
     run.summary("best", 0.2);
     run.finish(0).unwrap();
     let shown = place.json(&["show", "latest"]);
-    assert_eq!(
-        shown["summary"],
-        serde_json::json!({"acc": 0.2, "best": 0.2, "loss": 9})
-    );
+    assert_eq!(shown["summary"], serde_json::json!({"acc": 0.2, "best": 0.2, "loss": 9}));
 }
 
 #[test]
@@ -145,25 +126,17 @@ fn saving_the_same_content_again_adds_no_bytes() {
     let run = Run::builder("files").dir(place.path()).start().unwrap();
     let path = run.path().to_owned();
     std::fs::create_dir(place.join("models")).unwrap();
-    let content: Vec<u8> = (0..3_000_000u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
+    let content: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     std::fs::write(place.join("models/a.pt"), &content).unwrap();
     std::fs::write(place.join("models/b.pt"), &content).unwrap();
     std::fs::write(place.join("models/empty.pt"), b"").unwrap();
-    assert_eq!(
-        run.save("models/*.pt").unwrap(),
-        ["models/a.pt", "models/b.pt", "models/empty.pt"]
-    );
+    assert_eq!(run.save("models/*.pt").unwrap(), ["models/a.pt", "models/b.pt", "models/empty.pt"]);
     let once = path.metadata().unwrap().len();
     run.save("models/a.pt").unwrap();
     assert_eq!(path.metadata().unwrap().len(), once);
     run.finish(0).unwrap();
     assert!(once < 3_400_000, "{once}");
-    assert_eq!(
-        place.json(&["show", "latest"])["files"].as_array().unwrap().len(),
-        3
-    );
+    assert_eq!(place.json(&["show", "latest"])["files"].as_array().unwrap().len(), 3);
     assert_eq!(place.danlu(&["verify"]).code, 0);
 }
 
@@ -175,11 +148,7 @@ fn files_that_cannot_be_saved_are_refused_with_the_reason() {
     std::fs::create_dir(place.join("below/folder")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, place.join("below/fifo"), rustix::fs::Mode::RWXU).unwrap();
     let refused = |pattern: &str| run.save(pattern).unwrap_err().to_string();
-    assert!(
-        refused("nothing.pt").contains("No such file"),
-        "{}",
-        refused("nothing.pt")
-    );
+    assert!(refused("nothing.pt").contains("No such file"), "{}", refused("nothing.pt"));
     assert!(refused("../outside").contains("leads out of the directory"));
     assert!(refused("folder").contains("it is a directory"));
     assert!(refused("fifo").contains("no regular file"));
@@ -201,21 +170,14 @@ fn names_that_cannot_be_used_are_refused_at_the_start() {
     std::fs::write(place.join("wandb"), "a file in its place").unwrap();
     let error = Run::builder("p").dir(place.path()).start().unwrap_err();
     assert_eq!(error.kind(), danlu::ErrorKind::Io);
-    assert!(
-        error.to_string().contains("Cannot create the directory"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("Cannot create the directory"), "{error}");
 }
 
 #[test]
 fn a_key_that_cannot_be_stored_is_counted_and_said_once() {
     let place = Place::new();
     let (said, sink) = warnings();
-    let run = Run::builder("p")
-        .dir(place.path())
-        .on_warning(sink)
-        .start()
-        .unwrap();
+    let run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
     let long = "x".repeat(5000);
     for _ in 0..3 {
         run.log([("", 1.0), (&long, 2.0), ("good", 3.0)]);
@@ -224,31 +186,20 @@ fn a_key_that_cannot_be_stored_is_counted_and_said_once() {
     run.finish(0).unwrap();
     assert_eq!(said.lock().unwrap().len(), 2, "{:?}", said.lock().unwrap());
     assert_eq!(place.json(&["ls"])[0]["lost"], 6);
-    assert_eq!(
-        place.json(&["sql", "latest", "SELECT count(*) AS n FROM history"])[0]["n"],
-        3
-    );
+    assert_eq!(place.json(&["sql", "latest", "SELECT count(*) AS n FROM history"])[0]["n"], 3);
 }
 
 #[test]
 fn a_value_beyond_the_limit_is_refused_and_one_at_it_is_kept() {
     let place = Place::new();
     let (said, sink) = warnings();
-    let run = Run::builder("p")
-        .dir(place.path())
-        .on_warning(sink)
-        .start()
-        .unwrap();
+    let run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
     let limit = danlu::model::limits::VALUE_BYTES;
     run.log([("text", Value::Json(format!("\"{}\"", "x".repeat(limit - 2))))]);
     run.log([("text", Value::Json(format!("\"{}\"", "x".repeat(limit - 1))))]);
     assert_eq!(run.lost(), 1);
     run.finish(0).unwrap();
-    assert!(
-        said.lock().unwrap()[0].contains("use save"),
-        "{:?}",
-        said.lock().unwrap()
-    );
+    assert!(said.lock().unwrap()[0].contains("use save"), "{:?}", said.lock().unwrap());
 }
 
 #[test]
@@ -261,16 +212,10 @@ fn a_run_file_that_is_deleted_or_destroyed_while_it_is_written_is_built_anew() {
     ] {
         let place = Place::new();
         let (said, sink) = warnings();
-        let run = Run::builder("p")
-            .dir(place.path())
-            .on_warning(sink)
-            .start()
-            .unwrap();
+        let run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
         let path = run.path().to_owned();
         run.log([("n", 1)]);
-        wait_until("the row is in the run file", || {
-            ask::<i64>(&path, "SELECT count(*) FROM history") == 1
-        });
+        wait_until("the row is in the run file", || ask::<i64>(&path, "SELECT count(*) FROM history") == 1);
         damage(&path);
         run.log([("n", 2)]);
         run.finish(0).unwrap();
@@ -284,21 +229,14 @@ fn a_run_file_that_is_deleted_or_destroyed_while_it_is_written_is_built_anew() {
 fn what_is_logged_after_the_end_is_warned_about() {
     let place = Place::new();
     let (said, sink) = warnings();
-    let mut run = Run::builder("p")
-        .dir(place.path())
-        .on_warning(sink)
-        .start()
-        .unwrap();
+    let mut run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
     run.log([("n", 1)]);
     run.end(0).unwrap();
     run.end(0).unwrap();
     run.log([("n", 2)]);
     assert!(run.save("x").is_err());
     assert_eq!(said.lock().unwrap().len(), 1);
-    assert_eq!(
-        place.json(&["sql", "latest", "SELECT count(*) AS n FROM history"])[0]["n"],
-        1
-    );
+    assert_eq!(place.json(&["sql", "latest", "SELECT count(*) AS n FROM history"])[0]["n"], 1);
 }
 
 #[test]
@@ -308,10 +246,7 @@ fn a_run_that_is_dropped_counts_as_crashed_and_keeps_everything() {
     run.log([("n", 1)]);
     drop(run);
     let listed = place.json(&["ls"]);
-    assert_eq!(
-        (&listed[0]["state"], &listed[0]["last_step"]),
-        (&"crashed".into(), &0.into())
-    );
+    assert_eq!((&listed[0]["state"], &listed[0]["last_step"]), (&"crashed".into(), &0.into()));
 }
 
 #[test]
@@ -324,14 +259,7 @@ fn two_runs_with_one_id_in_the_same_second_are_two_files() {
         }
     }
     let runs: Vec<Run> = (0..3)
-        .map(|_| {
-            Run::builder("p")
-                .id("same")
-                .dir(place.path())
-                .clock(Arc::new(Still))
-                .start()
-                .unwrap()
-        })
+        .map(|_| Run::builder("p").id("same").dir(place.path()).clock(Arc::new(Still)).start().unwrap())
         .collect();
     for run in runs {
         run.log([("n", 1)]);
@@ -339,10 +267,7 @@ fn two_runs_with_one_id_in_the_same_second_are_two_files() {
     }
     let listed = names(&place.join("wandb"));
     assert_eq!(listed.len(), 4, "{listed:?}");
-    assert!(
-        listed.contains(&"run-20231114_221320-same-2.sqlite".to_owned()),
-        "{listed:?}"
-    );
+    assert!(listed.contains(&"run-20231114_221320-same-2.sqlite".to_owned()), "{listed:?}");
 }
 
 #[test]
@@ -358,8 +283,5 @@ fn threads_may_log_at_once() {
     });
     run.finish(0).unwrap();
     assert_eq!(ask::<i64>(&path, "SELECT count(*) FROM history"), 2000);
-    assert_eq!(
-        ask::<i64>(&path, "SELECT count(DISTINCT step) FROM history"),
-        2000
-    );
+    assert_eq!(ask::<i64>(&path, "SELECT count(DISTINCT step) FROM history"), 2000);
 }

@@ -7,11 +7,8 @@ use serde_json::json;
 fn over_one_run_the_query_sees_its_views() {
     let place = Place::new();
     place.run("abc", 3);
-    let answer = place.json(&[
-        "sql",
-        "abc",
-        "SELECT step, value FROM history WHERE key = 'acc' ORDER BY step",
-    ]);
+    let answer =
+        place.json(&["sql", "abc", "SELECT step, value FROM history WHERE key = 'acc' ORDER BY step"]);
     assert_eq!(
         answer,
         json!([{"step": 0, "value": 0.0}, {"step": 1, "value": 1.0}, {"step": 2, "value": 2.0}])
@@ -36,24 +33,13 @@ fn over_many_runs_every_table_says_which_run() {
         ),
         json!([{"run": "two", "value": 0.2}, {"run": "one", "value": 0.5}])
     );
-    assert_eq!(
-        rows("SELECT DISTINCT value FROM config WHERE key = 'lr'"),
-        json!([{"value": 0.5}])
-    );
-    assert_eq!(
-        rows("SELECT count(*) AS n FROM files WHERE path = 'model.bin'"),
-        json!([{"n": 2}])
-    );
+    assert_eq!(rows("SELECT DISTINCT value FROM config WHERE key = 'lr'"), json!([{"value": 0.5}]));
+    assert_eq!(rows("SELECT count(*) AS n FROM files WHERE path = 'model.bin'"), json!([{"n": 2}]));
     assert_eq!(
         rows("SELECT count(*) AS n FROM history WHERE run = 'two' AND key = 'loss' AND step > 1"),
         json!([{"n": 3}])
     );
-    let two = place.json(&[
-        "sql",
-        "one",
-        "two",
-        "SELECT count(DISTINCT run) AS n FROM history",
-    ]);
+    let two = place.json(&["sql", "one", "two", "SELECT count(DISTINCT run) AS n FROM history"]);
     assert_eq!(two, json!([{"n": 2}]));
 }
 
@@ -73,11 +59,7 @@ fn a_query_can_only_read() {
         for run in [&["abc"][..], &[][..]] {
             let done = place.danlu(&[&["sql"], run, &[query]].concat());
             assert_eq!(done.code, 2, "{query}: {}{}", done.stdout, done.stderr);
-            assert!(
-                done.stderr.starts_with("error: Cannot answer the query"),
-                "{query}: {}",
-                done.stderr
-            );
+            assert!(done.stderr.starts_with("error: Cannot answer the query"), "{query}: {}", done.stderr);
         }
     }
     assert_eq!(place.danlu(&["verify"]).code, 0);
@@ -88,9 +70,7 @@ fn a_query_can_only_read() {
 fn the_answer_is_a_table_for_people() {
     let place = Place::new();
     place.run("abc", 3);
-    let done = place.danlu(&[
-        "sql",
-        "SELECT key, count(*) AS n, min(value) AS low FROM history GROUP BY key",
-    ]);
+    let done =
+        place.danlu(&["sql", "SELECT key, count(*) AS n, min(value) AS low FROM history GROUP BY key"]);
     insta::assert_snapshot!(done.stdout);
 }

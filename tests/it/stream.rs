@@ -29,28 +29,18 @@ fn other() -> impl Strategy<Value = Record> {
         setting().prop_map(Record::Summary),
         (any::<i64>(), any::<String>(), any::<[u8; 32]>(), 0..i64::MAX).prop_map(
             |(time, path, hash, size)| {
-                Record::File(File {
-                    time,
-                    path,
-                    sha256: Hash(hash),
-                    size: size.cast_unsigned(),
-                })
+                Record::File(File { time, path, sha256: Hash(hash), size: size.cast_unsigned() })
             }
         ),
-        (
-            any::<i64>(),
-            0..EventKind::ALL.len(),
-            any::<String>(),
-            any::<String>(),
-            any::<String>()
-        )
-            .prop_map(|(time, kind, name, text, data)| Record::Event(Event {
+        (any::<i64>(), 0..EventKind::ALL.len(), any::<String>(), any::<String>(), any::<String>()).prop_map(
+            |(time, kind, name, text, data)| Record::Event(Event {
                 time,
                 kind: EventKind::ALL[kind],
                 name,
                 text,
                 data
-            })),
+            })
+        ),
     ]
 }
 
@@ -73,11 +63,7 @@ fn outline() -> impl Strategy<Value = Outline> {
 
 pub fn start() -> Record {
     Record::Start(Box::new(Start {
-        run: RunKey {
-            entity: String::new(),
-            project: "p".into(),
-            id: RunId::new("r").unwrap(),
-        },
+        run: RunKey { entity: String::new(), project: "p".into(), id: RunId::new("r").unwrap() },
         attempt: AttemptId([7; 16]),
         time: 1_700_000_000_000_000,
         name: "né\u{0}\u{1f525}".into(),
@@ -108,10 +94,7 @@ fn stream() -> impl Strategy<Value = Vec<Record>> {
                     let mut values: Vec<(u64, Value)> = if keys.is_empty() {
                         Vec::new()
                     } else {
-                        values
-                            .into_iter()
-                            .map(|(key, value)| (*key.get(&keys), value))
-                            .collect()
+                        values.into_iter().map(|(key, value)| (*key.get(&keys), value)).collect()
                     };
                     values.sort_by_key(|(key, _)| *key);
                     values.dedup_by_key(|(key, _)| *key);
@@ -199,24 +182,14 @@ proptest! {
 fn the_same_records_have_the_same_digest_on_every_machine() {
     let mut records = vec![
         start(),
-        Record::Key {
-            name: "loss".into(),
-            system: false,
-        },
-        Record::Key {
-            name: "n".into(),
-            system: false,
-        },
+        Record::Key { name: "loss".into(), system: false },
+        Record::Key { name: "n".into(), system: false },
     ];
     for n in 0..20_000i64 {
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let loss = 1.0 / (n as f64 + 1.0);
         let values = vec![(2, Value::Float(loss)), (3, Value::Int(n * n))];
-        records.push(Record::Row(Row {
-            step: Some(n),
-            time: 1_700_000_000_000_000 + n * 1000,
-            values,
-        }));
+        records.push(Record::Row(Row { step: Some(n), time: 1_700_000_000_000_000 + n * 1000, values }));
     }
     let (_directory, connection) = applied(&records, &[4096]);
     let attempt = &store::attempts(&connection).unwrap()[0];
@@ -256,9 +229,9 @@ fn another_record_under_the_same_number_is_refused() {
 #[test]
 fn run_files_can_only_be_appended_to() {
     let (_directory, connection) = applied(&[start()], &[1]);
-    for table in [
-        "attempt", "key", "row", "point", "extent", "setting", "file", "blob", "chunk", "event", "segment",
-    ] {
+    for table in
+        ["attempt", "key", "row", "point", "extent", "setting", "file", "blob", "chunk", "event", "segment"]
+    {
         let triggers: i64 = connection
             .query_row(
                 "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?",
@@ -268,11 +241,7 @@ fn run_files_can_only_be_appended_to() {
             .unwrap();
         assert_eq!(triggers, 2, "{table}");
     }
-    for change in [
-        "DELETE FROM attempt",
-        "UPDATE attempt SET name = 'x'",
-        "DELETE FROM segment",
-    ] {
+    for change in ["DELETE FROM attempt", "UPDATE attempt SET name = 'x'", "DELETE FROM segment"] {
         let error = connection.execute(change, []).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{error}");
     }

@@ -21,9 +21,7 @@ pub struct Done {
 
 impl Place {
     pub fn new() -> Self {
-        Self {
-            root: tempfile::tempdir().unwrap(),
-        }
+        Self { root: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -58,12 +56,7 @@ impl Place {
 
     /// Writes a finished run of `rows` rows with two keys and a file.
     pub fn run(&self, id: &str, rows: u32) -> PathBuf {
-        let run = Run::builder("demo")
-            .id(id)
-            .config("lr", 0.5)
-            .dir(self.path())
-            .start()
-            .unwrap();
+        let run = Run::builder("demo").id(id).config("lr", 0.5).dir(self.path()).start().unwrap();
         for n in 0..rows {
             run.log([("loss", 1.0 / f64::from(n + 1)), ("acc", f64::from(n))]);
         }
@@ -86,16 +79,10 @@ impl Place {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: serde_json::Value = serde_json::from_str(&line).expect("the server says where it listens");
         let text = |name: &str| said[name].as_str().map(str::to_owned);
-        Serving {
-            child,
-            url: text("url").unwrap(),
-            key: text("api_key"),
-        }
+        Serving { child, url: text("url").unwrap(), key: text("api_key") }
     }
 }
 
@@ -114,11 +101,7 @@ impl Serving {
     }
 
     pub fn get(&self, path: &str, key: &str) -> (u16, serde_json::Value) {
-        let response = client()
-            .get(format!("{}{path}", self.url))
-            .bearer_auth(key)
-            .send()
-            .unwrap();
+        let response = client().get(format!("{}{path}", self.url)).bearer_auth(key).send().unwrap();
         (response.status().as_u16(), response.json().unwrap_or_default())
     }
 }
@@ -133,10 +116,7 @@ impl Drop for Serving {
 /// An HTTP client that does not follow redirects.
 pub fn client() -> reqwest::blocking::Client {
     rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::blocking::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 pub fn terminate(child: &Child) {
@@ -146,11 +126,8 @@ pub fn terminate(child: &Child) {
 
 pub fn done(output: Output, place: &Place) -> Done {
     // Temporary paths differ from run to run; snapshots do not.
-    let text = |bytes: Vec<u8>| {
-        String::from_utf8(bytes)
-            .unwrap()
-            .replace(place.path().to_str().unwrap(), "[DIR]")
-    };
+    let text =
+        |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(place.path().to_str().unwrap(), "[DIR]");
     Done {
         code: output.status.code().unwrap_or(-1),
         stdout: text(output.stdout),
@@ -178,9 +155,7 @@ pub fn ask<T: rusqlite::types::FromSql>(path: &Path, query: &str) -> T {
 /// Lists the names in a directory, sorted.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }

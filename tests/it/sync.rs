@@ -8,10 +8,7 @@ fn tree(root: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut left = vec![root.to_owned()];
     while let Some(directory) = left.pop() {
-        for path in std::fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-        {
+        for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 left.push(path);
             } else {
@@ -27,22 +24,14 @@ fn tree(root: &std::path::Path) -> Vec<(String, Vec<u8>)> {
 /// Runs with enough files that a sync takes a while.
 fn many_runs(place: &Place) {
     for n in 0..4u32 {
-        let run = danlu::Run::builder("demo")
-            .id(format!("r{n}"))
-            .dir(place.path())
-            .start()
-            .unwrap();
+        let run = danlu::Run::builder("demo").id(format!("r{n}")).dir(place.path()).start().unwrap();
         for step in 0..2000 {
             run.log([("loss", f64::from(step * n)), ("acc", f64::from(step))]);
         }
         for file in 0..8u32 {
-            std::fs::write(
-                place.join("weights.bin"),
-                (n * 100 + file).to_le_bytes().repeat(250_000),
-            )
-            .unwrap();
-            run.save_as(&place.join("weights.bin"), &format!("weights-{file}.bin"))
+            std::fs::write(place.join("weights.bin"), (n * 100 + file).to_le_bytes().repeat(250_000))
                 .unwrap();
+            run.save_as(&place.join("weights.bin"), &format!("weights-{file}.bin")).unwrap();
         }
         run.finish(0).unwrap();
     }
@@ -57,23 +46,13 @@ fn a_second_sync_sends_nothing() {
     assert_eq!(first["objects_sent"], 4);
     let before = tree(&place.join("usb"));
     let again = place.json(&["sync", "usb"]);
-    assert_eq!(
-        (&again["objects_sent"], &again["runs"][0]["status"]),
-        (&0.into(), &"up_to_date".into())
-    );
+    assert_eq!((&again["objects_sent"], &again["runs"][0]["status"]), (&0.into(), &"up_to_date".into()));
     // Losing what the syncer knows costs questions, not objects.
     std::fs::remove_file(place.join("wandb/sync.sqlite")).unwrap();
     let asked = place.json(&["sync", "usb"]);
-    assert_eq!(
-        (&asked["objects_sent"], &asked["runs"][0]["status"]),
-        (&0.into(), &"pushed".into())
-    );
+    assert_eq!((&asked["objects_sent"], &asked["runs"][0]["status"]), (&0.into(), &"pushed".into()));
     assert_eq!(tree(&place.join("usb")), before);
-    assert_eq!(
-        place.json(&["sync"])["remote"],
-        first["remote"],
-        "the remote is remembered"
-    );
+    assert_eq!(place.json(&["sync"])["remote"], first["remote"], "the remote is remembered");
 }
 
 #[test]
@@ -82,48 +61,30 @@ fn a_sync_killed_half_way_and_repeated_ends_in_the_same_bytes() {
     many_runs(&place);
     assert_eq!(place.danlu(&["sync", "undisturbed"]).code, 0);
     let whole = tree(&place.join("undisturbed"));
-    let objects = |remote: &str| {
-        tree(&place.join(remote))
-            .iter()
-            .filter(|(name, _)| name.contains("s/"))
-            .count()
-    };
+    let objects =
+        |remote: &str| tree(&place.join(remote)).iter().filter(|(name, _)| name.contains("s/")).count();
     let mut killed_half_way = 0;
     for round in 0..6 {
         let remote = format!("remote-{round}");
-        let mut child = place
-            .command(&["sync", &remote])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = place.command(&["sync", &remote]).stdout(Stdio::null()).spawn().unwrap();
         wait_until("some objects are there", || {
             place.join(&remote).join("blobs").is_dir() && objects(&remote) > round * 5
                 || child.try_wait().unwrap().is_some()
         });
         child.kill().ok();
         child.wait().unwrap();
-        let left: Vec<_> = tree(&place.join(&remote))
-            .into_iter()
-            .filter(|(name, _)| !name.starts_with("tmp/"))
-            .collect();
+        let left: Vec<_> =
+            tree(&place.join(&remote)).into_iter().filter(|(name, _)| !name.starts_with("tmp/")).collect();
         killed_half_way += usize::from(left.len() < whole.len());
-        assert!(
-            left.iter().all(|file| whole.contains(file)),
-            "what has its name is whole"
-        );
+        assert!(left.iter().all(|file| whole.contains(file)), "what has its name is whole");
         assert_eq!(place.danlu(&["sync", &remote]).code, 0);
-        let now: Vec<_> = tree(&place.join(&remote))
-            .into_iter()
-            .filter(|(name, _)| !name.starts_with("tmp/"))
-            .collect();
+        let now: Vec<_> =
+            tree(&place.join(&remote)).into_iter().filter(|(name, _)| !name.starts_with("tmp/")).collect();
         assert!(now == whole, "the same objects and manifests, byte for byte");
         assert_eq!(place.json(&["sync", &remote])["objects_sent"], 0);
         assert_eq!(place.danlu(&["verify", &remote]).code, 0);
     }
-    assert!(
-        killed_half_way >= 3,
-        "only {killed_half_way} of 6 syncs were killed half-way"
-    );
+    assert!(killed_half_way >= 3, "only {killed_half_way} of 6 syncs were killed half-way");
 }
 
 #[test]
@@ -133,32 +94,18 @@ fn a_sync_to_a_server_killed_half_way_and_repeated_has_our_digests() {
     let server = place.serve();
     let key = server.key.clone().unwrap();
     assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
-    let mut child = place
-        .command(&["sync", &server.url])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = place.command(&["sync", &server.url]).stdout(Stdio::null()).spawn().unwrap();
     let blobs = place.join("server/objects/blobs");
-    wait_until("some objects are there", || {
-        names(&blobs).len() > 10 || child.try_wait().unwrap().is_some()
-    });
+    wait_until("some objects are there", || names(&blobs).len() > 10 || child.try_wait().unwrap().is_some());
     child.kill().ok();
     child.wait().unwrap();
     let outcome = place.json(&["sync", &server.url]);
-    assert!(
-        outcome["objects_sent"].as_u64().unwrap() > 0,
-        "it was killed half-way"
-    );
+    assert!(outcome["objects_sent"].as_u64().unwrap() > 0, "it was killed half-way");
     let local = place.json(&["ls"]);
     let (_, remote) = server.get("/api/v1/runs", &key);
     assert_eq!(remote.as_array().unwrap().len(), 4);
     for run in local.as_array().unwrap() {
-        let held = remote
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|held| held["id"] == run["id"])
-            .unwrap();
+        let held = remote.as_array().unwrap().iter().find(|held| held["id"] == run["id"]).unwrap();
         assert_eq!(held["digest"], run["digest"]);
     }
     assert_eq!(place.json(&["sync", &server.url])["objects_sent"], 0);
@@ -167,17 +114,10 @@ fn a_sync_to_a_server_killed_half_way_and_repeated_has_our_digests() {
 #[test]
 fn a_run_that_is_being_written_waits() {
     let place = Place::new();
-    let run = danlu::Run::builder("p")
-        .id("live")
-        .dir(place.path())
-        .start()
-        .unwrap();
+    let run = danlu::Run::builder("p").id("live").dir(place.path()).start().unwrap();
     run.log([("n", 1)]);
     let outcome = place.json(&["sync", "usb"]);
-    assert_eq!(
-        (&outcome["runs"][0]["status"], &outcome["objects_sent"]),
-        (&"running".into(), &0.into())
-    );
+    assert_eq!((&outcome["runs"][0]["status"], &outcome["objects_sent"]), (&"running".into(), &0.into()));
     run.finish(0).unwrap();
     assert_eq!(place.json(&["sync", "usb"])["runs"][0]["status"], "pushed");
 }
@@ -196,20 +136,10 @@ fn a_damaged_run_is_named_and_does_not_stop_the_others() {
     let done = place.danlu(&["sync", "usb", "--json"]);
     assert_eq!(done.code, 1);
     let outcome: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
-    let status: Vec<&str> = outcome["runs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| run["status"].as_str().unwrap())
-        .collect();
+    let status: Vec<&str> =
+        outcome["runs"].as_array().unwrap().iter().map(|run| run["status"].as_str().unwrap()).collect();
     assert_eq!(status, ["failed", "failed", "pushed"]);
-    assert!(
-        outcome["runs"][1]["error"]
-            .as_str()
-            .unwrap()
-            .contains("are not what was written"),
-        "{outcome}"
-    );
+    assert!(outcome["runs"][1]["error"].as_str().unwrap().contains("are not what was written"), "{outcome}");
 }
 
 #[test]
@@ -220,12 +150,7 @@ fn two_copies_of_a_run_that_both_went_on_are_two_attempts() {
         let remote = here.join("usb");
         assert_eq!(place.danlu(&["sync", remote.to_str().unwrap()]).code, 0);
     }
-    let manifest = std::fs::read_dir(here.join("usb/runs"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let manifest = std::fs::read_dir(here.join("usb/runs")).unwrap().next().unwrap().unwrap().path();
     let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
     assert_eq!(manifest["attempts"].as_array().unwrap().len(), 2);
     let server = here.serve();
@@ -235,10 +160,7 @@ fn two_copies_of_a_run_that_both_went_on_are_two_attempts() {
         assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
     }
     let (_, runs) = server.get("/api/v1/runs", &key);
-    assert_eq!(
-        (runs.as_array().unwrap().len(), &runs[0]["digest"]),
-        (1, &manifest["digest"])
-    );
+    assert_eq!((runs.as_array().unwrap().len(), &runs[0]["digest"]), (1, &manifest["digest"]));
 }
 
 #[test]
@@ -256,22 +178,14 @@ fn watching_pushes_runs_as_they_finish_and_waits_out_a_server_that_is_down() {
         .spawn()
         .unwrap();
     let said = || std::fs::read_to_string(place.join("stderr")).unwrap();
-    wait_until("it says that the server is down", || {
-        said().contains("Cannot reach")
-    });
+    wait_until("it says that the server is down", || said().contains("Cannot reach"));
     let server = place.serve_at(url.strip_prefix("http://").unwrap());
     let ids = || -> Vec<String> {
         let (_, runs) = server.get("/api/v1/runs", &key);
-        runs.as_array()
-            .unwrap()
-            .iter()
-            .map(|run| run["id"].as_str().unwrap().to_owned())
-            .collect()
+        runs.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
     };
     wait_until("the first run is there", || ids() == ["before"]);
-    wait_until("it says that the server is there", || {
-        said().contains("is there again")
-    });
+    wait_until("it says that the server is there", || said().contains("is there again"));
     place.run("later", 1);
     wait_until("the second run is there", || ids() == ["later", "before"]);
     terminate(&watching);

@@ -1,0 +1,64 @@
+# Everything is built into this checkout: `target/` and `.venv/`. Nothing is installed elsewhere, except by `install`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find src python/src python/danlu -name '*.rs' -o -name '*.py' -o -name '*.html') \
+	Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml schema.sql
+
+.PHONY: build demo test bench install check test-rust test-python tools clean
+
+build: target/release/danlu $(VENV)/.built
+
+target/release/danlu: $(SOURCES)
+	cargo build --release --locked --bin danlu
+	@touch $@
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2'
+	@touch $@
+
+# What tests, benches and the demo need beside the package itself.
+$(VENV)/.tools: $(VENV)/.made pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check numpy pytest mypy ruff scikit-learn
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.made $(SOURCES)
+	. $(BIN)/activate && maturin develop --release --quiet --locked
+	@touch $@
+
+tools:
+	sh .ci/tools
+
+demo: tools build $(VENV)/.tools
+	$(BIN)/python demo/demo.py --danlu target/release/danlu
+
+test: tools check test-rust test-python
+
+check: $(VENV)/.tools $(VENV)/.built
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --no-default-features --lib --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --locked --quiet
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest danlu._core
+
+test-rust:
+	INSTA_UPDATE=no cargo test --locked
+
+test-python: build $(VENV)/.tools
+	$(BIN)/python -m pytest -q python/tests
+
+bench: build $(VENV)/.tools
+	cargo bench --locked --bench store
+	$(BIN)/python benches/log.py
+
+# Installs the command for this user, where cargo puts commands.
+install:
+	cargo install --locked --path .
+
+clean:
+	rm -rf target $(VENV) .demo

@@ -1,6 +1,6 @@
 //! What danlu claims about speed and size, measured beside a floor in the same run on the same file system.
 //!
-//! `cargo bench --bench store` prints one row for each claim. Medians of several rounds; A and B take turns, so that a
+//! `cargo bench --bench store` prints one row for each claim; with words after `--` only those sections. Medians of several rounds; A and B take turns, so that a
 //! machine that is busy for a while slows both. `DANLU_BENCH_DIR` says where to measure; the default is the target
 //! directory, which is on the disk that the code is on.
 #![expect(
@@ -26,11 +26,14 @@ fn main() {
     let scratch = root.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).unwrap();
     println!("| what | danlu | floor | ratio |\n|---|---|---|---|");
-    log(&scratch);
-    drain(&scratch);
-    save(&scratch);
-    sync_directory(&scratch);
-    empty(&scratch);
+    let sections: [(&str, fn(&Path)); 5] =
+        [("log", log), ("drain", drain), ("save", save), ("sync", sync_directory), ("empty", empty)];
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    for (name, section) in sections {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            section(&scratch);
+        }
+    }
     std::fs::remove_dir_all(&scratch).unwrap();
 }
 

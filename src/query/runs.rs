@@ -153,10 +153,9 @@ fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Opti
     if !path.exists() {
         return Ok(None);
     }
-    let has_journal = !store::journals_of(path)?.is_empty();
     let connection = match store::open(path) {
         // Just being created.
-        Err(_) if has_journal && path.metadata().is_ok_and(|m| m.len() == 0) => return Ok(None),
+        Err(_) if path.metadata().is_ok_and(|m| m.len() == 0) => return Ok(None),
         other => other?,
     };
     if store::attempts(&connection)?.is_empty() {

@@ -18,6 +18,9 @@ const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 32;
 /// Length and checksum.
 const FRAME_BYTES: usize = 8;
+/// Memory kept for the next frame, and how much of it a large one may leave behind.
+const FRAME_MEMORY: usize = 512;
+const FRAME_MEMORY_MOST: usize = 1 << 20;
 
 /// Checksum of a frame: CRC-32 (IEEE 802.3) of the sequence number, little endian, and the payload.
 fn checksum(seq: u64, payload: &[u8]) -> u32 {
@@ -38,16 +41,19 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Creates a journal that must not exist yet, and locks it.
+    /// Creates a journal that must not exist yet, locked and with its first record in it.
+    ///
+    /// It gets its name last: who sees it by that name finds it locked, and does not take its writer for dead.
     ///
     /// # Errors
     /// The directory cannot be written, or the file exists.
-    pub fn create(path: &Path, attempt: AttemptId) -> Result<Self> {
+    pub fn create(path: &Path, attempt: AttemptId, start: &Record) -> Result<Self> {
+        let fresh = path.with_extension("journal.new");
         let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create_new(true)
-            .open(path)
+            .open(&fresh)
             .map_err(|e| Error::io("create the journal", path, e))?;
         // A file system without locks is fine: then the process that the start record names decides.
         flock(&file, FlockOperation::NonBlockingLockExclusive).ok();
@@ -55,14 +61,17 @@ impl Journal {
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
-        (&file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            length: HEADER_BYTES as u64,
-            seq: 0,
-            frame: Vec::with_capacity(512),
-        })
+        let frame = Vec::with_capacity(FRAME_MEMORY);
+        let mut journal = Self { file, path: path.to_owned(), length: HEADER_BYTES as u64, seq: 0, frame };
+        let write = |journal: &mut Self| {
+            (&journal.file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
+            journal.append(start)?;
+            std::fs::rename(&fresh, path).map_err(|e| Error::io("create the journal", path, e))
+        };
+        write(&mut journal).inspect_err(|_| {
+            std::fs::remove_file(&fresh).ok();
+        })?;
+        Ok(journal)
     }
 
     /// Appends one record and returns its sequence number. Either all of it is there or none.
@@ -93,8 +102,8 @@ impl Journal {
         }
         self.length += self.frame.len() as u64;
         self.seq = seq;
-        if self.frame.capacity() > 1 << 20 {
-            self.frame = Vec::with_capacity(512);
+        if self.frame.capacity() > FRAME_MEMORY_MOST {
+            self.frame = Vec::with_capacity(FRAME_MEMORY);
         }
         Ok(seq)
     }

@@ -3,8 +3,8 @@
 use super::Run;
 use super::warnings::Sink;
 use crate::model::{
-    AttemptId, Clock, Error, ErrorKind, Result, RunId, RunKey, Start, SystemClock, Value, check_project,
-    file_stamp, limits,
+    AttemptId, Clock, Error, ErrorKind, Record, Result, RunId, RunKey, Start, SystemClock, Value,
+    check_project, file_stamp, limits,
 };
 use crate::store::{self, DIR_NAME, Journal};
 use std::path::{Path, PathBuf};
@@ -141,7 +141,8 @@ impl RunBuilder {
         std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
         let run_file = create_run_file(&directory, &start)?;
         let journal_path = run_file.with_extension(format!("{}.journal", &start.attempt.to_string()[..8]));
-        let journal = Journal::create(&journal_path, start.attempt).inspect_err(|_| {
+        let first = Record::Start(Box::new(start.clone()));
+        let journal = Journal::create(&journal_path, start.attempt, &first).inspect_err(|_| {
             std::fs::remove_file(&run_file).ok();
         })?;
         point_latest(&directory, &run_file);

@@ -76,13 +76,12 @@ impl Run {
         start: Start,
         config: Vec<(String, Value)>,
         run_file: PathBuf,
-        (mut journal, journal_path): (Journal, PathBuf),
+        (journal, journal_path): (Journal, PathBuf),
         directory: PathBuf,
         clock: Arc<dyn Clock>,
         warn: Sink,
         tick: Duration,
     ) -> Result<Self> {
-        journal.append(&Record::Start(Box::new(start.clone())))?;
         let handle = journal.handle()?;
         let log = Log {
             journal,

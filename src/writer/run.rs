@@ -34,7 +34,8 @@ pub struct Run {
     shared: Arc<Shared>,
     start: Start,
     directory: PathBuf,
-    drainer: Option<Drainer>,
+    /// Taken by whoever ends the run.
+    drainer: Mutex<Option<Drainer>>,
     forks: u32,
 }
 
@@ -101,11 +102,12 @@ impl Run {
             clock,
         });
         let forks = FORKS.load(Ordering::Relaxed);
-        let mut run = Self { shared, start, directory, drainer: None, forks };
+        let run = Self { shared, start, directory, drainer: Mutex::default(), forks };
         for (key, value) in config {
             run.config(key, value);
         }
-        run.drainer = Some(Drainer::start(Arc::clone(&run.shared), handle, tick)?);
+        let drainer = Drainer::start(Arc::clone(&run.shared), handle, tick)?;
+        *run.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
         Ok(run)
     }
 
@@ -258,7 +260,7 @@ impl Run {
     ///
     /// # Errors
     /// The run file cannot be written. The journal is kept then, and the next `danlu` command completes the run.
-    pub fn finish(mut self, exit_code: i32) -> Result<()> {
+    pub fn finish(self, exit_code: i32) -> Result<()> {
         self.end(exit_code)
     }
 
@@ -266,7 +268,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`Self::finish`].
-    pub fn end(&mut self, exit_code: i32) -> Result<()> {
+    pub fn end(&self, exit_code: i32) -> Result<()> {
         let Some(mut log) = self.guard().filter(|log| !log.finished) else { return Ok(()) };
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
@@ -274,11 +276,15 @@ impl Run {
         self.shared.append(&mut log, &Record::Event(end));
         log.finished = true;
         drop(log);
-        self.drainer.take().map_or(Ok(()), Drainer::stop)?;
+        self.take_drainer().map_or(Ok(()), Drainer::stop)?;
         let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
         store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
             self.shared.warnings.once("rebuild", || warning);
         })
+    }
+
+    fn take_drainer(&self) -> Option<Drainer> {
+        self.drainer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Says whether this process is a fork of the one that started the run.
@@ -311,8 +317,8 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.is_foreign() {
             // The thread is the parent's. Its handle is forgotten, not joined.
-            self.drainer.take().map(std::mem::forget);
-        } else if let Some(drainer) = self.drainer.take()
+            self.take_drainer().map(std::mem::forget);
+        } else if let Some(drainer) = self.take_drainer()
             && let Err(e) = drainer.stop()
         {
             self.shared.warnings.once("drain", || e.to_string());

@@ -11,4 +11,5 @@ mod run;
 mod warnings;
 
 pub use builder::RunBuilder;
+pub use files::expand;
 pub use run::{Key, Run, forked};

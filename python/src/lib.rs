@@ -1,1 +1,56 @@
+//! The Python binding of danlu: the private module `danlu._core`.
+//!
+//! What training code calls in its loop is here; what it calls once is Python, in `python/danlu`.
 
+mod columns;
+mod error;
+mod run;
+mod sink;
+mod values;
+
+use pyo3::prelude::*;
+use std::path::PathBuf;
+
+/// Stands in for `danlu::cli::main` until the command line is merged: then `main` below calls that instead.
+fn cli_main(args: &[String]) -> i32 {
+    use std::io::Write as _;
+    let known = args.get(1).is_some_and(|arg| arg == "version" || arg == "--version");
+    writeln!(std::io::stdout(), "danlu {}", danlu::VERSION).ok();
+    if known { 0 } else { 2 }
+}
+
+/// Runs the command line with `sys.argv` and returns its exit code.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+fn main(py: Python<'_>, args: Vec<String>) -> i32 {
+    py.detach(|| cli_main(&args))
+}
+
+/// Tells the runs of this process that it is the child of a fork: they belong to the parent.
+#[pyfunction]
+fn forked() {
+    danlu::writer::forked();
+}
+
+/// Applies and seals what killed processes left beside a run file; for tests. The processes must be dead.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+fn recover(py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    let all = || -> danlu::Result<()> {
+        for journal in danlu::store::journals_of(&path)? {
+            danlu::store::seal_and_remove(&path, &journal, &|_| {})?;
+        }
+        Ok(())
+    };
+    py.detach(all).map_err(|e| error::to_python(py, &e))
+}
+
+/// The part of danlu that is written in Rust. Private.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", danlu::VERSION)?;
+    module.add_class::<run::Run>()?;
+    module.add_function(wrap_pyfunction!(main, module)?)?;
+    module.add_function(wrap_pyfunction!(forked, module)?)?;
+    module.add_function(wrap_pyfunction!(recover, module)?)
+}

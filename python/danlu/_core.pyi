@@ -3,8 +3,13 @@
 import os
 from typing import Any
 
+from typing_extensions import disjoint_base
+
+__all__ = ["Run", "__version__", "forked", "main", "recover"]
+
 __version__: str
 
+@disjoint_base
 class Run:
     def __new__(
         cls,

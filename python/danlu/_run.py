@@ -165,11 +165,10 @@ class Run(_core.Run):
         base_path: AnyPath | None = None,
         policy: str = "live",
     ) -> list[str]:
-        """Store a file, or every file that a glob matches, as it is now; return the names they are stored under.
+        """Store a file, or every file that a glob matches, as it is now; return the names in the run.
 
-        The names are relative to `base_path`, by default to the current directory; an absolute path outside of
-        it keeps its last part. A file that cannot be stored is warned about. The policies of wandb all mean
-        `now`.
+        Names are relative to `base_path`, by default to the current directory; an absolute path outside of
+        it keeps its last part. A file that cannot be stored is warned about. All policies mean `now`.
         """
         if policy not in _POLICIES:
             self._lose(f"save() has no policy `{policy}`: the file is stored now")

@@ -27,8 +27,8 @@ MAX_ELEMENTS = 65_536
 #: How often the outcome of `item()` and the like may itself have to be converted.
 MAX_UNWRAPS = 8
 
-#: What was said about a key, by the kind of problem.
-_said: dict[tuple[str, str], str] = {}
+#: What was said about a key, by the type of the value and the kind of problem.
+_said: dict[tuple[str, type, str], str] = {}
 
 
 class UnstorableError(Exception):
@@ -37,20 +37,26 @@ class UnstorableError(Exception):
 
 def flatten(key: object, value: object) -> Converted:
     """Return the values by key, a nested dict as keys joined with dots, and why others are not stored."""
-    leaves: list[tuple[str, Leaf]] = []
-    problems: list[str] = []
-    _guarded("?", problems, lambda: _flatten(_name(key), value, (), leaves, problems))
-    return leaves, problems
+    outcome = _Outcome()
+    try:
+        name = _name(key)
+    except Exception as e:
+        outcome.refuse("?", key, e)
+    else:
+        outcome.add(name, value, ())
+    return outcome.leaves, outcome.problems
 
 
 def whole(key: object, value: object) -> Converted:
     """Return the value, a nested dict as one JSON object, or why it is not stored."""
-    leaves: list[tuple[str, Leaf]] = []
-    problems: list[str] = []
-    _guarded(
-        _safe_name(key), problems, lambda: leaves.append((_name(key), _leaf(value, _simplify(value), ())))
-    )
-    return leaves, problems
+    outcome = _Outcome()
+    name = "?"
+    try:
+        name = _name(key)
+        outcome.leaves.append((name, _leaf(value, _simplify(value), ())))
+    except Exception as e:
+        outcome.refuse(name, value, e)
+    return outcome.leaves, outcome.problems
 
 
 def as_dict(data: object) -> dict[Any, Any]:
@@ -62,43 +68,46 @@ def as_dict(data: object) -> dict[Any, Any]:
     )
 
 
-def _flatten(
-    name: str,
-    value: object,
-    parents: tuple[int, ...],
-    leaves: list[tuple[str, Leaf]],
-    problems: list[str],
-) -> None:
-    def convert() -> None:
-        plain = _simplify(value)
-        if not isinstance(plain, dict):
-            leaves.append((name, _leaf(value, plain, parents)))
-            return
-        below = _enter(value, parents)
-        for key, item in list(plain.items()):
+class _Outcome:
+    """What became of a value: parts of it may be stored and others not.
 
-            def convert_item(key: object = key, item: object = item) -> None:
-                _flatten(f"{name}.{_name(key)}", item, below, leaves, problems)
+    Only an `Exception` is a reason not to store something. What ends the program, as KeyboardInterrupt does,
+    passes.
+    """
 
-            _guarded(name, problems, convert_item)
+    def __init__(self) -> None:
+        self.leaves: list[tuple[str, Leaf]] = []
+        self.problems: list[str] = []
 
-    _guarded(name, problems, convert)
+    def add(self, name: str, value: object, parents: tuple[int, ...]) -> None:
+        try:
+            plain = _simplify(value)
+            if isinstance(plain, dict):
+                self._add_items(name, plain, _enter(value, parents))
+            else:
+                self.leaves.append((name, _leaf(value, plain, parents)))
+        except Exception as e:
+            self.refuse(name, value, e)
 
+    def _add_items(self, name: str, items: dict[Any, Any], parents: tuple[int, ...]) -> None:
+        for key, item in list(items.items()):
+            try:
+                below = f"{name}.{_name(key)}"
+            except Exception as e:
+                self.refuse(name, key, e)
+            else:
+                self.add(below, item, parents)
 
-def _guarded(name: str, problems: list[str], convert: Callable[[], None]) -> None:
-    """Convert, or add why that cannot be. What ends the program, as KeyboardInterrupt does, passes."""
-    try:
-        convert()
-    except UnstorableError as e:
-        problems.append(_once(name, str(e), str(e)))
-    except Exception as e:
-        problems.append(_once(name, type(e).__name__, f"{type(e).__name__} was raised: {_safe_text(e)}"))
-
-
-def _once(name: str, kind: str, why: str) -> str:
-    """Word a problem as it was worded the first time: the text of an error may differ every time."""
-    short = name if len(name) <= 80 else name[:80] + "…"
-    return _said.setdefault((name, kind), f"A value of `{short}` is not stored: {why}")
+    def refuse(self, name: str, value: object, error: Exception) -> None:
+        """Add why a value is not stored, as it was worded the first time: errors may differ every time."""
+        kind = type(error).__name__
+        if isinstance(error, UnstorableError):
+            why = kind = str(error)
+        else:
+            why = f"`{type(value).__name__}` raised {kind}: {_safe_text(error)}"
+        short = name if len(name) <= 80 else name[:80] + "…"
+        said = _said.setdefault((name, type(value), kind), f"A value of `{short}` is not stored: {why}")
+        self.problems.append(said)
 
 
 def _safe_text(error: Exception) -> str:
@@ -113,10 +122,6 @@ def _name(key: object) -> str:
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
     return text
-
-
-def _safe_name(key: object) -> str:
-    return _name(key) if isinstance(key, str) else "?"
 
 
 def _enter(container: object, parents: tuple[int, ...]) -> tuple[int, ...]:
@@ -189,7 +194,7 @@ def _scalar(value: Any) -> object:
         return None
     found = item()
     # numpy.longdouble gives itself.
-    return float(found) if type(found) is type(value) else found
+    return float(found) if type(found) is type(value) and hasattr(found, "__float__") else found
 
 
 def _mapping(value: object) -> dict[object, object] | None:

@@ -3,13 +3,14 @@
 use super::RunBuilder;
 use super::drain::Drainer;
 use super::files;
+use super::fork;
 use super::warnings::{Sink, Warnings};
 use crate::model::{Clock, Error, ErrorKind, Event, EventKind, File, Record, Result, Row, Setting, Start, Value, limits};
 use crate::store::{self, Journal};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 /// Counts the forks that this process is the child of; see [`forked`].
@@ -43,7 +44,7 @@ pub struct Run {
 pub(super) struct Shared {
     log: Mutex<Log>,
     /// Held by whoever has the run file open, so that the two threads do not wait for each other inside SQLite.
-    pub(super) database: Mutex<()>,
+    database: Mutex<()>,
     pub(super) run_file: PathBuf,
     pub(super) journal: PathBuf,
     pub(super) warnings: Warnings,
@@ -245,7 +246,7 @@ impl Run {
             return Err(Error::usage(format!("Cannot save `{name}`: the run is finished, or belongs to another process")));
         }
         let (sha256, size) = {
-            let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+            let _database = self.shared.lock_database();
             files::store(path, &self.shared.run_file)?
         };
         let Some(mut log) = self.open_log("save") else { return Ok(()) };
@@ -277,7 +278,7 @@ impl Run {
         log.finished = true;
         drop(log);
         self.take_drainer().map_or(Ok(()), Drainer::stop)?;
-        let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let _database = self.shared.lock_database();
         store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
             self.shared.warnings.once("rebuild", || warning);
         })
@@ -344,6 +345,11 @@ impl Log {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the other thread to be done with the run file, and keeps it and forks away.
+    pub(super) fn lock_database(&self) -> (MutexGuard<'_, ()>, RwLockReadGuard<'static, ()>) {
+        (self.database.lock().unwrap_or_else(PoisonError::into_inner), fork::use_database())
     }
 
     /// Returns how many bytes of the journal are written.

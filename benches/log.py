@@ -2,8 +2,8 @@
 
 python benches/log.py [--json] [--dir DIR]
 
-The times of log() are of calls in a tight loop. The floors are what a library could do at best: one write(2) of
-as many bytes as the journal gets for a row, and a row in SQLite by way of an autocommitted INSERT.
+The times of log() are of calls in a tight loop. The floors are what a library could do at best: one write(2)
+of as many bytes as the journal gets for a row, and a row in SQLite by way of an autocommitted INSERT.
 """
 
 from __future__ import annotations

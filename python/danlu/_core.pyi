@@ -5,7 +5,15 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-__all__ = ["Run", "__version__", "forked", "main", "recover"]
+__all__ = [
+    "Run",
+    "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "before_fork",
+    "main",
+    "recover",
+]
 
 __version__: str
 
@@ -52,5 +60,7 @@ class Run:
     def _end(self, exit_code: int) -> None: ...
 
 def main(args: list[str]) -> int: ...
-def forked() -> None: ...
+def before_fork() -> None: ...
+def after_fork_in_parent() -> None: ...
+def after_fork_in_child() -> None: ...
 def recover(path: str | os.PathLike[str]) -> None: ...

@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 
+from . import _core
 from ._run import exit_code_of, exit_code_of_exit
 
 TYPE_CHECKING = False
@@ -25,7 +26,11 @@ def install(finish: Callable[[int], None], after_fork: Callable[[], None]) -> No
         return
     _installed = True
     atexit.register(lambda: finish(_exit_code))
-    os.register_at_fork(after_in_child=after_fork)
+    os.register_at_fork(
+        before=_core.before_fork,
+        after_in_parent=_core.after_fork_in_parent,
+        after_in_child=after_fork,
+    )
     _watch_exceptions()
     _watch_exit()
 

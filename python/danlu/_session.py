@@ -224,7 +224,7 @@ def _finish_all(exit_code: int) -> None:
 
 
 def _after_fork() -> None:
-    _core.forked()
+    _core.after_fork_in_child()
     for run in _active:
         run._foreign = True
     _active.clear()

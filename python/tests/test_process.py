@@ -121,6 +121,26 @@ def test_the_child_of_a_fork_may_start_a_run_of_its_own(scripts: Scripts, read: 
     assert found == {"parent": [(0, "a", 1)], "child": [(0, "a", 2)]}
 
 
+def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) -> None:
+    """Each run's thread is inside SQLite just after the start, with a lock that the child would inherit."""
+    code = """
+        import os, danlu
+        for i in range(60):
+            run = danlu.init()
+            child = os.fork()
+            if child == 0:
+                danlu.init()
+                danlu.log({"a": 1})
+                danlu.finish()
+                os._exit(5)
+            assert os.waitpid(child, 0)[1] == 5 << 8
+            danlu.finish()
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    assert len(scripts.files()) == 120
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_multiprocessing(scripts: Scripts, read: Reader, method: str) -> None:
     code = f"""

@@ -122,11 +122,13 @@ def test_the_child_of_a_fork_may_start_a_run_of_its_own(scripts: Scripts, read: 
 
 
 def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) -> None:
-    """Each run's thread is inside SQLite just after the start, with a lock that the child would inherit."""
+    """A run's thread is inside SQLite soon after the start, with a lock that the child would inherit."""
     code = """
         import os, danlu
-        for i in range(60):
+        for i in range(100):
             run = danlu.init()
+            for _ in range(i % 40 * 2000):
+                pass
             child = os.fork()
             if child == 0:
                 danlu.init()
@@ -138,7 +140,7 @@ def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) 
     """
     done = scripts.run(code)
     assert done.returncode == 0, done.stderr
-    assert len(scripts.files()) == 120
+    assert len(scripts.files()) == 200
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

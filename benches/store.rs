@@ -26,7 +26,8 @@ fn main() {
     let scratch = root.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).unwrap();
     println!("| what | danlu | floor | ratio |\n|---|---|---|---|");
-    let sections: [(&str, fn(&Path)); 5] =
+    type Section = (&'static str, fn(&Path));
+    let sections: [Section; 5] =
         [("log", log), ("drain", drain), ("save", save), ("sync", sync_directory), ("empty", empty)];
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     for (name, section) in sections {

@@ -19,7 +19,7 @@ pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, segments, start_of};
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
-pub use recover::{journals_of, rebuild, recover, seal_and_remove};
+pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
 pub use run_file::{create, digest, open, open_for_append, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use verify::{Damage, Report, verify};

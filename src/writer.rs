@@ -7,10 +7,13 @@
 mod builder;
 mod drain;
 mod files;
+mod fork;
 mod run;
 mod warnings;
 
 pub use builder::RunBuilder;
+pub use files::expand;
+pub use fork::{ForkGuard, before_fork};
 pub use run::{Key, Run, forked};
 
 #[cfg(feature = "cli")]

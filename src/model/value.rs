@@ -191,13 +191,13 @@ enum BinaryRef<'a> {
     Json(&'a str),
 }
 
-/// The form for readable formats: a number where JSON has one, else an object that says what it is.
+/// The form for readable formats, which digests are computed from: a whole number as it is, a float by its bits, so that
+/// no library's way of printing floats matters, and JSON as text.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Readable {
     Int(i64),
-    Float(f64),
-    NonFinite { float: String },
+    Float { float: String },
     Json { json: String },
 }
 
@@ -206,8 +206,7 @@ impl Serialize for Value {
         if serializer.is_human_readable() {
             return match self {
                 Self::Int(int) => Readable::Int(*int),
-                Self::Float(float) if float.is_finite() => Readable::Float(*float),
-                Self::Float(float) => Readable::NonFinite { float: non_finite(*float).to_owned() },
+                Self::Float(float) => Readable::Float { float: format!("{:016x}", float.to_bits()) },
                 Self::Json(text) => Readable::Json { json: text.clone() },
             }
             .serialize(serializer);
@@ -232,14 +231,10 @@ impl<'de> Deserialize<'de> for Value {
         }
         Ok(match Readable::deserialize(deserializer)? {
             Readable::Int(int) => Self::Int(int),
-            Readable::Float(float) => Self::Float(float),
             Readable::Json { json } => Self::Json(json),
-            Readable::NonFinite { float } => Self::Float(match float.as_str() {
-                "NaN" => f64::NAN,
-                "Infinity" => f64::INFINITY,
-                "-Infinity" => f64::NEG_INFINITY,
-                other => return Err(D::Error::custom(format!("`{other}` is no float"))),
-            }),
+            Readable::Float { float } => u64::from_str_radix(&float, 16)
+                .map(|bits| Self::Float(f64::from_bits(bits)).canonical())
+                .map_err(|_| D::Error::custom(format!("`{float}` is no float")))?,
         })
     }
 }

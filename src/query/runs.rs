@@ -173,17 +173,12 @@ fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".sqlite").or_else(|| name.strip_suffix(".journal")) else {
+        let Some(stem) = name.strip_suffix(".sqlite").or_else(|| store::stem_of_journal(&name)) else {
             continue;
         };
         if !name.starts_with("run-") || entry.file_type().is_ok_and(|t| !t.is_file()) {
             continue;
         }
-        let stem = if name.ends_with(".journal") {
-            stem.rsplit_once('.').map_or(stem, |(stem, _)| stem)
-        } else {
-            stem
-        };
         files.insert(directory.join(format!("{stem}.sqlite")));
     }
     Ok(files)

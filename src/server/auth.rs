@@ -29,7 +29,8 @@ pub(super) async fn require_key(
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
     if let Some(authorization) = headers.get(header::AUTHORIZATION) {
-        return authorization.to_str().ok()?.strip_prefix("Bearer ").map(|key| key.trim().to_owned());
+        let (scheme, key) = authorization.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned());
     }
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     cookies

@@ -27,29 +27,39 @@ impl App {
         self.objects.check_held(manifest)?;
         let key = manifest.run.hash();
         let path = self.run_file(key);
-        self.materialise(manifest, &path).or_else(|e| self.make_anew(&all, &path).map_err(|_| e))?;
+        if !path.exists() || self.materialise(manifest, &all, &path).is_err() {
+            // New, or damaged: it follows from the objects.
+            self.make_anew(&all, &path)?;
+        }
         self.objects.commit(manifest)?;
         self.list(key, &path)?;
         Ok(Manifest::of(&store::open(&path)?)?.receipt())
     }
 
-    /// Makes a run file anew from objects: one that is damaged or missing follows from them.
-    fn make_anew(&self, manifest: &Manifest, path: &Path) -> Result<()> {
+    fn make_anew(&self, all: &Manifest, path: &Path) -> Result<()> {
         let fresh = path.with_extension("rebuilt");
         std::fs::remove_file(&fresh).ok();
-        self.materialise(manifest, &fresh)?;
-        std::fs::rename(&fresh, path).map_err(|e| Error::io("replace", path, e))
+        let made = store::create(&fresh).and_then(|()| self.materialise(all, all, &fresh));
+        let moved =
+            made.and_then(|()| std::fs::rename(&fresh, path).map_err(|e| Error::io("replace", path, e)));
+        moved.inspect_err(|_| {
+            std::fs::remove_file(&fresh).ok();
+        })
     }
 
-    /// Applies those attempts of a manifest to a run file that it does not have, all or none.
-    fn materialise(&self, manifest: &Manifest, path: &Path) -> Result<()> {
-        if !path.exists() {
-            store::create(path)?;
-        }
+    /// Applies those attempts of a manifest to a run file that it does not have, all or none. The run file must then
+    /// hold what `all` says, as seen from its own rows.
+    fn materialise(&self, manifest: &Manifest, all: &Manifest, path: &Path) -> Result<()> {
         let mut connection = store::open_for_append(path)?;
         let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for entry in &manifest.attempts {
             self.take_in(&tx, entry)?;
+        }
+        if Manifest::of(&tx)? != *all {
+            return Err(Error::damaged(format!(
+                "The manifest of run {} is not that of its records",
+                manifest.run
+            )));
         }
         Ok(tx.commit()?)
     }
@@ -92,10 +102,10 @@ pub(super) fn shown(key: Hash, details: &RunDetails, all: bool) -> Result<serde_
     let mut value =
         serde_json::to_value(details).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
     if let Some(object) = value.as_object_mut() {
-        object.remove("path");
+        object.shift_remove("path");
         if !all {
             for field in ["keys", "files", "notes"] {
-                object.remove(field);
+                object.shift_remove(field);
             }
         }
         object.insert("key".to_owned(), key.to_string().into());

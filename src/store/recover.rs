@@ -16,18 +16,25 @@ const BATCH_WEIGHT: u64 = 8 << 20;
 /// The directory cannot be read.
 pub fn journals_of(run: &Path) -> Result<Vec<PathBuf>> {
     let directory = run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let stem = run.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".";
+    let stem = run.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let entries = std::fs::read_dir(directory).map_err(|e| Error::io("read the directory", directory, e))?;
     let mut journals: Vec<PathBuf> = entries
         .filter_map(std::result::Result::ok)
         .filter(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            name.starts_with(&stem) && name.ends_with(".journal")
+            stem_of_journal(&name) == Some(stem.as_str())
         })
         .map(|entry| entry.path())
         .collect();
     journals.sort();
     Ok(journals)
+}
+
+/// Returns the stem of the run file that a journal of this name belongs to: `<stem>.<8 hexadecimal digits>.journal`.
+/// A run id may have dots, so the digits count.
+pub fn stem_of_journal(name: &str) -> Option<&str> {
+    let (stem, attempt) = name.strip_suffix(".journal")?.rsplit_once('.')?;
+    (attempt.len() == 8 && attempt.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(stem)
 }
 
 /// Applies what is left of every journal beside a run file whose writer is dead, and seals those attempts.

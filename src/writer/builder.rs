@@ -1,6 +1,7 @@
 //! Starting a run.
 
 use super::Run;
+use super::fork;
 use super::warnings::Sink;
 use crate::model::{
     AttemptId, Clock, Error, ErrorKind, Record, Result, RunId, RunKey, Start, SystemClock, Value,
@@ -139,7 +140,10 @@ impl RunBuilder {
         let start = self.check()?;
         let directory = self.dir.join(DIR_NAME);
         std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
-        let run_file = create_run_file(&directory, &start)?;
+        let run_file = {
+            let _database = fork::use_database();
+            create_run_file(&directory, &start)?
+        };
         let journal_path = run_file.with_extension(format!("{}.journal", &start.attempt.to_string()[..8]));
         let first = Record::Start(Box::new(start.clone()));
         let journal = Journal::create(&journal_path, start.attempt, &first).inspect_err(|_| {

@@ -100,7 +100,7 @@ impl Drain {
 
     fn apply(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
-        let _database = shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let _database = shared.lock_database();
         let mut connection = store::open_for_append(&shared.run_file)?;
         let mut stream = match self.stream.take() {
             Some(stream) => stream,

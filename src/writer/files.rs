@@ -12,8 +12,12 @@ use std::path::{Component, Path, PathBuf};
 /// How often a file that changes while it is read is tried.
 const TRIES: usize = 3;
 
-/// Finds the files that a path or glob means, each with the name that it is stored under, sorted.
-pub(super) fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, String)>> {
+/// Finds the files that a path or glob means, each with the name that it is stored under, sorted: for callers of
+/// [`super::Run::save_as`] with a directory of their own. Names are given as [`super::Run::save`] gives them.
+///
+/// # Errors
+/// The pattern is no UTF-8 text or no glob, or a name would lead out of the directory.
+pub fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, String)>> {
     let text = pattern
         .to_str()
         .ok_or_else(|| Error::usage(format!("Cannot save `{}`: the path is not UTF-8", pattern.display())))?;

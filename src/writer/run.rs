@@ -3,6 +3,7 @@
 use super::RunBuilder;
 use super::drain::Drainer;
 use super::files;
+use super::fork;
 use super::warnings::{Sink, Warnings};
 use crate::model::{
     Clock, Error, ErrorKind, Event, EventKind, File, Record, Result, Row, Setting, Start, Value, limits,
@@ -11,7 +12,7 @@ use crate::store::{self, Journal};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 /// Counts the forks that this process is the child of; see [`forked`].
@@ -36,7 +37,8 @@ pub struct Run {
     shared: Arc<Shared>,
     start: Start,
     directory: PathBuf,
-    drainer: Option<Drainer>,
+    /// Taken by whoever ends the run.
+    drainer: Mutex<Option<Drainer>>,
     forks: u32,
 }
 
@@ -44,7 +46,7 @@ pub struct Run {
 pub(super) struct Shared {
     log: Mutex<Log>,
     /// Held by whoever has the run file open, so that the two threads do not wait for each other inside SQLite.
-    pub(super) database: Mutex<()>,
+    database: Mutex<()>,
     pub(super) run_file: PathBuf,
     pub(super) journal: PathBuf,
     pub(super) warnings: Warnings,
@@ -102,11 +104,12 @@ impl Run {
             clock,
         });
         let forks = FORKS.load(Ordering::Relaxed);
-        let mut run = Self { shared, start, directory, drainer: None, forks };
+        let run = Self { shared, start, directory, drainer: Mutex::default(), forks };
         for (key, value) in config {
             run.config(key, value);
         }
-        run.drainer = Some(Drainer::start(Arc::clone(&run.shared), handle, tick)?);
+        let drainer = Drainer::start(Arc::clone(&run.shared), handle, tick)?;
+        *run.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
         Ok(run)
     }
 
@@ -266,7 +269,7 @@ impl Run {
             )));
         }
         let (sha256, size) = {
-            let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+            let _database = self.shared.lock_database();
             files::store(path, &self.shared.run_file)?
         };
         let Some(mut log) = self.open_log("save") else {
@@ -286,7 +289,7 @@ impl Run {
     ///
     /// # Errors
     /// The run file cannot be written. The journal is kept then, and the next `danlu` command completes the run.
-    pub fn finish(mut self, exit_code: i32) -> Result<()> {
+    pub fn finish(self, exit_code: i32) -> Result<()> {
         self.end(exit_code)
     }
 
@@ -294,21 +297,23 @@ impl Run {
     ///
     /// # Errors
     /// As [`Self::finish`].
-    pub fn end(&mut self, exit_code: i32) -> Result<()> {
-        let Some(mut log) = self.guard().filter(|log| !log.finished) else {
-            return Ok(());
-        };
+    pub fn end(&self, exit_code: i32) -> Result<()> {
+        let Some(mut log) = self.guard().filter(|log| !log.finished) else { return Ok(()) };
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
         let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
         self.shared.append(&mut log, &Record::Event(end));
         log.finished = true;
         drop(log);
-        self.drainer.take().map_or(Ok(()), Drainer::stop)?;
-        let _database = self.shared.database.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_drainer().map_or(Ok(()), Drainer::stop)?;
+        let _database = self.shared.lock_database();
         store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
             self.shared.warnings.once("rebuild", || warning);
         })
+    }
+
+    fn take_drainer(&self) -> Option<Drainer> {
+        self.drainer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Says whether this process is a fork of the one that started the run.
@@ -342,8 +347,8 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.is_foreign() {
             // The thread is the parent's. Its handle is forgotten, not joined.
-            std::mem::forget(self.drainer.take());
-        } else if let Some(drainer) = self.drainer.take()
+            std::mem::forget(self.take_drainer());
+        } else if let Some(drainer) = self.take_drainer()
             && let Err(e) = drainer.stop()
         {
             self.shared.warnings.once("drain", || e.to_string());
@@ -372,6 +377,11 @@ impl Log {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the other thread to be done with the run file, and keeps it and forks away.
+    pub(super) fn lock_database(&self) -> (MutexGuard<'_, ()>, RwLockReadGuard<'static, ()>) {
+        (self.database.lock().unwrap_or_else(PoisonError::into_inner), fork::use_database())
     }
 
     /// Returns how many bytes of the journal are written.

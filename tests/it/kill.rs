@@ -34,3 +34,29 @@ fn every_row_whose_log_returned_survives_twenty_kills() {
     // Nothing is left of the kills but one file for each run, and the link to the newest.
     assert_eq!(names(&place.join("wandb")).len(), 21);
 }
+
+#[test]
+fn a_run_id_with_a_dot_does_not_take_the_journal_of_another() {
+    let place = Place::new();
+    struct Still;
+    impl danlu::model::Clock for Still {
+        fn now(&self) -> i64 {
+            1_700_000_000_000_000
+        }
+    }
+    for id in ["a", "a.z", "a.z.0123456"] {
+        let run = danlu::Run::builder("p")
+            .id(id)
+            .dir(place.path())
+            .clock(std::sync::Arc::new(Still))
+            .start()
+            .unwrap();
+        run.log([(id, 1)]);
+        drop(run);
+    }
+    let done = place.danlu(&["ls", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
+    assert_eq!((ids, done.stderr.as_str()), (vec!["a", "a.z", "a.z.0123456"], ""));
+    assert_eq!(names(&place.join("wandb")).len(), 4);
+}

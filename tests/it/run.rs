@@ -229,7 +229,7 @@ fn a_run_file_that_is_deleted_or_destroyed_while_it_is_written_is_built_anew() {
 fn what_is_logged_after_the_end_is_warned_about() {
     let place = Place::new();
     let (said, sink) = warnings();
-    let mut run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
+    let run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
     run.log([("n", 1)]);
     run.end(0).unwrap();
     run.end(0).unwrap();

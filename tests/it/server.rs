@@ -137,3 +137,40 @@ fn a_server_keeps_its_key_and_its_runs() {
     let made_anew = danlu::store::open(&run_file).unwrap();
     assert_eq!(danlu::store::digest(&made_anew).unwrap().unwrap().to_string(), runs[0]["digest"]);
 }
+
+#[test]
+fn a_manifest_that_is_not_that_of_its_records_is_refused() {
+    let place = Place::new();
+    let path = place.run("abc", 3);
+    let server = place.serve();
+    let key = server.key.clone().unwrap();
+    assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let manifest = danlu::remote::Manifest::of(&danlu::store::open(&path).unwrap()).unwrap();
+    let attempts: Vec<_> = manifest.attempts.iter().map(|entry| (entry.attempt, entry.digest)).collect();
+    for lie in ["another run", "no files"] {
+        let mut lied: serde_json::Value = serde_json::from_slice(&manifest.to_json().unwrap()).unwrap();
+        if lie == "another run" {
+            lied["run"]["id"] = "other".into();
+            let run = danlu::model::RunKey {
+                id: danlu::model::RunId::new("other").unwrap(),
+                ..manifest.run.clone()
+            };
+            lied["digest"] = danlu::store::run_digest(&run, attempts.clone()).to_string().into();
+        } else {
+            lied["run"]["id"] = "third".into();
+            let run = danlu::model::RunKey {
+                id: danlu::model::RunId::new("third").unwrap(),
+                ..manifest.run.clone()
+            };
+            lied["digest"] = danlu::store::run_digest(&run, attempts.clone()).to_string().into();
+            lied["blobs"] = serde_json::json!([]);
+        }
+        let url = format!("{}/api/v1/manifests", server.url);
+        let answer = client().post(url).bearer_auth(&key).body(lied.to_string()).send().unwrap();
+        assert_eq!(answer.status(), 400, "{lie}");
+        assert!(answer.text().unwrap().contains("is not that of its records"), "{lie}");
+    }
+    assert_eq!(crate::support::names(&place.join("server/runs")).len(), 1, "nothing of a refused push stays");
+    assert_eq!(server.get("/api/v1/runs", &key).1.as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,279 @@
+"""A run, as training code sees it."""
+
+from __future__ import annotations
+
+import os
+
+from . import _core, _say
+from ._config import Config, Summary
+from ._errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Callable
+
+    from ._settings import Settings
+
+    AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_POLICIES = ("live", "now", "end")
+_ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Run(_core.Run):
+    """A run that is being written, made by `danlu.init`.
+
+    Used as a context manager it is finished at the end, with exit code 1 if an exception passes.
+    """
+
+    __module__ = "danlu"
+
+    def __new__(
+        cls,
+        settings: Settings,
+        directory: str | None,
+        on_end: Callable[[Run], None],
+        lossy: bool = False,
+    ) -> Run:
+        """Start a run below a directory; without one, a run that writes nothing."""
+        del on_end
+        run = super().__new__(cls, **settings.for_core(), dir=directory, silent=_say.is_silent(), lossy=lossy)
+        assert isinstance(run, Run)  # noqa: S101
+        return run
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: str | None,
+        on_end: Callable[[Run], None],
+        lossy: bool = False,
+    ) -> None:
+        del lossy
+        self._settings = settings
+        self._on_end = on_end
+        self._over = False
+        #: Set in the child of a fork: the run is the parent's.
+        self._foreign = False
+        self._own_id = self._id or settings.id or _random_id()
+        self._directory = directory or settings.dir
+        self._config = Config(self)
+        self._summary = Summary(self)
+
+    @property
+    def id(self) -> str:
+        """The run id, unique in the project."""
+        return self._own_id
+
+    @property
+    def name(self) -> str:
+        """The display name; the id if none was given."""
+        return self._settings.name or self.id
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._settings.name = str(name)
+        self._rename("name", self._settings.name)
+
+    @property
+    def project(self) -> str:
+        """The project."""
+        return self._settings.project
+
+    @property
+    def entity(self) -> str:
+        """The team or user; empty if none was given."""
+        return self._settings.entity
+
+    @property
+    def group(self) -> str:
+        """The group of runs that it belongs to."""
+        return self._settings.group
+
+    @property
+    def job_type(self) -> str:
+        """What it does within its group."""
+        return self._settings.job_type
+
+    @property
+    def notes(self) -> str:
+        """Notes in prose."""
+        return self._settings.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._settings.notes = str(notes)
+        self._rename("notes", self._settings.notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags."""
+        return tuple(self._settings.tags)
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        before, after = self._settings.tags, list(dict.fromkeys(str(tag) for tag in tags))
+        for tag in before:
+            if tag not in after:
+                self._tag(tag, False)
+        for tag in after:
+            if tag not in before:
+                self._tag(tag, True)
+        self._settings.tags = after
+
+    @property
+    def mode(self) -> str:
+        """`offline`, or `disabled` for a run that writes nothing."""
+        return self._settings.mode
+
+    @property
+    def url(self) -> str | None:
+        """Always None: a run is written here, and `danlu sync` sends it elsewhere."""
+        return None
+
+    @property
+    def path(self) -> str:
+        """`entity/project/id`, as far as there are such."""
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+    @property
+    def file(self) -> str | None:
+        """The path of the run file; None if nothing is written."""
+        path = self._path
+        return None if path is None else os.path.abspath(path)
+
+    @property
+    def dir(self) -> str:
+        """The directory of the run file."""
+        file = self.file
+        return self._directory if file is None else os.path.dirname(file)
+
+    @property
+    def config(self) -> Config:
+        """What the run was configured with."""
+        return self._config
+
+    @property
+    def summary(self) -> Summary:
+        """The last value of every key, unless it was set by hand."""
+        return self._summary
+
+    def save(
+        self,
+        glob_str: AnyPath | None = None,
+        base_path: AnyPath | None = None,
+        policy: str = "live",
+    ) -> list[str]:
+        """Store a file, or every file that a glob matches, as it is now; return the names in the run.
+
+        Names are relative to `base_path`, by default to the current directory; an absolute path outside of
+        it keeps its last part. A file that cannot be stored is warned about. All policies mean `now`.
+        """
+        if policy not in _POLICIES:
+            self._lose(f"save() has no policy `{policy}`: the file is stored now")
+        try:
+            pattern, base = _resolve(glob_str, base_path)
+        except (TypeError, ValueError, OSError) as e:
+            self._lose(f"Cannot save `{glob_str!r}`: {e}")
+            return []
+        names, problems = self._save(pattern, base)
+        for problem in problems:
+            self._lose(problem)
+        return names
+
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """End the run with the exit code of the training, 0 for success, and seal its file. Never raises."""
+        del quiet
+        if self._over:
+            return
+        self._over = True
+        if not self._foreign:
+            try:
+                self._end(_as_exit_code(exit_code))
+                self._tell_end()
+            except Error as e:
+                _say.tell(
+                    f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
+                )
+        self._on_end(self)
+
+    def _tell_start(self) -> None:
+        if self.file is not None:
+            _say.tell(f"run {self.id} of project {self.project} goes to {_shown_path(self.file)}")
+
+    def _tell_end(self) -> None:
+        if self.lost and self.mode != "disabled":
+            _say.tell(f"WARNING: {self.lost} records or values of run {self.id} could not be stored")
+        if self.file is not None:
+            steps = max(self._steps, 0)
+            plural = "" if steps == 1 else "s"
+            _say.tell(f"run {self.id} finished: {steps} step{plural} in {_shown_path(self.file)}")
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.finish(exit_code_of(error))
+
+    def __repr__(self) -> str:
+        return f"<danlu.Run {self.path}>"
+
+
+def exit_code_of(error: BaseException | None) -> int:
+    """Return the exit code that a program ends with when this exception passes."""
+    if error is None:
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        return 255
+    if isinstance(error, SystemExit):
+        return exit_code_of_exit(error.code)
+    return 1
+
+
+def exit_code_of_exit(code: object) -> int:
+    """Return the exit code that a program ends with after `sys.exit(code)`."""
+    if code is None:
+        return 0
+    return _as_exit_code(code) if isinstance(code, int) else 1
+
+
+def _as_exit_code(code: object) -> int:
+    if code is None:
+        return 0
+    try:
+        number = int(code)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return 1
+    return number if -(2**31) <= number < 2**31 else 1
+
+
+def _resolve(glob_str: AnyPath | None, base_path: AnyPath | None) -> tuple[str, str]:
+    """Return the pattern and the directory that names are relative to."""
+    if glob_str is None:
+        raise TypeError("save() needs a path or a glob")
+    pattern = os.fsdecode(glob_str)
+    if base_path is None:
+        return pattern, os.getcwd()
+    base = os.path.abspath(os.fsdecode(base_path))
+    pattern = os.path.abspath(pattern)
+    if os.path.commonpath([pattern, base]) != base:
+        raise ValueError(f"it is not below the base path `{base}`")
+    return pattern, base
+
+
+def _shown_path(path: str) -> str:
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):
+        return path
+    return path if relative.startswith("..") else relative
+
+
+def _random_id() -> str:
+    return "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(8))

@@ -1,0 +1,32 @@
+"""What danlu says to the person who trains: on stderr, and never so that it could stop the training."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_warned: set[str] = set()
+
+
+def is_silent() -> bool:
+    """Say whether the environment asks for silence."""
+    return any(os.environ.get(name, "").lower() in ("1", "true") for name in ("DANLU_SILENT", "WANDB_SILENT"))
+
+
+def tell(message: str) -> None:
+    """Print a line."""
+    if is_silent():
+        return
+    try:
+        sys.stderr.write(f"danlu: {message}\n")
+        sys.stderr.flush()
+    except Exception:
+        # Closed, or not there at all as under pythonw.
+        pass
+
+
+def warn(message: str) -> None:
+    """Print a warning, once."""
+    if message not in _warned:
+        _warned.add(message)
+        tell(f"WARNING: {message}")

@@ -1,0 +1,230 @@
+"""The runs of this process, and what `import danlu` shows of the current one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import _core, _hooks, _say
+from ._errors import Error, UsageError
+from ._run import Run
+from ._settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ._config import Config, Summary
+    from ._run import AnyPath
+
+#: The run of the module: what `danlu.log` logs to.
+_current: Run | None = None
+#: Every run that is not finished.
+_active: list[Run] = []
+
+
+def init(
+    project: str | None = None,
+    entity: str | None = None,
+    name: str | None = None,
+    id: str | None = None,  # noqa: A002
+    config: Mapping[str, Any] | object | None = None,
+    tags: Sequence[str] | str | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    notes: str | None = None,
+    dir: AnyPath | None = None,  # noqa: A002
+    mode: str | None = None,
+    resume: object = None,
+    reinit: bool | str | None = None,
+    settings: object = None,
+    **unknown: object,
+) -> Run:
+    """Start a run and make it the current one.
+
+    While a run is active, this returns it. `reinit=True` or `"finish_previous"` finishes it first;
+    `"create_new"` makes another run beside it, which does not become the current one. What is not given comes
+    from the environment: `DANLU_PROJECT`, else `WANDB_PROJECT`, and so on. The keywords of wandb that are not
+    named here are accepted and do nothing. Raises `UsageError` for a name or id that cannot be used.
+    """
+    arguments = {
+        "project": project,
+        "entity": entity,
+        "name": name,
+        "id": id,
+        "tags": tags,
+        "group": group,
+        "job_type": job_type,
+        "notes": notes,
+        "dir": dir,
+        "mode": mode,
+    }
+    _warn_ignored({"resume": resume, "settings": settings, **unknown})
+    previous = None if _current is None or _current._foreign else _current
+    if reinit is True or reinit == "finish_previous":
+        for run in _active:
+            run.finish()
+    elif previous is not None and reinit != "create_new":
+        if config is not None or any(value is not None for value in arguments.values()):
+            _say.warn(
+                f"init() returns run {previous.id}, which is active, and does not use its arguments; "
+                "finish the run first, or give reinit=True"
+            )
+        return previous
+    run = _start(Settings(**arguments))
+    run.config.update(config)
+    _hooks.install(_finish_all, _after_fork)
+    _active.append(run)
+    if previous is None or reinit != "create_new":
+        _publish(run)
+    run._tell_start()
+    return run
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """End the current run with the exit code of the training. Without a run it does nothing."""
+    if _current is not None:
+        _current.finish(exit_code, quiet)
+
+
+def current(what: str) -> Run:
+    """Return the current run, for `danlu.{what}`."""
+    if _current is None:
+        raise Error(f"You must call danlu.init() before danlu.{what}")
+    return _current
+
+
+def log(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
+    """Log a row to the current run: see `Run.log`."""
+    current("log()").log(data, step, commit, sync)
+
+
+def save(
+    glob_str: AnyPath | None = None,
+    base_path: AnyPath | None = None,
+    policy: str = "live",
+) -> list[str]:
+    """Store a file in the current run: see `Run.save`."""
+    return current("save()").save(glob_str, base_path, policy)
+
+
+class Standin:
+    """Stands for the config or the summary of whichever run is the current one."""
+
+    __slots__ = ("_what",)
+    _what: str
+
+    def __init__(self, what: str) -> None:
+        object.__setattr__(self, "_what", what)
+
+    def _of_run(self) -> Any:
+        return getattr(current(self._what), self._what)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_what":
+            # Asked for by tools that look at modules, not by training code.
+            raise AttributeError(name)
+        return getattr(self._of_run(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._of_run(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._of_run(), name)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._of_run()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._of_run()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._of_run()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._of_run()
+
+    def __iter__(self) -> Any:
+        return iter(self._of_run())
+
+    def __len__(self) -> int:
+        return len(self._of_run())
+
+    def __repr__(self) -> str:
+        return f"<danlu.{self._what} before danlu.init()>" if _current is None else repr(self._of_run())
+
+
+config: Config = Standin("config")  # type: ignore[assignment]
+summary: Summary = Standin("summary")  # type: ignore[assignment]
+
+
+def _start(settings: Settings) -> Run:
+    """Start a run where it should be; else in the directory for temporary files; else nowhere."""
+    if settings.mode == "disabled":
+        return Run(settings, None, _on_end)
+    try:
+        return Run(settings, settings.dir, _on_end)
+    except UsageError:
+        raise
+    except Error as e:
+        problem = e
+    try:
+        directory = _spare_directory()
+        run = Run(settings, directory, _on_end)
+    except (Error, OSError) as e:
+        _say.tell(f"WARNING: {problem}; nor can it be written elsewhere: {e}; the run is not stored")
+        return Run(settings, None, _on_end, lossy=True)
+    _say.tell(
+        f"WARNING: {problem}; the run is written to `{directory}` instead: "
+        f"`danlu ls {directory}` shows it, and `danlu sync --dir {directory}` sends it on"
+    )
+    return run
+
+
+def _spare_directory() -> str:
+    import tempfile
+
+    directory = os.path.join(tempfile.gettempdir(), f"danlu-{os.getuid()}")
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    # Anybody can make a directory of that name, or a link to one of ours.
+    if os.path.islink(directory) or os.lstat(directory).st_uid != os.getuid():
+        raise PermissionError(f"`{directory}` belongs to somebody else")
+    return directory
+
+
+def _warn_ignored(keywords: dict[str, object]) -> None:
+    names = sorted(name for name, value in keywords.items() if value is not None and value is not False)
+    if names:
+        _say.warn(f"init() accepts and ignores {', '.join(f'`{name}`' for name in names)}")
+
+
+def _publish(run: Run | None) -> None:
+    """Show a run, or that there is none, as `danlu.run` and so on; `danlu.log` is the run's own method."""
+    global _current
+    _current = run
+    shown = sys.modules[__package__].__dict__
+    shown["run"] = run
+    shown["config"] = config if run is None else run.config
+    shown["summary"] = summary if run is None else run.summary
+    shown["log"] = log if run is None else run.log
+    shown["save"] = save if run is None else run.save
+
+
+def _on_end(run: Run) -> None:
+    if run in _active:
+        _active.remove(run)
+    if run is _current:
+        _publish(None)
+
+
+def _finish_all(exit_code: int) -> None:
+    for run in _active:
+        run.finish(exit_code)
+
+
+def _after_fork() -> None:
+    _core.after_fork_in_child()
+    for run in _active:
+        run._foreign = True
+    _active.clear()

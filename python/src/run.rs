@@ -1,0 +1,325 @@
+//! The class that `danlu.Run` extends.
+
+use crate::columns::Columns;
+use crate::error::{reason, sentence, to_python};
+use crate::sink::{Sink, print_warning};
+use crate::values::{self, Converted};
+use danlu::Value;
+use danlu::model::EventKind;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A run: what its training loop calls. The rest is Python.
+#[pyclass(subclass, frozen, module = "danlu._core")]
+pub(crate) struct Run {
+    sink: Sink,
+    /// Held for moments only and never while Python code runs, which may log itself or wait for another thread.
+    columns: Mutex<Columns>,
+    ended: AtomicBool,
+    /// Whether the last row left its step open.
+    step_is_open: AtomicBool,
+}
+
+#[pymethods]
+impl Run {
+    /// Starts a run below `dir`; without `dir`, one that writes nothing, whose rows count as lost if `lossy`.
+    #[new]
+    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", dir=None, silent=false, lossy=false))]
+    #[expect(clippy::too_many_arguments, reason = "named arguments of a Python class")]
+    fn new(
+        py: Python<'_>,
+        project: &str,
+        entity: &str,
+        id: Option<&str>,
+        name: &str,
+        group: &str,
+        job_type: &str,
+        notes: &str,
+        tags: Vec<String>,
+        info: &str,
+        dir: Option<PathBuf>,
+        silent: bool,
+        lossy: bool,
+    ) -> PyResult<Self> {
+        let Some(dir) = dir else { return Ok(Self::from(Sink::nothing(lossy))) };
+        let mut builder =
+            danlu::Run::builder(project).entity(entity).name(name).group(group).job_type(job_type);
+        builder = builder.notes(notes).info(info).dir(dir);
+        builder = tags.into_iter().fold(builder, danlu::RunBuilder::tag);
+        if let Some(id) = id {
+            builder = builder.id(id);
+        }
+        if !silent {
+            builder = builder.on_warning(print_warning);
+        }
+        let run = py.detach(|| builder.start()).map_err(|e| to_python(py, &e))?;
+        Ok(Self::from(Sink::File(Box::new(run))))
+    }
+
+    /// Logs a row: a dict from names to values. When it returns, the row survives the death of the process.
+    ///
+    /// Without a step, the row is at the current step and the next one follows. `commit` says whether to go on to
+    /// the next step. Nothing raises here: what cannot be stored is warned about and counted in `lost`.
+    #[pyo3(signature = (data, step=None, commit=None, sync=None))]
+    fn log(
+        &self,
+        data: &Bound<'_, PyAny>,
+        step: Option<&Bound<'_, PyAny>>,
+        commit: Option<&Bound<'_, PyAny>>,
+        sync: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = sync;
+        let step = step.map_or(Ok(None), |step| self.step_of(step))?;
+        let commit = commit.map_or(Ok(None), |commit| self.commit_of(commit))?;
+        let outcome = match data.cast::<PyDict>() {
+            Ok(dict) => self.log_dict(dict, step, commit),
+            Err(_) => match values::as_dict(data) {
+                Ok(dict) => self.log_dict(&dict, step, commit),
+                Err(e) => Err(e),
+            },
+        };
+        outcome.or_else(|e| self.lose_error(data.py(), e))
+    }
+
+    /// The step that the next row gets.
+    #[getter]
+    fn step(&self) -> i64 {
+        self.sink.step()
+    }
+
+    /// How many records and values could not be stored.
+    #[getter]
+    fn lost(&self) -> u64 {
+        self.sink.lost()
+    }
+
+    /// The run id as it was given or made; empty where nothing is written.
+    #[getter]
+    fn _id(&self) -> &str {
+        self.sink.file().map_or("", danlu::Run::id)
+    }
+
+    #[getter]
+    fn _path(&self) -> Option<&Path> {
+        self.sink.file().map(danlu::Run::path)
+    }
+
+    /// How many steps there are up to the last row.
+    #[getter]
+    fn _steps(&self) -> i64 {
+        self.sink.step() + i64::from(self.step_is_open.load(Ordering::Relaxed))
+    }
+
+    fn _lose(&self, why: &str) {
+        self.sink.lose(why);
+    }
+
+    fn _set_config(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let converted = values::whole(key, value);
+        self.set(key.py(), converted, |name, value| {
+            if let Some(run) = self.sink.file() {
+                run.config(name, value);
+            }
+        })
+    }
+
+    fn _set_summary(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let converted = values::flatten(key, value);
+        self.set(key.py(), converted, |name, value| {
+            self.columns().set_last(&name, Some(value.clone()));
+            if let Some(run) = self.sink.file() {
+                run.summary(name, value);
+            }
+        })
+    }
+
+    fn _remove_summary(&self, key: &str) {
+        self.columns().set_last(key, None);
+        if let Some(run) = self.sink.file() {
+            run.remove_summary(key);
+        }
+    }
+
+    /// Returns the value of a summary key in a tuple, or None if there is no such key.
+    fn _get_summary<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<(Bound<'py, PyAny>,)>> {
+        let value = self.columns().last(key).cloned();
+        value.map(|value| values::to_python(py, &value).map(|object| (object,))).transpose()
+    }
+
+    fn _get_summary_items<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let items = self.columns().summary();
+        items.into_iter().map(|(name, value)| Ok((name.into(), values::to_python(py, &value)?))).collect()
+    }
+
+    /// Stores what a path or glob means, with names relative to `base`. Returns the names, and what went wrong.
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+    fn _save(&self, py: Python<'_>, pattern: PathBuf, base: PathBuf) -> (Vec<String>, Vec<String>) {
+        let Some(run) = self.sink.file() else { return (Vec::new(), Vec::new()) };
+        py.detach(|| save(run, &pattern, &base))
+    }
+
+    /// Records that `name`, `notes`, `group` or `job_type` is something else now.
+    fn _rename(&self, what: &str, text: &str) {
+        if let Some(run) = self.sink.file() {
+            run.event(EventKind::Rename, what, text, "");
+        }
+    }
+
+    /// Records that a tag was added or removed.
+    fn _tag(&self, tag: &str, add: bool) {
+        if let Some(run) = self.sink.file() {
+            run.event(EventKind::Tag, tag, if add { "add" } else { "remove" }, "");
+        }
+    }
+
+    /// Ends the run and seals its file. A second call does nothing.
+    fn _end(&self, py: Python<'_>, exit_code: i32) -> PyResult<()> {
+        self.ended.store(true, Ordering::Relaxed);
+        let Some(run) = self.sink.file() else { return Ok(()) };
+        py.detach(|| run.end(exit_code)).map_err(|e| to_python(py, &e))
+    }
+}
+
+impl From<Sink> for Run {
+    fn from(sink: Sink) -> Self {
+        Self {
+            sink,
+            columns: Mutex::default(),
+            ended: AtomicBool::new(false),
+            step_is_open: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Run {
+    fn columns(&self) -> MutexGuard<'_, Columns> {
+        self.columns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log_dict(&self, dict: &Bound<'_, PyDict>, step: Option<i64>, commit: Option<bool>) -> PyResult<()> {
+        let mut columns = self.columns();
+        if self.ended.load(Ordering::Relaxed) {
+            // Leaves the summary as it was. The core says that the run is finished.
+            self.sink.log(step, commit, &mut Vec::new());
+            return Ok(());
+        }
+        let mut others = Vec::new();
+        for (place, (key, object)) in dict.iter().enumerate() {
+            let pushed = match (key.cast_exact::<PyString>(), values::simple(&object)) {
+                (Ok(key), Some(value)) => columns.push(&self.sink, place, key, value).is_ok(),
+                _ => false,
+            };
+            if !pushed {
+                others.push((key, object));
+            }
+        }
+        let mut outcome = Ok(());
+        if !others.is_empty() {
+            let mut row = std::mem::take(&mut columns.row);
+            drop(columns);
+            let converted = self.convert(others);
+            columns = self.columns();
+            std::mem::swap(&mut columns.row, &mut row);
+            match converted {
+                Ok(values) => {
+                    for (name, value) in values {
+                        columns.push_named(&self.sink, &name, value);
+                    }
+                }
+                // The program ends; what was understood of its last row is kept.
+                Err(e) => outcome = Err(e),
+            }
+        }
+        self.sink.log(step, commit, &mut columns.row);
+        self.step_is_open.store(!commit.unwrap_or(step.is_none()), Ordering::Relaxed);
+        outcome
+    }
+
+    /// Converts what needs Python code, and counts what cannot be stored.
+    fn convert(&self, others: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>) -> PyResult<Vec<(String, Value)>> {
+        let mut all = Vec::new();
+        for (key, object) in others {
+            if let Ok(name) = key.cast_exact::<PyString>()
+                && let Some(value) = values::scalar(&object)?
+                && let Ok(name) = name.to_cow()
+            {
+                all.push((name.into_owned(), value));
+                continue;
+            }
+            match values::flatten(&key, &object) {
+                Ok(Converted(values, problems)) => {
+                    all.extend(values.into_iter().map(|(name, leaf)| (name, leaf.0)));
+                    problems.iter().for_each(|problem| self.sink.lose(problem));
+                }
+                Err(e) => self.lose_error(key.py(), e)?,
+            }
+        }
+        Ok(all)
+    }
+
+    fn set(
+        &self,
+        py: Python<'_>,
+        converted: PyResult<Converted>,
+        put: impl Fn(String, Value),
+    ) -> PyResult<()> {
+        match converted {
+            Ok(Converted(values, problems)) => {
+                problems.iter().for_each(|problem| self.sink.lose(problem));
+                values.into_iter().for_each(|(name, leaf)| put(name, leaf.0));
+                Ok(())
+            }
+            Err(e) => self.lose_error(py, e),
+        }
+    }
+
+    fn lose_error(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        let why = reason(py, error)?;
+        self.sink.lose(&why);
+        Ok(())
+    }
+
+    fn step_of(&self, step: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+        let whole = |e: PyErr| match step.extract::<f64>() {
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+            Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Ok(float as i64),
+            _ => Err(e),
+        };
+        match step.extract::<i64>().or_else(whole) {
+            Ok(step) => Ok(Some(step)),
+            Err(e) => {
+                reason(step.py(), e)?;
+                self.sink.lose("log() takes a whole number of 64 bits as step; rows with another are stored at the current step");
+                Ok(None)
+            }
+        }
+    }
+
+    fn commit_of(&self, commit: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+        commit.is_truthy().map(Some).or_else(|e| {
+            self.lose_error(commit.py(), e)?;
+            Ok(None)
+        })
+    }
+}
+
+fn save(run: &danlu::Run, pattern: &Path, base: &Path) -> (Vec<String>, Vec<String>) {
+    let (mut names, mut problems) = (Vec::new(), Vec::new());
+    let found = danlu::writer::expand(pattern, base).unwrap_or_else(|e| {
+        problems.push(sentence(&e));
+        Vec::new()
+    });
+    if found.is_empty() && problems.is_empty() {
+        problems.push(format!("Cannot save `{}`: no file matches", pattern.display()));
+    }
+    for (path, name) in found {
+        match run.save_as(&path, &name) {
+            Ok(()) => names.push(name),
+            Err(e) => problems.push(sentence(&e)),
+        }
+    }
+    (names, problems)
+}

@@ -1,0 +1,94 @@
+"""What the tests share: a clean directory and environment, and eyes that are not danlu's."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import danlu
+import pytest
+
+
+class Reader:
+    """Reads run files with Python's own sqlite3."""
+
+    def rows(self, path: str | Path | None, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        assert path is not None
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def history(self, path: str | Path | None) -> list[tuple[Any, ...]]:
+        return self.rows(path, "SELECT step, key, value FROM history ORDER BY step, key")
+
+    def table(self, path: str | Path | None, view: str) -> dict[str, Any]:
+        return dict(self.rows(path, f"SELECT key, value FROM {view}"))
+
+    def end(self, path: str | Path | None) -> str:
+        [(data,)] = self.rows(path, "SELECT data FROM event WHERE kind = 'end'")
+        return str(data)
+
+
+@pytest.fixture
+def read() -> Reader:
+    return Reader()
+
+
+@pytest.fixture(autouse=True)
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in list(os.environ):
+        if name.startswith(("DANLU_", "WANDB_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    while danlu.run is not None:
+        danlu.run.finish()
+
+
+class Scripts:
+    """Runs training scripts as programs of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def start(self, code: str, **environment: str) -> subprocess.Popen[str]:
+        path = self.directory / "train.py"
+        path.write_text(textwrap.dedent(code))
+        return subprocess.Popen(
+            [sys.executable, str(path)],
+            cwd=self.directory,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with self.start(code, **environment) as process:
+            out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def danlu(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "danlu", *arguments]
+        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, timeout=120)
+
+    def files(self) -> list[Path]:
+        return sorted((self.directory / "wandb").glob("run-*.sqlite"))
+
+    def file(self) -> Path:
+        [path] = self.files()
+        return path
+
+
+@pytest.fixture
+def scripts(workdir: Path) -> Scripts:
+    return Scripts(workdir)

@@ -1,0 +1,210 @@
+"""How programs end, and what happens to their runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import danlu
+import pytest
+from conftest import Reader, Scripts
+
+START = "import sys, danlu\nrun = danlu.init(project='p', id='r')\ndanlu.log({'a': 1})\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("", 0),
+        ("raise ValueError('boom')", 1),
+        ("sys.exit(3)", 3),
+        ("sys.exit('message')", 1),
+        ("sys.exit()", 0),
+        ("raise KeyboardInterrupt", 255),
+        ("import threading; t = threading.Thread(target=sys.exit, args=(4,)); t.start(); t.join()", 0),
+        ("del run; danlu.run = None", 0),
+    ],
+)
+def test_the_end_of_the_program_is_the_end_of_the_run(
+    scripts: Scripts, read: Reader, code: str, exit_code: int
+) -> None:
+    done = scripts.run(START + code)
+    assert read.end(scripts.file()) == f'{{"exit_code":{exit_code}}}'
+    assert done.stderr.count("danlu: run r finished: 1 step in wandb/run-") == 1
+    if "boom" in code:
+        assert "ValueError: boom" in done.stderr
+        assert done.returncode == 1
+    assert not list((scripts.directory / "wandb").glob("*.journal"))
+
+
+def test_ctrl_c(scripts: Scripts, read: Reader) -> None:
+    code = START + "print('ready', flush=True)\nimport threading\nthreading.Event().wait()"
+    with scripts.start(code) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    assert read.end(scripts.file()) == '{"exit_code":255}'
+
+
+def test_an_earlier_excepthook_still_runs(scripts: Scripts, read: Reader) -> None:
+    hook = "import sys\nsys.excepthook = lambda *a: print('mine', a[0].__name__)\n"
+    done = scripts.run(hook + START + "raise ValueError")
+    assert done.stdout == "mine ValueError\n"
+    assert read.end(scripts.file()) == '{"exit_code":1}'
+
+
+def test_every_acknowledged_row_survives_kill_9(scripts: Scripts, read: Reader) -> None:
+    code = """
+        import danlu
+        run = danlu.init()
+        i = 0
+        while True:
+            run.log({"i": i, "text": "x" * (i % 100)})
+            print(i, flush=True)
+            i += 1
+    """
+    with scripts.start(code) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5000)]
+        process.kill()
+        lines += process.stdout.readlines()
+    acknowledged = [int(line) for line in lines if line.endswith("\n")]
+    path = scripts.file()
+    listed = scripts.danlu("ls", "--json")
+    assert [run["state"] for run in json.loads(listed.stdout)] == ["crashed"], listed.stderr
+    values = [value for _, key, value in read.history(path) if key == "i"]
+    assert values[: len(acknowledged)] == acknowledged
+    assert len(values) - len(acknowledged) in (0, 1)
+    assert read.rows(path, "SELECT state FROM run") == [("unfinished",)]
+
+
+def test_the_child_of_a_fork_says_that_it_stores_nothing(scripts: Scripts, read: Reader) -> None:
+    code = """
+        import os, sys, danlu
+        run = danlu.init()
+        run.log({"a": 1})
+        child = os.fork()
+        if child == 0:
+            run.log({"a": 2})
+            run.log({"a": 3})
+            danlu.config["b"] = 1
+            danlu.save("train.py")
+            sys.exit(7)
+        assert os.waitpid(child, 0)[1] == 7 << 8
+        run.log({"a": 4})
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    assert [value for _, _, value in read.history(scripts.file())] == [1, 4]
+    assert done.stderr.count("fork of the one that started the run") == 1
+    assert done.stderr.count("finished: 2 steps") == 1
+    assert read.end(scripts.file()) == '{"exit_code":0}'
+    assert read.table(scripts.file(), "config") == {}
+
+
+def test_the_child_of_a_fork_may_start_a_run_of_its_own(scripts: Scripts, read: Reader) -> None:
+    code = """
+        import os, sys, danlu
+        danlu.init(id="parent")
+        child = os.fork()
+        if child == 0:
+            danlu.init(id="child")
+            danlu.log({"a": 2})
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        danlu.log({"a": 1})
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    found = {path.stem.rsplit("-", 1)[1]: read.history(path) for path in scripts.files()}
+    assert found == {"parent": [(0, "a", 1)], "child": [(0, "a", 2)]}
+
+
+def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) -> None:
+    """A run's thread is inside SQLite soon after the start, with a lock that the child would inherit."""
+    code = """
+        import os, danlu
+        for i in range(100):
+            run = danlu.init()
+            for _ in range(i % 40 * 2000):
+                pass
+            child = os.fork()
+            if child == 0:
+                danlu.init()
+                danlu.log({"a": 1})
+                danlu.finish()
+                os._exit(5)
+            assert os.waitpid(child, 0)[1] == 5 << 8
+            danlu.finish()
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    assert len(scripts.files()) == 200
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(scripts: Scripts, read: Reader, method: str) -> None:
+    code = f"""
+        import multiprocessing, danlu
+
+        def work(i):
+            if danlu.run is not None:
+                danlu.log({{"child": i}})
+            return i * i
+
+        if __name__ == "__main__":
+            run = danlu.init()
+            with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                for square in pool.map(work, range(4)):
+                    danlu.log({{"square": square}})
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    assert [row[1:] for row in read.history(scripts.file())] == [("square", i * i) for i in range(4)]
+
+
+def test_a_closed_stderr_does_not_matter(scripts: Scripts, read: Reader) -> None:
+    done = scripts.run("import os, sys\nsys.stderr.close()\nsys.stderr = None\n" + START)
+    assert done.returncode == 0
+    assert len(read.history(scripts.file())) == 1
+
+
+def test_a_deleted_working_directory(scripts: Scripts) -> None:
+    code = """
+        import os, shutil, danlu
+        os.mkdir("gone"); os.chdir("gone"); shutil.rmtree("../gone")
+        run = danlu.init()
+        danlu.log({"a": 1})
+        print(run.file, run.lost)
+        danlu.save("x")
+    """
+    done = scripts.run(code, TMPDIR=str(scripts.directory))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(scripts.directory / f"danlu-{os.getuid()}"))
+    assert done.stdout.endswith(" 0\n")
+
+
+def test_import_is_light(scripts: Scripts) -> None:
+    code = """
+        import sys
+        before = set(sys.modules)
+        import danlu
+        print(*sorted(set(sys.modules) - before))
+    """
+    loaded = scripts.run(code).stdout.split()
+    assert [name for name in loaded if not name.startswith("danlu")] in (
+        ["__future__"],
+        ["__future__", "atexit"],
+    )
+
+
+def test_the_command(scripts: Scripts) -> None:
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "danlu", "version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert danlu.__version__ in done.stdout

@@ -1,0 +1,359 @@
+"""The interface of a run: init, config, summary, files, and the names of the module."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+from typing import Any
+
+import danlu
+import danlu as wandb
+import pytest
+from conftest import Reader
+from danlu import config as early_config
+from danlu import log as early_log
+from danlu import summary as early_summary
+
+
+def test_what_a_user_does(read: Reader, workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    wandb.init(project="mnist", config={"lr": 0.1})
+    assert wandb.run is not None
+    run = wandb.run
+    for step in range(20):
+        wandb.log({"loss": 1 / (step + 1)})
+    (workdir / "model.bin").write_bytes(b"weights")
+    assert wandb.save("model.bin") == ["model.bin"]
+    wandb.finish()
+    assert wandb.run is None
+    assert run.file is not None
+    [(entity, project, run_id, state)] = read.rows(run.file, "SELECT entity, project, id, state FROM run")
+    assert (entity, project, run_id, state) == ("", "mnist", run.id, "finished")
+    assert len(read.history(run.file)) == 20
+    assert read.table(run.file, "config") == {"lr": 0.1}
+    relative = os.path.relpath(run.file)
+    assert capfd.readouterr().err == (
+        f"danlu: run {run.id} of project mnist goes to {relative}\n"
+        f"danlu: run {run.id} finished: 20 steps in {relative}\n"
+    )
+    assert sorted(os.listdir("wandb")) == ["latest-run.sqlite", os.path.basename(run.file)]
+
+
+def test_before_init_everything_says_so() -> None:
+    assert danlu.run is None
+    danlu.finish()
+    uses: list[Any] = [
+        lambda: danlu.log({"a": 1}),
+        lambda: danlu.save("x"),
+        lambda: danlu.config.x,
+        lambda: danlu.config["x"],
+        lambda: danlu.config.update({"a": 1}),
+        lambda: danlu.summary["x"],
+        lambda: setattr(danlu.config, "x", 1),
+        lambda: danlu.summary.__setitem__("x", 1),
+        lambda: early_log({"a": 1}),
+    ]
+    for use in uses:
+        with pytest.raises(danlu.Error, match=r"You must call danlu\.init\(\) before danlu\.\w+"):
+            use()
+
+
+def test_names_imported_before_init_find_the_run(read: Reader) -> None:
+    run = danlu.init()
+    assert danlu.log == run.log
+    assert danlu.config is run.config
+    early_log({"a": 1})
+    early_config.lr = 0.5
+    early_summary["best"] = 2
+    assert early_config["lr"] == 0.5
+    assert "best" in early_summary
+    danlu.finish()
+    assert danlu.log is early_log
+    assert danlu.config is early_config
+    assert read.history(run.file) == [(0, "a", 1)]
+    assert read.table(run.file, "config") == {"lr": 0.5}
+    assert read.table(run.file, "summary") == {"a": 1, "best": 2}
+
+
+def test_config(read: Reader) -> None:
+    run = danlu.init(config=argparse.Namespace(lr=0.1, layers=[1, 2]))
+    run.config.update({"model": {"name": "cnn", "depth": 3}, "lr": 0.2}, allow_val_change=True)
+    run.config.seed = 1
+    run.config["é"] = None
+    run.config.setdefaults({"seed": 2, "late": True})
+    assert run.config.lr == 0.2
+    assert run.config["model"]["depth"] == 3
+    assert run.config.get("missing", 7) == 7
+    assert "seed" in run.config
+    assert list(run.config) == ["lr", "layers", "model", "seed", "é", "late"]
+    assert dict(run.config) == run.config.as_dict() == dict(run.config.items())
+    with pytest.raises(AttributeError):
+        _ = run.config.missing
+    with pytest.raises(KeyError):
+        _ = run.config["missing"]
+    run.config.update(5)
+    assert run.lost == 1
+    run.finish()
+    assert read.table(run.file, "config") == {
+        "lr": 0.2,
+        "layers": "[1,2]",
+        "model": '{"name":"cnn","depth":3}',
+        "seed": 1,
+        "é": "null",
+        "late": "true",
+    }
+
+
+def test_summary_is_the_last_value_unless_set_by_hand(read: Reader) -> None:
+    run = danlu.init()
+    run.log({"loss": 2.0, "nested": {"a": 1, "b": 2}, "text": "ü", "flag": True, "big": 2**70})
+    run.log({"loss": 1.0})
+    assert run.summary["loss"] == 1.0
+    assert run.summary["nested"] == {"a": 1, "b": 2}
+    assert run.summary["nested.a"] == 1
+    assert run.summary.text == "ü"
+    assert run.summary["flag"] is True
+    assert run.summary["big"] == 2**70
+    run.summary["loss"] = 0.5
+    run.summary.best = {"epoch": 3}
+    run.summary.update({"list": [1, float("nan")]}, extra="x")
+    run.log({"flag": False})
+    del run.summary["text"]
+    expected = {
+        "loss": 0.5,
+        "nested.a": 1,
+        "nested.b": 2,
+        "flag": False,
+        "big": 2**70,
+        "best.epoch": 3,
+        "list": [1, "NaN"],
+        "extra": "x",
+    }
+    assert run.summary.as_dict() == dict(run.summary) == expected
+    assert len(run.summary) == len(expected)
+    assert run.summary.get("text") is None
+    with pytest.raises(KeyError):
+        _ = run.summary["text"]
+    with pytest.raises(KeyError):
+        del run.summary["text"]
+    run.finish()
+    assert run.summary["loss"] == 0.5
+    assert read.table(run.file, "summary") == {
+        **expected,
+        "flag": "false",
+        "big": str(2**70),
+        "list": '[1,"NaN"]',
+        "extra": '"x"',
+    }
+
+
+def test_attributes_of_a_run(read: Reader, workdir: pathlib.Path) -> None:
+    run = danlu.init(
+        project="p",
+        entity="e",
+        name="n",
+        id="i1",
+        tags=["a", "b"],
+        group="g",
+        job_type="train",
+        notes="prose",
+    )
+    assert (run.id, run.name, run.project, run.entity) == ("i1", "n", "p", "e")
+    assert (run.group, run.job_type, run.notes, run.tags) == ("g", "train", "prose", ("a", "b"))
+    assert (run.url, run.path, run.mode, run.step, run.lost) == (None, "e/p/i1", "offline", 0, 0)
+    assert run.dir == str(workdir / "wandb")
+    run.name = "renamed"
+    run.notes = "more"
+    run.tags += ("c",)
+    run.finish()
+    [row] = read.rows(run.file, "SELECT entity, project, id, name, job_group, job_type, notes FROM run")
+    assert row == ("e", "p", "i1", "renamed", "g", "train", "more")
+    assert read.rows(run.file, "SELECT tags FROM attempt") == [('["a","b"]',)]
+    assert read.rows(run.file, "SELECT tag FROM tags") == [("c",)]
+
+
+def test_the_environment_is_asked_last(monkeypatch: pytest.MonkeyPatch, workdir: pathlib.Path) -> None:
+    names = ["PROJECT", "ENTITY", "NAME", "RUN_ID", "NOTES", "RUN_GROUP", "JOB_TYPE"]
+    for name in names:
+        monkeypatch.setenv(f"WANDB_{name}", f"w{name}")
+    monkeypatch.setenv("WANDB_TAGS", "x, y")
+    monkeypatch.setenv("WANDB_DIR", str(workdir / "elsewhere"))
+    monkeypatch.setenv("DANLU_NAME", "danlu's")
+    with danlu.init(project="argument") as run:
+        assert (run.project, run.name, run.id) == ("argument", "danlu's", "wRUN_ID")
+        assert (run.entity, run.notes, run.group, run.job_type) == (
+            "wENTITY",
+            "wNOTES",
+            "wRUN_GROUP",
+            "wJOB_TYPE",
+        )
+        assert run.tags == ("x", "y")
+        assert run.dir == str(workdir / "elsewhere" / "wandb")
+
+
+def test_defaults() -> None:
+    with danlu.init() as run:
+        assert run.project == "uncategorized"
+        assert len(run.id) == 8
+        assert run.name == run.id
+        assert run.path == f"uncategorized/{run.id}"
+    with danlu.init(project="team/project") as run:
+        assert (run.entity, run.project) == ("team", "project")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"id": "a/b"}, "The run id `a/b` cannot be used.*leave it out"),
+        ({"id": ""}, "The run id `` cannot be used"),
+        ({"project": ""}, "The project `` cannot be used: it is empty"),
+        ({"project": "a:b"}, "The project `a:b` cannot be used"),
+        ({"project": "p\ud800"}, "The project .* cannot be used"),
+        ({"project": "/p"}, "entity is empty"),
+        ({"mode": "sideways"}, "The mode `sideways` cannot be used"),
+        ({"name": "n" * 2000}, "at most 1024"),
+        ({"tags": 5}, "tags must be a list"),
+    ],
+    ids=repr,
+)
+def test_misuse_is_an_error_at_init(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(danlu.UsageError, match=message):
+        danlu.init(**arguments)
+    assert danlu.run is None
+
+
+def test_unknown_keywords_are_accepted(capfd: pytest.CaptureFixture[str]) -> None:
+    danlu.init(save_code=True, anonymous="allow", force=False).finish()
+    danlu.init(save_code=True, anonymous="allow").finish()
+    assert capfd.readouterr().err.count("ignores `anonymous`, `save_code`") == 1
+
+
+def test_a_second_init_returns_the_active_run() -> None:
+    first = danlu.init()
+    assert danlu.init(project="other") is first
+    second = danlu.init(reinit=True)
+    assert second is not first
+    first.log({"a": 1})
+    assert first.summary.get("a") is None
+    third = danlu.init(reinit="create_new")
+    assert danlu.run is second
+    third.log({"a": 3})
+    third.finish()
+    assert danlu.run is second
+    assert third.summary["a"] == 3
+
+
+def test_context_manager_with_an_exception(read: Reader) -> None:
+    with pytest.raises(ZeroDivisionError), danlu.init() as run:
+        run.log({"a": 1})
+        _ = 1 / 0
+    assert danlu.run is None
+    assert read.end(run.file) == '{"exit_code":1}'
+    assert read.rows(run.file, "SELECT state FROM run") == [("failed",)]
+    with pytest.raises(SystemExit), danlu.init() as run:
+        raise SystemExit(3)
+    assert read.end(run.file) == '{"exit_code":3}'
+
+
+def test_disabled_runs_write_nothing(
+    monkeypatch: pytest.MonkeyPatch, workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    run = danlu.init(config={"lr": 1})
+    danlu.log({"a": {"b": 1}, "bad": b"\xff"})
+    danlu.log({"c": 2}, step=5)
+    danlu.summary["best"] = 3
+    (workdir / "f").touch()
+    assert danlu.save("f") == []
+    assert dict(danlu.summary) == {"a.b": 1, "c": 2, "best": 3}
+    assert (run.config.lr, run.step, run.mode, run.file) == (1, 5, "disabled", None)
+    assert len(run.id) == 8
+    danlu.finish()
+    assert os.listdir(workdir) == ["f"]
+    assert capfd.readouterr().err == ""
+
+
+def test_save(read: Reader, workdir: pathlib.Path) -> None:
+    for name in ("a.pt", "b.pt", "sub/c.pt", "base/deep/d.txt"):
+        path = workdir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    with danlu.init() as run:
+        assert run.save("*.pt") == ["a.pt", "b.pt"]
+        assert run.save(b"a.pt") == ["a.pt"]
+        assert run.save(workdir / "sub" / "c.pt") == ["sub/c.pt"]
+        assert run.save(pathlib.Path("base/deep/*.txt"), base_path="base") == ["deep/d.txt"]
+        assert run.save("base/deep/d.txt", policy="now") == ["base/deep/d.txt"]
+        assert run.lost == 0
+    names = [path for (path,) in read.rows(run.file, "SELECT path FROM files ORDER BY path")]
+    assert names == ["a.pt", "b.pt", "base/deep/d.txt", "deep/d.txt", "sub/c.pt"]
+
+
+def test_files_are_below_the_current_directory_wherever_the_run_is(workdir: pathlib.Path) -> None:
+    (workdir / "model").write_text("x")
+    with danlu.init(dir=workdir / "runs") as run:
+        assert run.save("model") == ["model"]
+
+
+def test_what_cannot_be_saved_does_not_stop_the_training(
+    workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(workdir / "fifo")
+    (workdir / "dir").mkdir()
+    (workdir / "good").write_text("x")
+    bad: list[Any] = ["missing", "*.nothing", "fifo", "dir", "../outside", None, 5, b"\xff", "a\0b"]
+    with danlu.init() as run:
+        for path in bad:
+            assert run.save(path) == [], path
+        assert run.save("good", base_path="dir") == []
+        assert run.lost == len(bad) + 1
+        assert run.save("*o*") == ["good"]
+        run.log({"a": 1})
+    err = capfd.readouterr().err
+    assert err.count("WARNING") == len(bad) + 2
+    assert "Traceback" not in err
+
+
+def test_a_directory_that_cannot_be_written(
+    read: Reader, workdir: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import tempfile
+
+    spare = workdir / "tmp"
+    spare.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spare))
+    (workdir / "file").touch()
+    directory = str(spare / f"danlu-{os.getuid()}")
+    with danlu.init(dir=workdir / "file" / "below") as run:
+        run.log({"a": 1})
+        assert run.dir == os.path.join(directory, "wandb")
+    assert read.history(run.file) == [(0, "a", 1)]
+    err = capfd.readouterr().err
+    assert err.count("WARNING") == 1
+    assert f"`danlu ls {directory}`" in err
+
+
+def test_nowhere_to_write(
+    workdir: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(workdir))
+    (workdir / f"danlu-{os.getuid()}").touch()
+    (workdir / "file").touch()
+    with danlu.init(dir=workdir / "file") as run:
+        run.log({"a": 1})
+        run.log({"a": 2})
+        assert run.lost == 2
+        assert run.summary["a"] == 2
+    err = capfd.readouterr().err
+    assert "the run is not stored" in err
+    assert "2 records or values" in err
+
+
+def test_silence(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    with danlu.init() as run:
+        run.log({"bad": b"\xff"})
+        run.save("missing")
+    assert capfd.readouterr() == ("", "")

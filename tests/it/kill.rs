@@ -56,7 +56,8 @@ fn a_run_id_with_a_dot_does_not_take_the_journal_of_another() {
     }
     let done = place.danlu(&["ls", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
-    let mut ids: Vec<&str> = listed.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
+    let mut ids: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
     ids.sort_unstable();
     assert_eq!((ids, done.stderr.as_str()), (vec!["a", "a.z", "a.z.0123456"], ""));
     assert_eq!(names(&place.join("wandb")).len(), 4);

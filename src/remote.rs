@@ -97,6 +97,11 @@ pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
     }
 }
 
+/// Says whether an address is that of a server.
+pub fn is_server(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://")
+}
+
 /// Compresses a segment into the form in which it is stored.
 ///
 /// # Errors

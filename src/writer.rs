@@ -9,12 +9,13 @@ mod drain;
 mod files;
 mod fork;
 mod run;
+mod shared;
 mod warnings;
 
 pub use builder::RunBuilder;
 pub use files::expand;
-pub use fork::{ForkGuard, before_fork};
-pub use run::{Key, Run, forked};
+pub use fork::{ForkGuard, before_fork, forked};
+pub use run::{Key, Run};
 
 #[cfg(feature = "cli")]
 pub(crate) use builder::host_name;

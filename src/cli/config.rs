@@ -1,7 +1,7 @@
 //! What is kept for the user: keys of servers, in a file that only they can read.
 
-use super::sync::is_server;
 use crate::model::{Error, ErrorKind, Result};
+use crate::remote;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -32,7 +32,7 @@ impl Credentials {
 
     /// Returns the key for a server: `$DANLU_API_KEY`, else the stored one.
     pub(super) fn key_for(&self, address: &str) -> Option<String> {
-        if !is_server(address) {
+        if !remote::is_server(address) {
             return None;
         }
         let stored = self.keys.get(address.trim_end_matches('/')).cloned();

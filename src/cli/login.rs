@@ -3,9 +3,8 @@
 use super::Format;
 use super::config::Credentials;
 use super::output::{Output, to_stderr};
-use super::sync::is_server;
 use crate::model::{Error, Result};
-use crate::remote::Http;
+use crate::remote::{self, Http};
 use clap::Args;
 use std::io::{BufRead, IsTerminal};
 
@@ -27,7 +26,7 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        if !is_server(&self.url) {
+        if !remote::is_server(&self.url) {
             return Err(Error::usage(format!("`{}` is no address of a server", self.url))
                 .with_hint("it begins with http:// or https://; a directory needs no login"));
         }

@@ -9,7 +9,6 @@ use crate::{query, remote};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,9 +210,4 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-/// Says whether an address is that of a server.
-pub(super) fn is_server(address: &str) -> bool {
-    address.starts_with("http://") || address.starts_with("https://") && !Path::new(address).exists()
 }

@@ -1,6 +1,6 @@
 //! The background thread: makes the journal durable and applies it to the run file.
 
-use super::run::Shared;
+use super::shared::Shared;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::{self, JournalReader, Stream};
 use std::fs::File;

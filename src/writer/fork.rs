@@ -3,6 +3,7 @@
 //! SQLite has locks of the whole process. A child that is made while another thread holds one has it locked for
 //! ever, and would wait for it as soon as it starts a run of its own.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Read by whoever uses SQLite for the time of it, written by whoever forks.
@@ -23,4 +24,19 @@ pub fn before_fork() -> ForkGuard {
 /// Keeps forks away while a database is used. Not to be taken twice by one thread.
 pub(super) fn use_database() -> RwLockReadGuard<'static, ()> {
     DATABASES.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts the forks that this process is the child of; see [`forked`].
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Tells the runs of a process that it is the child of a `fork`: they belong to the parent, and are silent here.
+///
+/// Call it in the child, before anything else uses a run.
+pub fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Returns how many forks this process is the child of since the program began.
+pub(super) fn count() -> u32 {
+    FORKS.load(Ordering::Relaxed)
 }

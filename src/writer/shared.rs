@@ -1,0 +1,212 @@
+//! The appending side of a run: its journal, its keys, and what could not be stored. Both threads hold it.
+
+use super::fork;
+use super::warnings::{Sink, Warnings};
+use crate::model::{Clock, Event, EventKind, Record, Row, Value, limits};
+use crate::store::Journal;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
+
+/// What the training thread and the background thread share.
+pub(super) struct Shared {
+    log: Mutex<Log>,
+    /// Held by whoever has the run file open, so that the two threads do not wait for each other inside SQLite.
+    database: Mutex<()>,
+    pub(super) run_file: PathBuf,
+    pub(super) journal: PathBuf,
+    pub(super) warnings: Warnings,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// The appending side.
+pub(super) struct Log {
+    pub(super) journal: Journal,
+    keys: HashMap<Box<str>, u64>,
+    /// The keys of the last row in its order: the next row most likely has the same.
+    shape: Vec<(Box<str>, u64)>,
+    /// The row that is encoded next; kept for its memory.
+    row: Record,
+    pub(super) step: i64,
+    pub(super) lost: u64,
+    unreported: u64,
+    pub(super) finished: bool,
+}
+
+impl Log {
+    pub(super) fn take_row(&mut self) -> Vec<(u64, Value)> {
+        match &mut self.row {
+            Record::Row(row) => std::mem::take(&mut row.values),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Shared {
+    /// Starts to append to a journal that has its start record.
+    pub(super) fn new(
+        run_file: PathBuf,
+        (journal, path): (Journal, PathBuf),
+        clock: Arc<dyn Clock>,
+        warn: Sink,
+    ) -> Self {
+        let log = Log {
+            journal,
+            keys: HashMap::new(),
+            shape: Vec::new(),
+            row: Record::Row(Row::default()),
+            step: 0,
+            lost: 0,
+            unreported: 0,
+            finished: false,
+        };
+        let warnings = Warnings::new(warn);
+        Self { log: Mutex::new(log), database: Mutex::new(()), run_file, journal: path, warnings, clock }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the other thread to be done with the run file, and keeps it and forks away.
+    pub(super) fn lock_database(&self) -> (MutexGuard<'_, ()>, RwLockReadGuard<'static, ()>) {
+        (self.database.lock().unwrap_or_else(PoisonError::into_inner), fork::use_database())
+    }
+
+    /// Returns how many bytes of the journal are written.
+    pub(super) fn written(&self) -> u64 {
+        self.lock().journal.length()
+    }
+
+    /// Finds the sequence number of a key, introducing its name when it is new. `place` is where in the row it
+    /// stands: most rows have the keys of the row before.
+    pub(super) fn find_key(&self, log: &mut Log, place: usize, name: &str) -> Option<u64> {
+        if let Some((known, key)) = log.shape.get(place)
+            && **known == *name
+        {
+            return Some(*key);
+        }
+        let key = match log.keys.get(name) {
+            Some(key) => *key,
+            None => {
+                if let Some(problem) = problem_of(name, None) {
+                    self.lose(log, &format!("A value of `{}` is not stored: {problem}", shown(name)));
+                    return None;
+                }
+                let key = self.append(log, &Record::Key { name: name.to_owned(), system: false })?;
+                log.keys.insert(name.into(), key);
+                key
+            }
+        };
+        if place <= log.shape.len() {
+            log.shape.truncate(place);
+            log.shape.push((name.into(), key));
+        }
+        Some(key)
+    }
+
+    pub(super) fn append_row(
+        &self,
+        log: &mut Log,
+        step: Option<i64>,
+        commit: Option<bool>,
+        mut values: Vec<(u64, Value)>,
+    ) {
+        let at = step.unwrap_or(log.step);
+        log.step = log.step.max(at);
+        if commit.unwrap_or(step.is_none()) && at == log.step {
+            log.step = at.saturating_add(1);
+        }
+        if !values.is_sorted_by(|(a, _), (b, _)| a < b) {
+            keep_last_of_each(&mut values);
+        }
+        values.retain_mut(|(_, value)| self.check(log, value));
+        log.row = Record::Row(Row { step: Some(at), time: self.clock.now(), values });
+        let row = std::mem::replace(&mut log.row, Record::Row(Row::default()));
+        self.append(log, &row);
+        log.row = row;
+        if let Record::Row(row) = &mut log.row {
+            row.values.clear();
+        }
+    }
+
+    /// Brings a value into its stored form, or counts it as lost if it is too large.
+    fn check(&self, log: &mut Log, value: &mut Value) -> bool {
+        match value {
+            Value::Float(float) if float.is_nan() => *float = f64::NAN,
+            Value::Json(text) if text.len() > limits::VALUE_BYTES => {
+                let message = format!(
+                    "A value of {} bytes is not stored: at most {} can be; use save for large things",
+                    text.len(),
+                    limits::VALUE_BYTES
+                );
+                self.lose(log, &message);
+                return false;
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// Appends a record and returns its sequence number, or counts it as lost.
+    pub(super) fn append(&self, log: &mut Log, record: &Record) -> Option<u64> {
+        if log.unreported > 0 {
+            self.report_lost(log);
+        }
+        match log.journal.append(record) {
+            Ok(seq) => Some(seq),
+            Err(e) => {
+                log.lost += 1;
+                log.unreported += 1;
+                self.warnings.once("append", || {
+                    format!("{e}; training goes on, and what cannot be stored is counted")
+                });
+                None
+            }
+        }
+    }
+
+    pub(super) fn lose(&self, log: &mut Log, why: &str) {
+        log.lost += 1;
+        log.unreported += 1;
+        self.warnings.once(why, || why.to_owned());
+    }
+
+    /// Writes into the run how much of it is missing, as soon as that can be written.
+    fn report_lost(&self, log: &mut Log) {
+        let data = format!("{{\"records\":{}}}", log.unreported);
+        let text = "could not be stored".to_owned();
+        let event = Event { time: self.clock.now(), kind: EventKind::Lost, name: String::new(), text, data };
+        if log.journal.append(&Record::Event(event)).is_ok() {
+            log.unreported = 0;
+            self.warnings.over("append");
+        }
+    }
+}
+
+/// Sorts a row by key; of a key that was given twice, the last value stays.
+fn keep_last_of_each(values: &mut Vec<(u64, Value)>) {
+    values.reverse();
+    values.sort_by_key(|(key, _)| *key);
+    values.dedup_by_key(|(key, _)| *key);
+}
+
+pub(super) fn problem_of(key: &str, value: Option<&Value>) -> Option<String> {
+    if key.is_empty() {
+        return Some("its name is empty".to_owned());
+    }
+    if key.len() > limits::KEY_BYTES {
+        return Some(format!("its name has {} bytes, at most {} can be", key.len(), limits::KEY_BYTES));
+    }
+    match value {
+        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => {
+            Some(format!("it has {} bytes, at most {} can be", text.len(), limits::VALUE_BYTES))
+        }
+        _ => None,
+    }
+}
+
+/// A key as it can be shown in a message: no control characters, not endless.
+pub(super) fn shown(key: &str) -> String {
+    key.chars().take(80).collect::<String>().escape_debug().to_string()
+}

@@ -10,7 +10,7 @@
 )]
 
 use danlu::model::{AttemptId, Record, Row, Value};
-use danlu::store::{self, Stream};
+use danlu::store::{self, Appender, Stream};
 use danlu::{Run, remote, sync};
 use std::fs::File;
 use std::io::Write;
@@ -149,8 +149,8 @@ fn drain(scratch: &Path) {
         let path = scratch.join(format!("drain-{round}.sqlite"));
         let records = stream(ROWS, KEYS);
         store::create(&path).unwrap();
-        let mut connection = store::open_for_append(&path).unwrap();
-        let mut target = Stream::open(&connection, AttemptId([1; 16])).unwrap();
+        let mut file = Appender::open(&path).unwrap();
+        let mut target = Stream::open(&file.begin().unwrap(), AttemptId([1; 16])).unwrap();
         let points = f64::from(ROWS) * KEYS as f64;
         speeds.push(
             points
@@ -160,15 +160,19 @@ fn drain(scratch: &Path) {
                     while left.peek().is_some() {
                         let batch: Vec<Record> = left.by_ref().take(16_384).collect();
                         let next = first + batch.len() as u64;
-                        store::apply_all(&mut connection, &mut target, first, batch).unwrap();
+                        let tx = file.begin().unwrap();
+                        target.apply(&tx, first, batch).unwrap();
+                        tx.commit().unwrap();
                         first = next;
                     }
                 })
                 / 1e6,
         );
-        let tx = connection.transaction().unwrap();
+        let tx = file.begin().unwrap();
         target.seal(&tx).unwrap();
         tx.commit().unwrap();
+        drop(file);
+        let connection = store::open(&path).unwrap();
         in_file = path.metadata().unwrap().len() as f64 / points;
         on_wire = wire_bytes(&connection) as f64 / points;
         floors.push(points / bare_rows(&scratch.join(format!("bare-{round}.sqlite")), points) / 1e6);

@@ -3,6 +3,7 @@
 //! [`Stream::apply`] is the one function that turns records into rows, [`records`] its inverse. Nothing else
 //! writes a run file, except [`put_blob`], which stores the bytes that file records refer to.
 
+mod append;
 mod apply;
 mod blob;
 mod codec;
@@ -13,14 +14,15 @@ mod run_file;
 mod segment;
 mod verify;
 
-pub use apply::{Stream, apply_all, attempt_digest};
+pub use append::{Append, Appender};
+pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, segments, start_of};
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
-pub use run_file::{create, digest, open, open_for_append, run_digest, run_key};
+pub use run_file::{create, digest, open, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use verify::{Damage, Report, verify};
 

@@ -7,11 +7,15 @@ import datetime
 import enum
 import json
 import math
+import os
 import pathlib
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections import OrderedDict, namedtuple
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import danlu
@@ -361,9 +365,23 @@ def test_logging_after_the_end_is_said(read: Reader, capfd: pytest.CaptureFixtur
     assert "is finished" in capfd.readouterr().err
 
 
-def test_another_sqlite_in_the_process_costs_no_row(read: Reader) -> None:
-    """Closing a handle on a file drops all POSIX locks of the process on it, of whichever library."""
-    rows = 2500
+OUTSIDE = """
+import sqlite3, sys
+while True:
+    connection = sqlite3.connect(sys.argv[1], timeout=5)
+    connection.execute("SELECT count(*), min(value) FROM history").fetchone()
+    connection.close()
+"""
+
+
+def test_another_sqlite_in_the_process_costs_no_row_and_no_file(
+    read: Reader, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Closing a handle on a file drops all POSIX locks of the process on it, of whichever library.
+
+    Then another process that reads takes a transaction under way for one of a dead writer, and rolls it back.
+    """
+    rows = 4000
     run = danlu.init()
     assert run.file is not None
     done = threading.Event()
@@ -383,16 +401,27 @@ def test_another_sqlite_in_the_process_costs_no_row(read: Reader) -> None:
 
     looker = threading.Thread(target=look)
     looker.start()
-    for i in range(rows):
-        run.log({"i": i, "half": i / 2})
-        if i % 100 == 0:
-            # Lets the other thread come to look while rows are being logged and applied.
-            done.wait(0.05)
-    done.set()
-    looker.join()
+    outside = subprocess.Popen([sys.executable, "-c", OUTSIDE, str(run.file)])
+    try:
+        for i in range(rows):
+            run.log({"i": i, "half": i / 2})
+            if i % 100 == 0:
+                (tmp_path / "model.bin").write_bytes(os.urandom(200_000))
+                assert run.save(tmp_path / "model.bin") == ["model.bin"]
+                # Lets the others come to look while rows are being logged and applied.
+                done.wait(0.05)
+        assert outside.poll() is None, "the reader outside saw something else than a run file"
+    finally:
+        outside.kill()
+        outside.communicate()
+        done.set()
+        looker.join()
     run.finish()
     assert opened > 10
     assert run.lost == 0
     found = read.rows(run.file, "SELECT value FROM history WHERE key = 'i' ORDER BY step")
     assert [value for (value,) in found] == list(range(rows))
     assert read.rows(run.file, "PRAGMA integrity_check") == [("ok",)]
+    assert read.rows(run.file, "SELECT count(*) FROM blob") == [(rows // 100,)]
+    assert "WARNING" not in capfd.readouterr().err
+    assert sorted(path.suffix for path in Path(run.dir).iterdir() if not path.is_symlink()) == [".sqlite"]

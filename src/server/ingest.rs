@@ -4,7 +4,7 @@ use super::App;
 use crate::model::{Error, Hash, Result};
 use crate::query::{self, RunDetails};
 use crate::remote::{AttemptEntry, Manifest, Receipt, Remote};
-use crate::store::{self, Stream};
+use crate::store::{self, Appender, Stream};
 use rusqlite::Transaction;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -50,8 +50,8 @@ impl App {
     /// Applies those attempts of a manifest to a run file that it does not have, all or none. The run file must then
     /// hold what `all` says, as seen from its own rows.
     fn materialise(&self, manifest: &Manifest, all: &Manifest, path: &Path) -> Result<()> {
-        let mut connection = store::open_for_append(path)?;
-        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut file = Appender::open(path)?;
+        let tx = file.begin()?;
         for entry in &manifest.attempts {
             self.take_in(&tx, entry)?;
         }
@@ -61,7 +61,7 @@ impl App {
                 manifest.run
             )));
         }
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     fn take_in(&self, tx: &Transaction<'_>, entry: &AttemptEntry) -> Result<()> {

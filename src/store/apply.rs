@@ -270,21 +270,6 @@ fn insert_points(tx: &Transaction<'_>, base: i64, last_seq: u64, open: &[Record]
     Ok(())
 }
 
-/// Applies records in one transaction of their own.
-///
-/// # Errors
-/// As [`Stream::apply`].
-pub fn apply_all(
-    connection: &mut Connection,
-    stream: &mut Stream,
-    first: u64,
-    records: Vec<Record>,
-) -> Result<()> {
-    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    stream.apply(&tx, first, records)?;
-    Ok(tx.commit()?)
-}
-
 /// Returns the digest of a sealed attempt: SHA-256 of `danlu attempt 1` and a zero byte, the attempt, the number
 /// of its records as eight bytes, little endian, and the hashes of its segments in order.
 pub fn attempt_digest(attempt: AttemptId, records: u64, segments: &[Hash]) -> Hash {

@@ -1,7 +1,8 @@
 //! Blobs: the contents of files, kept once each by their SHA-256, in chunks of a mebibyte.
 
+use super::Appender;
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
@@ -53,15 +54,15 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Blob> {
 /// # Errors
 /// [`ErrorKind::Conflict`] when the bytes are not those of that name: the source changed since it was hashed.
 /// Otherwise the reader fails or the database refuses.
-pub fn put_blob(connection: &mut Connection, sha256: Hash, mut source: impl Read) -> Result<bool> {
-    if has_blob(connection, sha256)? {
+pub fn put_blob(file: &mut Appender, sha256: Hash, mut source: impl Read) -> Result<bool> {
+    if has_blob(&*file.begin()?, sha256)? {
         return Ok(false);
     }
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; limits::CHUNK_BYTES];
     let (mut size, mut chunks, mut number) = (0u64, 0i64, None);
     loop {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = file.begin()?;
         let n = match number {
             Some(n) => n,
             None => *number.insert(next_number(&tx)?),

@@ -1,8 +1,8 @@
 //! From the journal to a sealed run file: at the end of a run, after a crash, and after damage.
 
 use super::records::{attempts, records};
-use super::{JournalReader, Liveness, Stream, apply_all, blob, journal, run_file, verify};
-use crate::model::{AttemptId, Error, ErrorKind, Record, Result};
+use super::{Appender, JournalReader, Liveness, Stream, blob, journal, run_file, verify};
+use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -101,12 +101,13 @@ fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
 }
 
 fn seal(run: &Path, journal: &Path) -> Result<()> {
-    let mut connection = run_file::open_for_append(run)?;
-    let attempt = apply_journal(&mut connection, journal)?;
-    let mut stream = Stream::open(&connection, attempt)?;
-    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    stream.seal(&tx)?;
+    let mut file = Appender::open(run)?;
+    let attempt = apply_journal(&mut file, journal)?;
+    let tx = file.begin()?;
+    Stream::open(&tx, attempt)?.seal(&tx)?;
     tx.commit()?;
+    drop(file);
+    let connection = run_file::open(run)?;
     let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt);
     let damage = sealed.map(|info| verify::verify_attempt(&connection, &info).damage).unwrap_or_default();
     match damage.first() {
@@ -116,25 +117,24 @@ fn seal(run: &Path, journal: &Path) -> Result<()> {
 }
 
 /// Applies all of a journal, in transactions of bounded size.
-fn apply_journal(connection: &mut Connection, path: &Path) -> Result<AttemptId> {
+fn apply_journal(file: &mut Appender, path: &Path) -> Result<AttemptId> {
     let mut journal = JournalReader::open(path)?;
-    let mut stream = Stream::open(connection, journal.attempt())?;
-    let (mut batch, mut weight) = (Vec::new(), 0);
+    let mut stream = Stream::open(&*file.begin()?, journal.attempt())?;
     loop {
-        let record = journal.read()?;
-        let at_end = record.is_none();
-        weight += record.as_ref().map_or(0, Record::weight);
-        batch.extend(record);
-        if at_end || weight >= BATCH_WEIGHT {
-            let first = journal.seq() + 1 - batch.len() as u64;
-            if stream.is_sealed() {
-                batch.clear();
-            }
-            apply_all(connection, &mut stream, first, std::mem::take(&mut batch))?;
-            weight = 0;
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        while weight < BATCH_WEIGHT
+            && let Some(record) = journal.read()?
+        {
+            weight += record.weight();
+            batch.push(record);
         }
-        if at_end {
+        if batch.is_empty() {
             return Ok(journal.attempt());
+        }
+        if !stream.is_sealed() {
+            let tx = file.begin()?;
+            stream.apply(&tx, journal.seq() + 1 - batch.len() as u64, batch)?;
+            tx.commit()?;
         }
     }
 }
@@ -148,14 +148,14 @@ pub fn rebuild(run: &Path) -> Result<()> {
     let fresh = run.with_extension("rebuilt");
     std::fs::remove_file(&fresh).ok();
     run_file::create(&fresh)?;
-    let mut connection = run_file::open_for_append(&fresh)?;
+    let mut file = Appender::open(&fresh)?;
     if let Ok(old) = run_file::open(run) {
-        salvage(run, &old, &mut connection)?;
+        salvage(run, &old, &mut file)?;
     }
     for journal in journals_of(run)? {
-        apply_journal(&mut connection, &journal)?;
+        apply_journal(&mut file, &journal)?;
     }
-    drop(connection);
+    drop(file);
     sync_file(&fresh)?;
     if run.exists() {
         let damaged = run.with_extension("sqlite.damaged");
@@ -165,12 +165,12 @@ pub fn rebuild(run: &Path) -> Result<()> {
 }
 
 /// Takes over what is whole in a damaged file: sealed attempts, and blobs whose bytes are those of their names.
-fn salvage(run: &Path, old: &Connection, fresh: &mut Connection) -> Result<()> {
+fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Result<()> {
     for attempt in attempts(old).unwrap_or_default().iter().filter(|a| a.digest.is_some()) {
         if let Ok(records) = records(old, attempt) {
-            let mut stream = Stream::open(fresh, attempt.attempt)?;
-            apply_all(fresh, &mut stream, 1, records)?;
-            let tx = fresh.transaction()?;
+            let tx = fresh.begin()?;
+            let mut stream = Stream::open(&tx, attempt.attempt)?;
+            stream.apply(&tx, 1, records)?;
             stream.seal(&tx)?;
             tx.commit()?;
         }

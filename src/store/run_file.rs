@@ -4,6 +4,7 @@ use super::records::attempts;
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
+use std::ffi::CStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const SCHEMA_VERSION: i64 = 1;
 const PAGE_BYTES: u32 = 8192;
 
 /// How long to wait for somebody else's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Creates an empty run file that must not exist yet.
 ///
@@ -29,7 +30,7 @@ pub fn create(path: &Path) -> Result<()> {
         .create_new(true)
         .open(path)
         .map_err(|e| Error::io("create the run file", path, e))?;
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection
@@ -43,31 +44,20 @@ pub fn create(path: &Path) -> Result<()> {
 /// It is missing, no run file, damaged at its start, or of a newer version.
 pub fn open(path: &Path) -> Result<Connection> {
     // A database whose writer was killed can only be read by somebody who may roll it back, so ask for that first.
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .or_else(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")
+        .or_else(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, c"unix"))?;
     connection.pragma_update(None, "query_only", true)?;
     check_header(&connection, path)?;
     Ok(connection)
 }
 
-/// Opens a run file to apply records to it or to store blobs in it.
-///
-/// # Errors
-/// As [`open`], or it cannot be written.
-pub fn open_for_append(path: &Path) -> Result<Connection> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    check_header(&connection, path)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    Ok(connection)
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+pub(super) fn connect(path: &Path, flags: OpenFlags, vfs: &CStr) -> Result<Connection> {
     let in_context = |e: rusqlite::Error| Error::from(e).in_context(format!("`{}`", path.display()));
     if !path.exists() {
         return Err(Error::io("open the run file", path, std::io::Error::from(std::io::ErrorKind::NotFound)));
     }
-    let connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_context)?;
+    let connection = Connection::open_with_flags_and_vfs(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs)
+        .map_err(in_context)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Never WAL (it breaks on network file systems), never mmap (a full or failing disk becomes SIGBUS).
     connection.pragma_update(None, "mmap_size", 0)?;
@@ -77,7 +67,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
-fn check_header(connection: &Connection, path: &Path) -> Result<()> {
+pub(super) fn check_header(connection: &Connection, path: &Path) -> Result<()> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let no_run = |why: String| {
         Error::damaged(format!("`{}` is no danlu run file: {why}", path.display()))

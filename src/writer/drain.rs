@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::model::{Error, ErrorKind, Result};
-use crate::store::{self, JournalReader, Stream};
+use crate::store::{Appender, JournalReader, Stream};
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -101,12 +101,12 @@ impl Drain {
     fn apply(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let _database = shared.lock_database();
-        let mut connection = store::open_for_append(&shared.run_file)?;
+        let mut file = Appender::open(&shared.run_file)?;
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {
                 self.reader.rewind();
-                Stream::open(&connection, self.reader.attempt())?
+                Stream::open(&*file.begin()?, self.reader.attempt())?
             }
         };
         loop {
@@ -120,7 +120,9 @@ impl Drain {
                 break;
             }
             let first = self.reader.seq() + 1 - batch.len() as u64;
-            store::apply_all(&mut connection, &mut stream, first, batch)?;
+            let tx = file.begin()?;
+            stream.apply(&tx, first, batch)?;
+            tx.commit()?;
         }
         self.stream = Some(stream);
         Ok(())

@@ -1,7 +1,7 @@
 //! From paths and globs to blobs.
 
 use crate::model::{Error, ErrorKind, Hash, Result, check_file_name};
-use crate::store::{self, DIR_NAME};
+use crate::store::{self, Appender, DIR_NAME};
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -68,14 +68,14 @@ fn stored_name(path: &Path, directory: &Path) -> Result<String> {
 /// Stores the content of a file as a blob of a run file and returns its name and size.
 pub(super) fn store(path: &Path, run_file: &Path) -> Result<(Hash, u64)> {
     let in_context = |e: Error| e.in_context(format!("Cannot save `{}`", path.display()));
-    let mut connection = store::open_for_append(run_file)?;
+    let mut run_file = Appender::open(run_file)?;
     let mut tries = 0;
     loop {
         tries += 1;
         let mut file = open_regular(path)?;
         let (sha256, size) = hash(&mut file, path)?;
         file.rewind().map_err(|e| Error::io("read", path, e))?;
-        match store::put_blob(&mut connection, sha256, &file) {
+        match store::put_blob(&mut run_file, sha256, &file) {
             Ok(_) => return Ok((sha256, size)),
             Err(e) if e.kind() == ErrorKind::Conflict && tries < TRIES => {}
             Err(e) => return Err(in_context(e)),

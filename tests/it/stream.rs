@@ -3,7 +3,7 @@
 use danlu::model::{
     AttemptId, Event, EventKind, File, Hash, Record, Row, RunId, RunKey, Setting, Start, Value,
 };
-use danlu::store::{self, Stream};
+use danlu::store::{self, Appender, Stream};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -111,23 +111,25 @@ fn applied(records: &[Record], batches: &[usize]) -> (tempfile::TempDir, Connect
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.sqlite");
     store::create(&path).unwrap();
-    let mut connection = store::open_for_append(&path).unwrap();
+    let mut file = Appender::open(&path).unwrap();
     let mut sizes = batches.iter().copied().cycle();
     let mut rest = records;
     let mut first = 1;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(sizes.next().unwrap().min(rest.len()));
         for _ in 0..2 {
-            let mut stream = Stream::open(&connection, AttemptId([7; 16])).unwrap();
-            store::apply_all(&mut connection, &mut stream, first, batch.to_vec()).unwrap();
+            let tx = file.begin().unwrap();
+            Stream::open(&tx, AttemptId([7; 16])).unwrap().apply(&tx, first, batch.to_vec()).unwrap();
+            tx.commit().unwrap();
         }
         first += batch.len() as u64;
         rest = after;
     }
-    let mut stream = Stream::open(&connection, AttemptId([7; 16])).unwrap();
-    let tx = connection.transaction().unwrap();
-    stream.seal(&tx).unwrap();
+    let tx = file.begin().unwrap();
+    Stream::open(&tx, AttemptId([7; 16])).unwrap().seal(&tx).unwrap();
     tx.commit().unwrap();
+    drop(file);
+    let connection = rusqlite::Connection::open(&path).unwrap();
     (directory, connection)
 }
 
@@ -208,8 +210,8 @@ fn the_same_records_have_the_same_digest_on_every_machine() {
 
 #[test]
 fn another_record_under_the_same_number_is_refused() {
-    let (_directory, mut connection) = applied(&[start()], &[1]);
-    let mut stream = Stream::open(&connection, AttemptId([7; 16])).unwrap();
+    let (directory, _) = applied(&[start()], &[1]);
+    let mut file = Appender::open(&directory.path().join("run.sqlite")).unwrap();
     let event = Record::Event(Event {
         time: 0,
         kind: EventKind::End,
@@ -217,13 +219,17 @@ fn another_record_under_the_same_number_is_refused() {
         text: String::new(),
         data: String::new(),
     });
-    let error = store::apply_all(&mut connection, &mut stream, 2, vec![event.clone()]).unwrap_err();
-    assert!(error.to_string().contains("it has ended"), "{error}");
-    let mut other = Stream::open(&connection, AttemptId([8; 16])).unwrap();
-    let error = store::apply_all(&mut connection, &mut other, 1, vec![start()]).unwrap_err();
-    assert!(error.to_string().contains("its start says"), "{error}");
-    let error = store::apply_all(&mut connection, &mut other, 2, vec![event]).unwrap_err();
-    assert!(error.to_string().contains("follows record 0"), "{error}");
+    for (attempt, first, record, reason) in [
+        (7, 2, &event, "it has ended"),
+        (8, 1, &start(), "its start says"),
+        (8, 2, &event, "follows record 0"),
+        (8, 1, &event, "must begin with its start"),
+    ] {
+        let tx = file.begin().unwrap();
+        let mut stream = Stream::open(&tx, AttemptId([attempt; 16])).unwrap();
+        let error = stream.apply(&tx, first, vec![record.clone()]).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! Writing to a run file under locks that nobody can take from us.
+//!
+//! SQLite locks with POSIX record locks, and those belong to the process: when user code in the training process opens the run
+//! file with another SQLite (Python's own) and closes it, ours are gone, and the next reader takes a transaction under
+//! way for one of a dead writer and rolls it back under our hands. So a transaction is written by SQLite with its
+//! locking off (the VFS `unix-none`), under open-file-description locks of ours on the very bytes that SQLite locks:
+//! other SQLites, in this process and elsewhere, see them as the locks of a writer.
+//!
+//! Source of the bytes: "File Locking And Concurrency In SQLite Version 3" and `os.h` of SQLite.
+
+use super::run_file::{BUSY_TIMEOUT, check_header, connect};
+use crate::model::{Error, ErrorKind, Result};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The pending and the reserved byte: whoever has them is the one writer, and keeps new readers out.
+const WRITER: (libc::off_t, libc::off_t) = (0x4000_0000, 2);
+
+/// The shared range: whoever has it alone may write.
+const READERS: (libc::off_t, libc::off_t) = (0x4000_0002, 510);
+
+/// How often a lock that somebody else holds is tried again.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// A run file that records and blobs can be added to.
+#[derive(Debug)]
+pub struct Appender {
+    connection: Connection,
+    /// `None` where the file system has no such locks: then SQLite locks as it always does.
+    lock: Option<File>,
+    path: PathBuf,
+}
+
+/// A transaction that adds to a run file. It is rolled back unless it is committed.
+#[derive(Debug)]
+pub struct Append<'a> {
+    // Dropped in this order: the locks go last.
+    transaction: Transaction<'a>,
+    held: Option<Held<'a>>,
+}
+
+impl Appender {
+    /// Opens a run file to add to it.
+    ///
+    /// # Errors
+    /// It is missing, no run file, damaged at its start, of a newer version, or cannot be written.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| Error::io("open the run file", path, e))?;
+        let lock = has_locks(&file).then_some(file);
+        let vfs = if lock.is_some() { c"unix-none" } else { c"unix" };
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let appender = Self { connection, lock, path: path.to_owned() };
+        let held = appender.hold()?;
+        check_header(&appender.connection, path)?;
+        drop(held);
+        Ok(appender)
+    }
+
+    /// Begins a transaction, waiting for readers and other writers to be done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] when they are not for too long; or the file is damaged.
+    pub fn begin(&mut self) -> Result<Append<'_>> {
+        let held = hold(self.lock.as_ref(), &self.path)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Append { transaction, held })
+    }
+
+    fn hold(&self) -> Result<Option<Held<'_>>> {
+        hold(self.lock.as_ref(), &self.path)
+    }
+}
+
+impl Append<'_> {
+    /// Makes what was added durable and visible.
+    ///
+    /// # Errors
+    /// The database refuses, for instance because the disk is full.
+    pub fn commit(self) -> Result<()> {
+        self.transaction.commit()?;
+        drop(self.held);
+        Ok(())
+    }
+}
+
+impl<'a> Deref for Append<'a> {
+    type Target = Transaction<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
+}
+
+/// The locks of a writer, for as long as this lives.
+#[derive(Debug)]
+struct Held<'a>(&'a File);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        for range in [READERS, WRITER] {
+            set(self.0, libc::F_UNLCK, range).ok();
+        }
+    }
+}
+
+fn hold<'a>(lock: Option<&'a File>, path: &Path) -> Result<Option<Held<'a>>> {
+    let Some(file) = lock else { return Ok(None) };
+    let held = Held(file);
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    for range in [WRITER, READERS] {
+        while let Err(errno) = set(file, libc::F_WRLCK, range) {
+            if !matches!(errno, Errno::EAGAIN | Errno::EACCES | Errno::EINTR) {
+                return Err(Error::io("lock the run file", path, errno));
+            }
+            if Instant::now() > deadline {
+                let message = format!("`{}` is in use by others for too long", path.display());
+                return Err(Error::new(ErrorKind::Busy, message)
+                    .with_hint("end what reads it with an open transaction"));
+            }
+            std::thread::park_timeout(RETRY);
+        }
+    }
+    Ok(Some(held))
+}
+
+fn has_locks(file: &File) -> bool {
+    // Asks for a lock on a byte that nobody uses and that goes with it.
+    let byte = (WRITER.0 + READERS.1 + 2, 1);
+    let got = set(file, libc::F_WRLCK, byte);
+    set(file, libc::F_UNLCK, byte).ok();
+    matches!(got, Ok(()) | Err(Errno::EAGAIN | Errno::EACCES))
+}
+
+fn set(file: &File, kind: libc::c_int, (start, length): (libc::off_t, libc::off_t)) -> nix::Result<()> {
+    let lock = libc::flock {
+        l_type: libc::c_short::try_from(kind).unwrap_or_default(),
+        l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap_or_default(),
+        l_start: start,
+        l_len: length,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).map(|_| ())
+}

@@ -10,7 +10,7 @@
 )]
 
 use danlu::model::{AttemptId, Record, Row, Value};
-use danlu::store::{self, Appender, Stream};
+use danlu::store::{self, Appender, BUSY_TIMEOUT, Stream};
 use danlu::{Run, remote, sync};
 use std::fs::File;
 use std::io::Write;
@@ -149,7 +149,7 @@ fn drain(scratch: &Path) {
         let path = scratch.join(format!("drain-{round}.sqlite"));
         let records = stream(ROWS, KEYS);
         store::create(&path).unwrap();
-        let mut file = Appender::open(&path).unwrap();
+        let mut file = Appender::open(&path, BUSY_TIMEOUT).unwrap();
         let mut target = Stream::open(&file.begin().unwrap(), AttemptId([1; 16])).unwrap();
         let points = f64::from(ROWS) * KEYS as f64;
         speeds.push(

@@ -11,7 +11,7 @@ pub use directory::Directory;
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, SizedHash};
 
-use crate::model::{Error, Hash, Result, RunKey};
+use crate::model::{AttemptId, Error, Hash, Result, RunKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::Read;
@@ -50,7 +50,13 @@ pub trait Remote: Send + Sync {
     /// Returns its name, as the user gave it.
     fn name(&self) -> &str;
 
-    /// Returns those of the objects that it does not have.
+    /// Returns what tells it from every other remote, also from another one in its place: two sticks have one path.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    fn identity(&self) -> Result<AttemptId>;
+
+    /// Returns those of the objects that it does not have, or has damaged.
     ///
     /// # Errors
     /// It cannot be reached, or refuses.
@@ -86,6 +92,11 @@ pub trait Remote: Send + Sync {
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for an address of no known form.
 pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
+    if address.trim().is_empty() {
+        return Err(
+            Error::usage("The name of the remote is empty").with_hint("give a directory or an address")
+        );
+    }
     match address.split_once("://") {
         Some(("http" | "https", _)) => Ok(Box::new(Http::new(address, key)?)),
         Some(("file", path)) => Ok(Box::new(Directory::create(Path::new(path))?)),

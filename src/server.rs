@@ -100,6 +100,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/runs/{key}/history", get(runs::history))
         .route("/runs/{key}/files", get(runs::files))
         .route("/runs/{key}/files/{*path}", get(runs::file))
+        .route("/remote", get(objects::identity))
         .route("/objects/missing", post(objects::missing))
         .route("/segments/{hash}", put(objects::put_segment).get(objects::get_segment))
         .route("/blobs/{hash}", put(objects::put_blob).get(objects::get_blob))

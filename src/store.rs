@@ -22,7 +22,7 @@ pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, 
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
-pub use run_file::{create, digest, open, run_digest, run_key};
+pub use run_file::{BUSY_TIMEOUT, create, digest, open, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use verify::{Damage, Report, verify};
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._say import text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
@@ -29,7 +31,7 @@ class Config:
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._run._set_config(key, value)
-        self._items[key if isinstance(key, str) else str(key)] = value
+        self._items[key if isinstance(key, str) else text_of(key)] = value
 
     def __getattr__(self, name: str) -> Any:
         if name in Config.__slots__:
@@ -96,13 +98,16 @@ def _as_dict(run: _core.Run, what: str, values: Any) -> dict[Any, Any]:
         return values.as_dict()
     fields = getattr(type(values), "__dataclass_fields__", None)
     if fields is not None:
-        return {name: getattr(values, name) for name in fields}
+        fields = [name for name in fields if hasattr(values, name)]
     try:
+        if fields is not None:
+            return {name: getattr(values, name) for name in fields}
         # Like argparse.Namespace: no mapping, but an object with attributes.
         return (
             dict(values) if hasattr(values, "keys") or not hasattr(values, "__dict__") else dict(vars(values))
         )
-    except (TypeError, ValueError):
+    except Exception:
+        # Whatever the object does when it is asked for its keys and values.
         run._lose(f"The {what} takes keys with values, not `{type(values).__name__}`")
         return {}
 
@@ -120,9 +125,11 @@ class Summary:
         object.__setattr__(self, "_run", run)
 
     def __getitem__(self, key: str) -> Any:
-        found = self._run._get_summary(key)
+        found = self._run._get_summary(key) if key in self else None
         if found is not None:
             return found[0]
+        if not isinstance(key, str):
+            raise KeyError(key)
         nested = self._below(key)
         if not nested:
             raise KeyError(key)
@@ -167,7 +174,7 @@ class Summary:
             raise AttributeError(f"The summary has no key `{name}`") from None
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._run._get_summary(key) is not None
+        return isinstance(key, str) and self._run._get_summary(text_of(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.as_dict())

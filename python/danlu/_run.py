@@ -7,6 +7,7 @@ import os
 from . import _core, _say
 from ._config import Config, Summary
 from ._errors import Error
+from ._say import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Callable
 
-    from ._settings import Settings
+    from ._settings import Settings, tags_of
 
     AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -73,7 +74,7 @@ class Run(_core.Run):
 
     @name.setter
     def name(self, name: str) -> None:
-        self._settings.name = str(name)
+        self._settings.name = text_of(name)
         self._rename("name", self._settings.name)
 
     @property
@@ -103,7 +104,7 @@ class Run(_core.Run):
 
     @notes.setter
     def notes(self, notes: str) -> None:
-        self._settings.notes = str(notes)
+        self._settings.notes = text_of(notes)
         self._rename("notes", self._settings.notes)
 
     @property
@@ -113,7 +114,11 @@ class Run(_core.Run):
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        before, after = self._settings.tags, list(dict.fromkeys(str(tag) for tag in tags))
+        try:
+            before, after = self._settings.tags, tags_of(tags)
+        except Exception as e:
+            self._lose(text_of(e))
+            return
         for tag in before:
             if tag not in after:
                 self._tag(tag, False)
@@ -170,12 +175,14 @@ class Run(_core.Run):
         Names are relative to `base_path`, by default to the current directory; an absolute path outside of
         it keeps its last part. A file that cannot be stored is warned about. All policies mean `now`.
         """
-        if policy not in _POLICIES:
-            self._lose(f"save() has no policy `{policy}`: the file is stored now")
         try:
+            if policy not in _POLICIES:
+                self._lose(f"save() has no policy `{text_of(policy)}`: the file is stored now")
             pattern, base = _resolve(glob_str, base_path)
-        except (TypeError, ValueError, OSError) as e:
-            self._lose(f"Cannot save `{glob_str!r}`: {e}")
+            pattern.encode()
+            base.encode()
+        except Exception as e:
+            self._lose(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
             return []
         names, problems = self._save(pattern, base)
         for problem in problems:

@@ -30,3 +30,12 @@ def warn(message: str) -> None:
     if message not in _warned:
         _warned.add(message)
         tell(f"WARNING: {message}")
+
+
+def text_of(value: object) -> str:
+    """Return the text of a value, with escapes for what UTF-8 has no bytes for. Never raises."""
+    try:
+        text = str(value)
+    except Exception as e:
+        text = f"<{type(value).__name__} whose text raises {type(e).__name__}>"
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ._errors import UsageError
+from ._say import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Settings:
     def __init__(self, **arguments: Any) -> None:
         def text(name: str, default: str = "") -> str:
             value = _argument_or_variable(arguments, name)
-            return default if value is None else _text(value)
+            return default if value is None else text_of(value)
 
         self.project = text("project", DEFAULT_PROJECT)
         self.entity = text("entity")
@@ -53,8 +54,8 @@ class Settings:
         self.job_type = text("job_type")
         self.notes = text("notes")
         run_id = _argument_or_variable(arguments, "id")
-        self.id = None if run_id is None else _text(run_id)
-        self.tags = _tags(_argument_or_variable(arguments, "tags"))
+        self.id = None if run_id is None else text_of(run_id)
+        self.tags = tags_of(_argument_or_variable(arguments, "tags"))
         self.dir = absolute(os.fsdecode(_argument_or_variable(arguments, "dir") or "."))
         self.mode = _mode(text("mode", "offline"))
         if not self.entity and self.project.count("/") == 1:
@@ -93,18 +94,13 @@ def absolute(path: str) -> str:
         return path
 
 
-def _text(value: object) -> str:
-    """Return the text of a value, with escapes for what UTF-8 has no bytes for."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
-
-
-def _tags(tags: object) -> list[str]:
+def tags_of(tags: object) -> list[str]:
     if tags is None:
         return []
     if isinstance(tags, str):
-        return [tag.strip() for tag in _text(tags).split(",") if tag.strip()]
+        return [tag.strip() for tag in text_of(tags).split(",") if tag.strip()]
     try:
-        return list(dict.fromkeys(_text(tag) for tag in tags))  # type: ignore[attr-defined]
+        return list(dict.fromkeys(text_of(tag) for tag in tags))  # type: ignore[attr-defined]
     except TypeError:
         raise UsageError(f"The tags must be a list of texts, not `{type(tags).__name__}`") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import danlu
 import danlu as wandb
 import pytest
-from conftest import Reader
+from conftest import Reader, Scripts
 from danlu import config as early_config
 from danlu import log as early_log
 from danlu import summary as early_summary
@@ -357,3 +357,65 @@ def test_silence(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[s
         run.log({"bad": b"\xff"})
         run.save("missing")
     assert capfd.readouterr() == ("", "")
+
+
+class Spiteful:
+    """Raises whatever it is asked for."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+    def keys(self) -> list[str]:
+        raise RuntimeError("no keys")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda run: run.config.update(Spiteful()),
+        lambda run: run.summary.update(Spiteful()),
+        lambda run: run.config.__setitem__(Spiteful(), 1),
+        lambda run: setattr(run, "name", Spiteful()),
+        lambda run: setattr(run, "name", "\ud800"),
+        lambda run: setattr(run, "notes", Spiteful()),
+        lambda run: setattr(run, "tags", 5),
+        lambda run: setattr(run, "tags", [Spiteful(), "\ud800"]),
+        lambda run: run.save("\ud800"),
+        lambda run: run.save(Spiteful()),
+        lambda run: run.save("x", base_path=b"/tmp/\xff"),
+        lambda run: run.save("x", policy="\ud800"),
+        lambda run: run.save("x", policy=Spiteful()),
+        lambda run: run.summary.get(5),
+        lambda run: "\ud800" in run.summary,
+    ],
+)
+def test_whatever_an_argument_does_training_goes_on(attempt: Any, read: Reader) -> None:
+    run = danlu.init()
+    attempt(run)
+    run.log({"a": 1})
+    run.finish()
+    assert read.history(run.file) == [(0, "a", 1)]
+
+
+def test_all_active_runs_end_with_the_program(scripts: Scripts, read: Reader) -> None:
+    code = "import danlu\nfor i in range(4): danlu.init(id=f'r{i}', reinit='create_new').log({'a': i})"
+    assert scripts.run(code).returncode == 0
+    assert [read.end(path) for path in scripts.files()] == ['{"exit_code":0}'] * 4
+
+
+def test_processes_that_begin_with_one_id_in_one_second_keep_all_rows(scripts: Scripts, read: Reader) -> None:
+    code = """
+        import danlu
+        run = danlu.init(id="same", project="ranks")
+        for i in range(50):
+            run.log({"i": i})
+    """
+    processes = [scripts.start(code) for _ in range(8)]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert "WARNING" not in err
+    assert len(scripts.files()) == 8
+    assert [len(read.history(path)) for path in scripts.files()] == [50] * 8

@@ -47,7 +47,7 @@ impl Output {
         let right: Vec<bool> = heading.iter().map(|title| title.starts_with('>')).collect();
         let heading = heading.iter().map(|title| title.trim_start_matches('>').to_owned()).collect();
         let lines: Vec<Vec<String>> = std::iter::once(heading)
-            .chain(rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()))
+            .chain(rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()))
             .collect();
         let mut widths = vec![0; right.len()];
         for line in &lines {
@@ -65,6 +65,18 @@ impl Output {
             self.line(text.trim_end())?;
         }
         Ok(())
+    }
+}
+
+/// The longest cell of a table, in characters; what is longer is cut. `--json` gives all of it.
+const CELL_MOST: usize = 200;
+
+/// A cell of a table: one line, not endless.
+fn cell(text: &str) -> String {
+    let plain = plain(text);
+    match plain.char_indices().nth(CELL_MOST) {
+        Some((at, _)) => format!("{}…", &plain[..at]),
+        None => plain,
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let directory = query::run_directory(&self.common.dir);
+        std::fs::read_dir(&directory).map_err(|e| Error::io("read the directory", &directory, e))?;
         let credentials = Credentials::load()?;
         let address = self.address(&credentials)?;
         let remote = remote::open(&address, credentials.key_for(&address))?;

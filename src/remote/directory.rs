@@ -10,23 +10,37 @@
 //! A file gets its name when all of its bytes are durable, so a name never stands for half of something.
 
 use super::{Manifest, Object, Receipt, Remote, unpack};
-use crate::model::{Error, ErrorKind, Hash, Result, RunKey};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use crate::store::{self, Damage};
 use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const MARKER: &str = "danlu-remote.json";
-const MARK: &str = "{\"format\":\"danlu-remote\",\"version\":1}\n";
+const FORMAT: &str = "danlu-remote";
+const VERSION: u32 = 1;
+
+/// What the marker says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: String,
+    version: u32,
+    id: AttemptId,
+}
 
 /// A remote in a directory.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
     name: String,
+    id: AttemptId,
+    /// Objects whose bytes this process has seen to be those of their names.
+    whole: Mutex<HashSet<Object>>,
 }
 
 impl Directory {
@@ -45,13 +59,16 @@ impl Directory {
                 let path = root.join(part);
                 std::fs::create_dir_all(&path).map_err(|e| Error::io("create the directory", &path, e))?;
             }
-            Self { root: root.to_owned(), name: String::new() }.place(
-                &root.join(MARKER),
-                &mut MARK.as_bytes(),
-                |_| true,
-            )?;
+            let marker = Marker { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? };
+            let json =
+                serde_json::to_vec(&marker).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+            Self::at(root, marker.id).place(&root.join(MARKER), &mut json.as_slice(), |_| true)?;
         }
         Self::open(root)
+    }
+
+    fn at(root: &Path, id: AttemptId) -> Self {
+        Self { root: root.to_owned(), name: root.display().to_string(), id, whole: Mutex::default() }
     }
 
     /// Opens a directory that is a remote.
@@ -59,22 +76,24 @@ impl Directory {
     /// # Errors
     /// It is none, or is of a newer version.
     pub fn open(root: &Path) -> Result<Self> {
-        let marker = root.join(MARKER);
-        let text = std::fs::read_to_string(&marker).map_err(|_| {
+        let bytes = std::fs::read(root.join(MARKER)).map_err(|_| {
             let message = format!(
                 "`{}` is no danlu remote: it has other things in it and no `{MARKER}`",
                 root.display()
             );
             Error::usage(message).with_hint("give an empty or a new directory")
         })?;
-        if text != MARK {
-            let message = format!(
-                "The remote `{}` was made by a newer danlu, or its `{MARKER}` is damaged",
-                root.display()
-            );
-            return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
+        let marker: Option<Marker> = serde_json::from_slice(&bytes).ok();
+        match marker.filter(|marker| marker.format == FORMAT && marker.version == VERSION) {
+            Some(marker) => Ok(Self::at(root, marker.id)),
+            None => {
+                let message = format!(
+                    "The remote `{}` was made by a newer danlu, or its `{MARKER}` is damaged",
+                    root.display()
+                );
+                Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"))
+            }
         }
-        Ok(Self { root: root.to_owned(), name: root.display().to_string() })
     }
 
     /// Says whether a directory is a remote.
@@ -105,9 +124,8 @@ impl Directory {
 
     /// Writes bytes under a name that appears when they are durable and `check` accepts their hash.
     fn place(&self, path: &Path, bytes: &mut dyn Read, check: impl Fn(Hash) -> bool) -> Result<()> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
+        // Random: processes of several machines or containers may write here, and have the same numbers.
+        let temporary = self.root.join("tmp").join(AttemptId::random()?.to_string());
         let written = write_and_hash(&temporary, bytes).and_then(|hash| {
             if !check(hash) {
                 return Err(Error::damaged(format!(
@@ -139,26 +157,36 @@ impl Directory {
         }
     }
 
-    /// Checks that all that a manifest names is here, segments by their content and blobs by their length.
+    /// Checks that all that a manifest names is here, by content.
     ///
     /// # Errors
     /// Something is missing or damaged.
     pub fn check_held(&self, manifest: &Manifest) -> Result<()> {
-        for segment in manifest.attempts.iter().flat_map(|entry| &entry.segments) {
-            self.read_segment(segment.sha256)?;
+        for object in manifest.objects() {
+            self.check_whole(object)?;
         }
         for blob in &manifest.blobs {
             let path = self.path_of(Object::Blob(blob.sha256));
             let length = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?.len();
             if length != blob.size {
-                return Err(Error::damaged(format!(
-                    "`{}` has {length} bytes instead of {}",
-                    path.display(),
-                    blob.size
-                )));
+                let message = format!("`{}` has {length} bytes instead of {}", path.display(), blob.size);
+                return Err(Error::damaged(message));
             }
         }
         Ok(())
+    }
+
+    /// Checks an object by its content, unless this process has done so before or has written it.
+    fn check_whole(&self, object: Object) -> Result<()> {
+        if !self.known().contains(&object) {
+            self.check_object(object)?;
+            self.known().insert(object);
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashSet<Object>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a segment and checks it against its name.
@@ -223,22 +251,28 @@ impl Remote for Directory {
         &self.name
     }
 
+    fn identity(&self) -> Result<AttemptId> {
+        Ok(self.id)
+    }
+
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
-        Ok(objects.iter().copied().filter(|object| !self.path_of(*object).is_file()).collect())
+        Ok(objects.iter().copied().filter(|object| self.check_whole(*object).is_err()).collect())
     }
 
     fn put(&self, object: Object, _: u64, mut bytes: Box<dyn Read + Send>) -> Result<()> {
         let path = self.path_of(object);
         match object {
-            Object::Blob(name) => self.place(&path, &mut bytes, |hash| hash == name),
+            Object::Blob(name) => self.place(&path, &mut bytes, |hash| hash == name)?,
             Object::Segment(name) => {
                 let mut packed = Vec::new();
                 let most = crate::model::limits::SEGMENT_BYTES as u64;
                 bytes.take(most).read_to_end(&mut packed).map_err(|e| Error::io("receive", &path, e))?;
                 unpack(name, packed.as_slice())?;
-                self.place(&path, &mut packed.as_slice(), |_| true)
+                self.place(&path, &mut packed.as_slice(), |_| true)?;
             }
         }
+        self.known().insert(object);
+        Ok(())
     }
 
     fn get(&self, object: Object) -> Result<Box<dyn Read + Send>> {
@@ -272,7 +306,7 @@ impl Remote for Directory {
 
 /// Writes a file, makes it durable, and returns the hash of what was written.
 fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
-    let mut file = File::create(path).map_err(|e| Error::io("write", path, e))?;
+    let mut file = File::create_new(path).map_err(|e| Error::io("write", path, e))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {

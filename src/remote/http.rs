@@ -1,7 +1,7 @@
 //! A danlu server as a remote. `docs/protocol.md` describes the requests.
 
 use super::{Manifest, Object, Receipt, Remote};
-use crate::model::{Error, ErrorKind, Result, RunKey};
+use crate::model::{AttemptId, Error, ErrorKind, Result, RunKey};
 use reqwest::StatusCode;
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
@@ -114,6 +114,14 @@ impl Http {
 impl Remote for Http {
     fn name(&self) -> &str {
         &self.address
+    }
+
+    fn identity(&self) -> Result<AttemptId> {
+        #[derive(serde::Deserialize)]
+        struct Identity {
+            id: AttemptId,
+        }
+        Ok(self.json::<Identity>(self.client.get(self.url("remote")), 0)?.id)
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {

@@ -4,7 +4,7 @@ use super::App;
 use crate::model::{Error, Hash, Result};
 use crate::query::{self, RunDetails};
 use crate::remote::{AttemptEntry, Manifest, Receipt, Remote};
-use crate::store::{self, Appender, Stream};
+use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
 use rusqlite::Transaction;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -50,7 +50,7 @@ impl App {
     /// Applies those attempts of a manifest to a run file that it does not have, all or none. The run file must then
     /// hold what `all` says, as seen from its own rows.
     fn materialise(&self, manifest: &Manifest, all: &Manifest, path: &Path) -> Result<()> {
-        let mut file = Appender::open(path)?;
+        let mut file = Appender::open(path, BUSY_TIMEOUT)?;
         let tx = file.begin()?;
         for entry in &manifest.attempts {
             self.take_in(&tx, entry)?;

@@ -15,6 +15,11 @@ use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 type Shared = State<Arc<App>>;
 
+/// `GET /remote`: what tells this remote from every other.
+pub(super) async fn identity(State(app): Shared) -> Answer<Json<serde_json::Value>> {
+    blocking(move || Ok(serde_json::json!({"id": app.objects.identity()?}))).await
+}
+
 /// `POST /objects/missing`: which of these are not here?
 pub(super) async fn missing(
     State(app): Shared,

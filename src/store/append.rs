@@ -8,7 +8,7 @@
 //!
 //! Source of the bytes: "File Locking And Concurrency In SQLite Version 3" and `os.h` of SQLite.
 
-use super::run_file::{BUSY_TIMEOUT, check_header, connect};
+use super::run_file::{check_header, connect};
 use crate::model::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -35,6 +35,7 @@ pub struct Appender {
     /// `None` where the file system has no such locks: then SQLite locks as it always does.
     lock: Option<File>,
     path: PathBuf,
+    patience: Duration,
 }
 
 /// A transaction that adds to a run file. It is rolled back unless it is committed.
@@ -46,11 +47,11 @@ pub struct Append<'a> {
 }
 
 impl Appender {
-    /// Opens a run file to add to it.
+    /// Opens a run file to add to it, waiting for others at most as long as `patience` each time.
     ///
     /// # Errors
     /// It is missing, no run file, damaged at its start, of a newer version, or cannot be written.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, patience: Duration) -> Result<Self> {
         let file = File::options()
             .read(true)
             .write(true)
@@ -60,7 +61,8 @@ impl Appender {
         let vfs = if lock.is_some() { c"unix-none" } else { c"unix" };
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let appender = Self { connection, lock, path: path.to_owned() };
+        connection.busy_timeout(patience)?;
+        let appender = Self { connection, lock, path: path.to_owned(), patience };
         let held = appender.hold()?;
         check_header(&appender.connection, path)?;
         drop(held);
@@ -72,13 +74,13 @@ impl Appender {
     /// # Errors
     /// [`ErrorKind::Busy`] when they are not for too long; or the file is damaged.
     pub fn begin(&mut self) -> Result<Append<'_>> {
-        let held = hold(self.lock.as_ref(), &self.path)?;
+        let held = hold(self.lock.as_ref(), &self.path, self.patience)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         Ok(Append { transaction, held })
     }
 
     fn hold(&self) -> Result<Option<Held<'_>>> {
-        hold(self.lock.as_ref(), &self.path)
+        hold(self.lock.as_ref(), &self.path, self.patience)
     }
 }
 
@@ -114,10 +116,10 @@ impl Drop for Held<'_> {
     }
 }
 
-fn hold<'a>(lock: Option<&'a File>, path: &Path) -> Result<Option<Held<'a>>> {
+fn hold<'a>(lock: Option<&'a File>, path: &Path, patience: Duration) -> Result<Option<Held<'a>>> {
     let Some(file) = lock else { return Ok(None) };
     let held = Held(file);
-    let deadline = Instant::now() + BUSY_TIMEOUT;
+    let deadline = Instant::now() + patience;
     for range in [WRITER, READERS] {
         while let Err(errno) = set(file, libc::F_WRLCK, range) {
             if !matches!(errno, Errno::EAGAIN | Errno::EACCES | Errno::EINTR) {

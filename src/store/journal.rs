@@ -9,7 +9,7 @@ use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"danlujnl";
@@ -295,6 +295,11 @@ pub enum Liveness {
 pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
     let file = File::open(path).map_err(|e| Error::io("open the journal", path, e))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        // Whoever sealed the run in the meantime has removed the journal, and this is a lock on nothing.
+        Ok(()) if !is_at(&file, path) => {
+            let message = format!("The journal `{}` was just removed", path.display());
+            Err(Error::new(ErrorKind::NotFound, message))
+        }
         Ok(()) => Ok(Liveness::Dead(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(Liveness::Alive),
         Err(_) => {
@@ -305,6 +310,11 @@ pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
             Ok(if alive { Liveness::Alive } else { Liveness::Dead(file) })
         }
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = |(a, b): (std::fs::Metadata, std::fs::Metadata)| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    file.metadata().ok().zip(std::fs::metadata(path).ok()).is_some_and(same)
 }
 
 fn process_lives(pid: u32) -> bool {

@@ -1,6 +1,7 @@
 //! From the journal to a sealed run file: at the end of a run, after a crash, and after damage.
 
 use super::records::{attempts, records};
+use super::run_file::BUSY_TIMEOUT;
 use super::{Appender, JournalReader, Liveness, Stream, blob, journal, run_file, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -49,7 +50,15 @@ pub fn recover(run: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Resul
         match journal::liveness(&path, host, now) {
             Ok(Liveness::Alive) => {}
             Ok(Liveness::Dead(_lock)) => {
-                seal_and_remove(run, &path, warn)?;
+                match JournalReader::open(&path)
+                    .and_then(|mut journal| Ok((journal.attempt(), journal.read()?)))
+                {
+                    Ok((attempt, Some(_))) => seal_and_remove(run, &path, attempt, None, warn)?,
+                    // Killed before it said anything: there is nothing to keep.
+                    Ok((_, None)) => remove_empty(run, &path)?,
+                    Err(e) if e.kind() == ErrorKind::Damaged && is_short(&path) => remove_empty(run, &path)?,
+                    Err(e) => return Err(e),
+                }
                 sealed += 1;
             }
             // Somebody else was faster.
@@ -62,28 +71,46 @@ pub fn recover(run: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Resul
 
 /// Applies a journal to the end, seals its attempt, proves it, and only then removes the journal.
 ///
-/// A run file that turns out to be damaged is rebuilt first.
+/// A run file that turns out to be damaged is rebuilt first. A journal that somebody has taken away is done without:
+/// the run file follows it, and has what was applied. `records` is how many the writer knows to have written.
 ///
 /// # Errors
-/// The journal cannot be read, or the run file cannot be written. The journal stays.
-pub fn seal_and_remove(run: &Path, journal: &Path, warn: &dyn Fn(String)) -> Result<()> {
-    let empty = JournalReader::open(journal).and_then(|mut reader| reader.read());
-    if matches!(empty, Ok(None))
-        || matches!(&empty, Err(e) if e.kind() == ErrorKind::Damaged && is_short(journal))
-    {
-        // Killed before it said anything: there is nothing to keep.
-        return remove_empty(run, journal);
+/// The journal cannot be read, the run file cannot be written, or fewer records are there than were written. The
+/// journal stays.
+pub fn seal_and_remove(
+    run: &Path,
+    journal: &Path,
+    attempt: AttemptId,
+    records: Option<u64>,
+    warn: &dyn Fn(String),
+) -> Result<()> {
+    let has_journal = journal.exists();
+    if !has_journal {
+        warn(format!("The journal `{}` is gone; the run ends with what its run file has", journal.display()));
     }
-    match seal(run, journal) {
-        Err(e) if matches!(e.kind(), ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict) => {
+    let sealed = match seal(run, has_journal.then_some(journal), attempt) {
+        Err(e)
+            if has_journal
+                && matches!(e.kind(), ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict) =>
+        {
             warn(format!("{e}; building the run file anew from its journal"));
             rebuild(run)?;
-            seal(run, journal)?;
+            seal(run, Some(journal), attempt)?
         }
         other => other?,
+    };
+    for path in verify::missing_contents(&run_file::open(run)?)? {
+        warn(format!("The content of file `{path}` was lost with a damaged run file; save it again"));
+    }
+    if let Some(records) = records.filter(|records| *records != sealed) {
+        let message = format!("`{}` has {sealed} of {records} records that were written", run.display());
+        return Err(Error::damaged(message).with_hint("somebody has changed the journal or the run file"));
     }
     sync_file(run)?;
-    std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))
+    if has_journal {
+        std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))?;
+    }
+    Ok(())
 }
 
 fn is_short(journal: &Path) -> bool {
@@ -100,24 +127,27 @@ fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
     Ok(())
 }
 
-fn seal(run: &Path, journal: &Path) -> Result<()> {
-    let mut file = Appender::open(run)?;
-    let attempt = apply_journal(&mut file, journal)?;
+/// Seals an attempt after applying its journal, if there is one, and returns how many records it has.
+fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<u64> {
+    let mut file = Appender::open(run, BUSY_TIMEOUT)?;
+    if let Some(journal) = journal {
+        apply_journal(&mut file, journal)?;
+    }
     let tx = file.begin()?;
     Stream::open(&tx, attempt)?.seal(&tx)?;
     tx.commit()?;
     drop(file);
     let connection = run_file::open(run)?;
-    let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt);
-    let damage = sealed.map(|info| verify::verify_attempt(&connection, &info).damage).unwrap_or_default();
-    match damage.first() {
-        None => Ok(()),
+    let gone = || Error::damaged(format!("`{}`: attempt {attempt} is not in it", run.display()));
+    let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt).ok_or_else(gone)?;
+    match verify::verify_attempt(&connection, &sealed).damage.first() {
+        None => Ok(sealed.records),
         Some(first) => Err(Error::damaged(format!("`{}`: {}", run.display(), first.message))),
     }
 }
 
 /// Applies all of a journal, in transactions of bounded size.
-fn apply_journal(file: &mut Appender, path: &Path) -> Result<AttemptId> {
+fn apply_journal(file: &mut Appender, path: &Path) -> Result<()> {
     let mut journal = JournalReader::open(path)?;
     let mut stream = Stream::open(&*file.begin()?, journal.attempt())?;
     loop {
@@ -129,7 +159,7 @@ fn apply_journal(file: &mut Appender, path: &Path) -> Result<AttemptId> {
             batch.push(record);
         }
         if batch.is_empty() {
-            return Ok(journal.attempt());
+            return Ok(());
         }
         if !stream.is_sealed() {
             let tx = file.begin()?;
@@ -148,7 +178,7 @@ pub fn rebuild(run: &Path) -> Result<()> {
     let fresh = run.with_extension("rebuilt");
     std::fs::remove_file(&fresh).ok();
     run_file::create(&fresh)?;
-    let mut file = Appender::open(&fresh)?;
+    let mut file = Appender::open(&fresh, BUSY_TIMEOUT)?;
     if let Ok(old) = run_file::open(run) {
         salvage(run, &old, &mut file)?;
     }
@@ -157,11 +187,24 @@ pub fn rebuild(run: &Path) -> Result<()> {
     }
     drop(file);
     sync_file(&fresh)?;
-    if run.exists() {
-        let damaged = run.with_extension("sqlite.damaged");
-        std::fs::rename(run, &damaged).map_err(|e| Error::io("set aside", run, e))?;
+    let (before, after) = (count(run), count(&fresh));
+    if after < before {
+        std::fs::remove_file(&fresh).ok();
+        let message =
+            format!("`{}` cannot be built anew: {before} records would become {after}", run.display());
+        return Err(Error::damaged(message).with_hint("`danlu verify` tells what is damaged"));
     }
+    // The old file keeps its name until the new one takes it.
+    let damaged = run.with_extension("sqlite.damaged");
+    std::fs::remove_file(&damaged).ok();
+    std::fs::hard_link(run, &damaged).ok();
     std::fs::rename(&fresh, run).map_err(|e| Error::io("put the rebuilt run file in place", run, e))
+}
+
+/// Counts the records of a run file, as far as they can be counted.
+fn count(run: &Path) -> u64 {
+    let attempts = run_file::open(run).and_then(|connection| attempts(&connection)).unwrap_or_default();
+    attempts.iter().map(|attempt| attempt.records).sum()
 }
 
 /// Takes over what is whole in a damaged file: sealed attempts, and blobs whose bytes are those of their names.

@@ -15,21 +15,28 @@ const SCHEMA_VERSION: i64 = 1;
 /// Bytes of a database page: of the sizes that keep an empty run under 128 KiB, the fastest for blobs.
 const PAGE_BYTES: u32 = 8192;
 
-/// How long to wait for somebody else's transaction.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long to wait for somebody else's transaction, where waiting is fine.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Creates an empty run file that must not exist yet.
 ///
 /// It is not synced: until the run is sealed, it can be rebuilt from the journal.
 ///
 /// # Errors
-/// The file exists or cannot be written.
+/// [`ErrorKind::Conflict`] if the file exists; or it cannot be written.
 pub fn create(path: &Path) -> Result<()> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|e| Error::io("create the run file", path, e))?;
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::Conflict, format!("There is a run file `{}` already", path.display()))
+        }
+        _ => Error::io("create the run file", path, e),
+    })?;
+    fill(path).inspect_err(|_| {
+        std::fs::remove_file(path).ok();
+    })
+}
+
+fn fill(path: &Path) -> Result<()> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
@@ -54,7 +61,7 @@ pub fn open(path: &Path) -> Result<Connection> {
 pub(super) fn connect(path: &Path, flags: OpenFlags, vfs: &CStr) -> Result<Connection> {
     let in_context = |e: rusqlite::Error| Error::from(e).in_context(format!("`{}`", path.display()));
     if !path.exists() {
-        return Err(Error::io("open the run file", path, std::io::Error::from(std::io::ErrorKind::NotFound)));
+        return Err(Error::new(ErrorKind::NotFound, format!("There is no run file `{}`", path.display())));
     }
     let connection = Connection::open_with_flags_and_vfs(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs)
         .map_err(in_context)?;

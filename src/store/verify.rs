@@ -5,7 +5,7 @@
 
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
-use super::{JournalReader, Tail, blob, run_file, segment};
+use super::{JournalReader, SEQ_BITS, Tail, blob, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -57,10 +57,9 @@ pub fn verify(path: &Path) -> Result<Report> {
         }
         Err(e) => report.add("database", format!("The list of attempts cannot be read: {e}")),
     }
+    check_strays(&connection, &mut report);
     check_blobs(&connection, &mut report);
-    for journal in super::journals_of(path)? {
-        check_journal(&journal, &mut report);
-    }
+    check_journals(&connection, path, &mut report)?;
     if report.damage.is_empty() {
         report.digest = run_file::digest(&connection)?;
     }
@@ -177,17 +176,43 @@ fn check_blobs(connection: &Connection, report: &mut Report) {
             report.add("blob", format!("{e} (content of {files})"));
         }
     }
-    let missing =
-        "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
-                   WHERE blob.n IS NULL ORDER BY path";
-    let paths = connection.prepare(missing).and_then(|mut statement| {
-        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
-    });
-    match paths {
-        Ok(paths) => paths
-            .iter()
-            .for_each(|path| report.add("file", format!("The content of file `{path}` is not there"))),
+    match missing_contents(connection) {
+        Ok(paths) => {
+            paths
+                .iter()
+                .for_each(|path| report.add("file", format!("The content of file `{path}` is not there")));
+        }
         Err(e) => report.add("file", format!("The list of files cannot be read: {e}")),
+    }
+}
+
+/// Lists the stored files whose content is not in the run file.
+pub(super) fn missing_contents(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
+         WHERE blob.n IS NULL ORDER BY path",
+    )?;
+    let paths = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(paths)
+}
+
+/// Checks that nothing is in the tables that no attempt accounts for.
+fn check_strays(connection: &Connection, report: &mut Report) {
+    for table in ["key", "row", "setting", "file", "event", "segment"] {
+        let attempts = format!("(SELECT id >> {SEQ_BITS} FROM attempt)");
+        let sql = format!("SELECT count(*) FROM {table} WHERE id >> {SEQ_BITS} NOT IN {attempts}");
+        add_count(connection, &sql, report, &format!("rows of table {table} belong to no attempt"));
+    }
+    let points =
+        "SELECT (SELECT count(*) FROM point) - (SELECT coalesce(sum(last - first + 1), 0) FROM extent)";
+    add_count(connection, points, report, "points belong to no extent");
+}
+
+fn add_count(connection: &Connection, sql: &str, report: &mut Report, what: &str) {
+    match connection.query_row(sql, [], |row| row.get::<_, i64>(0)) {
+        Ok(0) => {}
+        Ok(count) => report.add("records", format!("{count} {what}")),
+        Err(e) => report.add("database", format!("It cannot be counted how many {what}: {e}")),
     }
 }
 
@@ -199,6 +224,22 @@ fn files_of(connection: &Connection, sha256: Hash) -> String {
         Ok(paths) if !paths.is_empty() => format!("`{}`", paths.join("`, `")),
         _ => "no file".to_owned(),
     }
+}
+
+/// Checks the journals beside the run file: every attempt that is not sealed has one.
+fn check_journals(connection: &Connection, path: &Path, report: &mut Report) -> Result<()> {
+    let journals = super::journals_of(path)?;
+    let attempts = attempts(connection).unwrap_or_default();
+    let open = attempts.iter().filter(|attempt| attempt.digest.is_none()).count();
+    if open > journals.len() {
+        let message = format!("Of {open} attempts that are not sealed, {} have a journal", journals.len());
+        report.add("chain", message);
+    }
+    if attempts.is_empty() && journals.is_empty() {
+        report.add("records", "It holds no attempt, and there is no journal");
+    }
+    journals.iter().for_each(|journal| check_journal(journal, report));
+    Ok(())
 }
 
 fn check_journal(path: &Path, report: &mut Report) {

@@ -83,6 +83,7 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
     let directory = query::run_directory(&settings.dir);
     let Found { runs, unreadable } = query::list(&directory, &settings.host, now, &*settings.warn)?;
     let state = State::open(&directory)?;
+    let identity = remote.identity()?.to_string();
     state.use_remote(remote.name(), now)?;
     let mut outcome =
         Outcome { remote: remote.name().to_owned(), objects_sent: 0, bytes_sent: 0, runs: Vec::new() };
@@ -90,7 +91,7 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
         outcome.runs.push(failed(path.display().to_string(), String::new(), &error));
     }
     for run in runs {
-        let done = push_pending(&run, remote, &state, settings)?;
+        let done = push_pending(&run, remote, &identity, &state, settings)?;
         outcome.objects_sent += done.objects_sent;
         outcome.bytes_sent += done.bytes_sent;
         outcome.runs.push(done);
@@ -101,17 +102,18 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
 fn push_pending(
     run: &RunInfo,
     remote: &dyn Remote,
+    identity: &str,
     state: &State,
     settings: &Settings,
 ) -> Result<RunOutcome> {
-    let proved = if settings.recheck { None } else { state.proved(remote.name(), &run.path)? };
+    let proved = if settings.recheck { None } else { state.proved(identity, &run.path)? };
     let status = match plan(run, proved) {
         Step::Wait => Status::Running,
         Step::Nothing => Status::UpToDate,
         Step::Push => match push(&run.path, remote, &settings.progress) {
             Ok((digest, sent)) => {
                 let key = store::run_key(&store::open(&run.path)?)?.hash();
-                state.prove(remote.name(), key, &run.path, digest, settings.clock.now())?;
+                state.prove(identity, key, &run.path, digest, settings.clock.now())?;
                 return Ok(outcome_of(run, Status::Pushed, sent, Some(digest)));
             }
             Err(e) if ends_the_pass(&e) => return Err(e),

@@ -37,6 +37,14 @@ pub fn push(path: &Path, remote: &dyn Remote, progress: &Arc<dyn Progress>) -> R
     let manifest = Manifest::of(&connection)?;
     let missing: BTreeSet<Object> = remote.missing(&manifest.objects())?.into_iter().collect();
     let sizes = sizes(&manifest);
+    for object in &missing {
+        if let Object::Blob(hash) = object
+            && !store::has_blob(&connection, *hash)?
+        {
+            let message = format!("The content {hash} of a saved file is neither here nor at the remote");
+            return Err(Error::damaged(message).with_hint("`danlu verify` names the file"));
+        }
+    }
     progress.run(&manifest.run.to_string(), missing.iter().filter_map(|object| sizes.get(object)).sum());
     let mut sent = Sent::default();
     send_segments(&connection, &missing, remote, progress, &mut sent)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS proved (
-    remote TEXT NOT NULL,
+    remote TEXT NOT NULL,       -- identity of the remote
     run    BLOB NOT NULL,       -- hash of the run's key
     path   TEXT NOT NULL,       -- name of the run file: a run may have several
     digest BLOB NOT NULL,

@@ -206,19 +206,11 @@ fn create_run_file(directory: &Path, start: &Start) -> Result<PathBuf> {
         let suffix = if number == 0 { String::new() } else { format!("-{number}") };
         let path = directory.join(format!("{stem}{suffix}.sqlite"));
         match store::create(&path) {
-            Err(_) if path.exists() && number < 10_000 && !is_ours(&path) => number += 1,
-            Err(e) => {
-                std::fs::remove_file(&path).ok();
-                return Err(e);
-            }
-            Ok(()) => return Ok(path),
+            // Somebody else has it, or is just making it.
+            Err(e) if e.kind() == ErrorKind::Conflict => number += 1,
+            other => return other.map(|()| path),
         }
     }
-}
-
-/// Says whether creating failed after the file was made, not because somebody else has it.
-fn is_ours(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|m| m.len() == 0)
 }
 
 /// Lets `latest-run.sqlite` point at this run. Only a convenience: where links cannot be made there is none.

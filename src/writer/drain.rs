@@ -8,8 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Records applied in one transaction.
-const BATCH: usize = 16_384;
+/// Weight ([`crate::model::Record::weight`]) of the records applied in one transaction.
+const BATCH_WEIGHT: u64 = 4 << 20;
+
+/// How long to wait for somebody who has the run file open: the next tick comes soon, and forks wait for us.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The running thread.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl Drain {
     fn apply(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let _database = shared.lock_database();
-        let mut file = Appender::open(&shared.run_file)?;
+        let mut file = Appender::open(&shared.run_file, PATIENCE)?;
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {
@@ -110,10 +113,11 @@ impl Drain {
             }
         };
         loop {
-            let mut batch = Vec::new();
-            while batch.len() < BATCH
+            let (mut batch, mut weight) = (Vec::new(), 0);
+            while weight < BATCH_WEIGHT
                 && let Some(record) = self.reader.read()?
             {
+                weight += record.weight();
                 batch.push(record);
             }
             if batch.is_empty() {

@@ -1,7 +1,7 @@
 //! From paths and globs to blobs.
 
 use crate::model::{Error, ErrorKind, Hash, Result, check_file_name};
-use crate::store::{self, Appender, DIR_NAME};
+use crate::store::{self, Appender, BUSY_TIMEOUT, DIR_NAME};
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -68,7 +68,7 @@ fn stored_name(path: &Path, directory: &Path) -> Result<String> {
 /// Stores the content of a file as a blob of a run file and returns its name and size.
 pub(super) fn store(path: &Path, run_file: &Path) -> Result<(Hash, u64)> {
     let in_context = |e: Error| e.in_context(format!("Cannot save `{}`", path.display()));
-    let mut run_file = Appender::open(run_file)?;
+    let mut run_file = Appender::open(run_file, BUSY_TIMEOUT)?;
     let mut tries = 0;
     loop {
         tries += 1;

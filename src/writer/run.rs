@@ -249,12 +249,13 @@ impl Run {
         let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
         self.shared.append(&mut log, &Record::Event(end));
         log.finished = true;
+        let written = log.journal.seq();
         drop(log);
         self.take_drainer().map_or(Ok(()), Drainer::stop)?;
         let _database = self.shared.lock_database();
-        store::seal_and_remove(&self.shared.run_file, &self.shared.journal, &|warning| {
-            self.shared.warnings.once("rebuild", || warning);
-        })
+        let warn = |warning: String| self.shared.warnings.once(&warning.clone(), || warning);
+        let (run_file, journal) = (&self.shared.run_file, &self.shared.journal);
+        store::seal_and_remove(run_file, journal, self.start.attempt, Some(written), &warn)
     }
 
     fn take_drainer(&self) -> Option<Drainer> {

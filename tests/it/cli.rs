@@ -111,3 +111,30 @@ fn every_command_explains_itself() {
     }
     assert!(said(&place, &["version"]).starts_with("exit 0\ndanlu 0."));
 }
+
+#[test]
+fn endless_texts_are_cut_in_tables() {
+    let place = Place::new();
+    let run = danlu::Run::builder("p")
+        .id("abc")
+        .config("prompt", "x".repeat(70_000))
+        .dir(place.path())
+        .start()
+        .unwrap();
+    run.event(danlu::model::EventKind::Rename, "name", "y".repeat(1_000_000), "");
+    run.finish(0).unwrap();
+    for args in [&["ls"][..], &["show", "abc"][..], &["sql", "SELECT value FROM config"][..]] {
+        let done = place.danlu(args);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        assert!(done.stdout.contains('\u{2026}') || args[0] == "show", "{args:?}");
+    }
+}
+
+#[test]
+fn an_empty_remote_and_a_missing_directory_make_nothing() {
+    let place = Place::new();
+    place.run("abc", 1);
+    assert_eq!(place.danlu(&["sync", ""]).code, 2);
+    assert_eq!(place.danlu(&["sync", "--dir", "nowhere", "usb"]).code, 1);
+    assert!(!place.join("usb").exists() && !place.join("danlu-remote.json").exists());
+}

@@ -179,3 +179,21 @@ fn a_run_file_cut_short_anywhere_is_noticed() {
     let done = place.danlu(&["verify"]);
     assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
 }
+
+#[test]
+fn what_no_attempt_accounts_for_is_noticed() {
+    for stray in [
+        "INSERT INTO setting VALUES ((5 << 40) + 1, 'config', 'lr', '9', 0)",
+        "INSERT INTO event VALUES ((5 << 40) + 1, 0, 'end', '', '', '')",
+        "INSERT INTO row VALUES (5000, 7, 0)",
+        "INSERT INTO point VALUES (5000, 10, 0.5)",
+        "DROP TRIGGER segment_delete; DELETE FROM segment",
+        "DROP TRIGGER attempt_delete; DELETE FROM attempt",
+    ] {
+        let place = Place::new();
+        let path = run(&place);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(stray).unwrap();
+        let report = danlu::store::verify(&path).unwrap();
+        assert!(report.damage.iter().any(|damage| damage.kind != "schema"), "{stray}: {:?}", report.damage);
+    }
+}

@@ -285,3 +285,30 @@ fn threads_may_log_at_once() {
     assert_eq!(ask::<i64>(&path, "SELECT count(*) FROM history"), 2000);
     assert_eq!(ask::<i64>(&path, "SELECT count(DISTINCT step) FROM history"), 2000);
 }
+
+#[test]
+fn a_journal_that_is_taken_away_costs_no_row_that_was_applied() {
+    let place = Place::new();
+    let (said, sink) = warnings();
+    let run = Run::builder("p").dir(place.path()).on_warning(sink).start().unwrap();
+    let path = run.path().to_owned();
+    (0..200).for_each(|n| run.log([("n", n)]));
+    std::fs::remove_file(&danlu::store::journals_of(&path).unwrap()[0]).unwrap();
+    run.log([("n", 200)]);
+    run.finish(0).unwrap();
+    assert!(said.lock().unwrap()[0].contains("is gone"), "{:?}", said.lock().unwrap());
+    assert_eq!(ask::<i64>(&path, "SELECT count(*) FROM history"), 201);
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
+fn a_journal_that_lost_records_is_no_success() {
+    let place = Place::new();
+    let run = Run::builder("p").dir(place.path()).tick(std::time::Duration::from_secs(3600)).start().unwrap();
+    let journal = danlu::store::journals_of(run.path()).unwrap().remove(0);
+    (0..200).for_each(|n| run.log([("n", n)]));
+    std::fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(2000).unwrap();
+    (0..200).for_each(|n| run.log([("n", n)]));
+    let error = run.finish(0).unwrap_err();
+    assert!(error.to_string().contains("records that were written"), "{error}");
+}

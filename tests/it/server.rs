@@ -130,7 +130,7 @@ fn a_server_keeps_its_key_and_its_runs() {
     let server = place.serve();
     assert_eq!(server.key, None, "the key is shown once");
     assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
-    let outcome = place.json(&["sync", &server.url]);
+    let outcome = place.json(&["sync", &server.url, "--recheck"]);
     assert_eq!((&outcome["runs"][0]["status"], &outcome["objects_sent"]), (&"pushed".into(), &0.into()));
     let (_, runs) = server.get("/api/v1/runs", &key);
     assert_eq!(runs[0]["id"], "abc");

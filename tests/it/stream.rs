@@ -3,7 +3,7 @@
 use danlu::model::{
     AttemptId, Event, EventKind, File, Hash, Record, Row, RunId, RunKey, Setting, Start, Value,
 };
-use danlu::store::{self, Appender, Stream};
+use danlu::store::{self, Appender, BUSY_TIMEOUT, Stream};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -111,7 +111,7 @@ fn applied(records: &[Record], batches: &[usize]) -> (tempfile::TempDir, Connect
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.sqlite");
     store::create(&path).unwrap();
-    let mut file = Appender::open(&path).unwrap();
+    let mut file = Appender::open(&path, BUSY_TIMEOUT).unwrap();
     let mut sizes = batches.iter().copied().cycle();
     let mut rest = records;
     let mut first = 1;
@@ -211,7 +211,7 @@ fn the_same_records_have_the_same_digest_on_every_machine() {
 #[test]
 fn another_record_under_the_same_number_is_refused() {
     let (directory, _) = applied(&[start()], &[1]);
-    let mut file = Appender::open(&directory.path().join("run.sqlite")).unwrap();
+    let mut file = Appender::open(&directory.path().join("run.sqlite"), BUSY_TIMEOUT).unwrap();
     let event = Record::Event(Event {
         time: 0,
         kind: EventKind::End,

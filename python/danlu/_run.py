@@ -8,6 +8,7 @@ from . import _core, _say
 from ._config import Config, Summary
 from ._errors import Error
 from ._say import text_of
+from ._settings import tags_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -412,10 +412,15 @@ def test_processes_that_begin_with_one_id_in_one_second_keep_all_rows(scripts: S
         for i in range(50):
             run.log({"i": i})
     """
-    processes = [scripts.start(code) for _ in range(8)]
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert "WARNING" not in err
+    # One program that starts the others: their script must not be written while one of them reads it.
+    starter = f"""
+        import subprocess, sys, textwrap
+        code = textwrap.dedent({code!r})
+        ranks = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(8)]
+        sys.exit(max(rank.wait() for rank in ranks))
+    """
+    done = scripts.run(starter)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
     assert len(scripts.files()) == 8
     assert [len(read.history(path)) for path in scripts.files()] == [50] * 8

@@ -63,7 +63,7 @@ def init(
     _warn_ignored({"resume": resume, "settings": settings, **unknown})
     previous = None if _current is None or _current._foreign else _current
     if reinit is True or reinit == "finish_previous":
-        for run in list(_active):
+        for run in _active.copy():
             run.finish()
     elif previous is not None and reinit != "create_new":
         if config is not None or any(value is not None for value in arguments.values()):
@@ -219,7 +219,7 @@ def _on_end(run: Run) -> None:
 
 
 def _finish_all(exit_code: int) -> None:
-    for run in list(_active):
+    for run in _active.copy():
         run.finish(exit_code)
 
 

@@ -35,7 +35,11 @@ CREATE TABLE attempt (
     host      TEXT NOT NULL,
     pid       INTEGER NOT NULL,
     danlu     TEXT NOT NULL,        -- the version that wrote it
-    info      TEXT NOT NULL         -- JSON object: anything else known at the start
+    info      TEXT NOT NULL,        -- JSON object: anything else known at the start
+    rank      INTEGER,              -- which of several writers it is
+    origin    TEXT NOT NULL CHECK (origin IN ('new', 'resume', 'fork', 'rewind')),
+    from_run  TEXT,                 -- fork: the id of the other run
+    from_step INTEGER               -- fork, rewind: the last step that counts
 ) STRICT;
 
 -- The names of history keys. A name comes once for each attempt that used it.
@@ -66,6 +70,16 @@ CREATE TABLE extent (
     key   INTEGER NOT NULL          -- key.id
 ) STRICT;
 CREATE INDEX extent_key ON extent (key);
+
+-- What charts are drawn from: for each key, buckets of 64, 256, 1024 … points with the first, smallest, largest and last
+-- value, sixteen buckets in a row. It follows from the points. docs/format.md describes the bytes.
+CREATE TABLE envelope (
+    key   INTEGER NOT NULL,         -- key.id
+    level INTEGER NOT NULL,         -- a bucket has 64 * 4^level points
+    n     INTEGER NOT NULL,         -- counts the key's rows of this level from 0
+    data  BLOB NOT NULL,
+    PRIMARY KEY (key, level, n)
+) STRICT, WITHOUT ROWID;
 
 -- Every change of the config and, by hand, of the summary.
 CREATE TABLE setting (
@@ -122,41 +136,44 @@ CREATE TABLE segment (
     points INTEGER NOT NULL,        -- the largest point.id when it was cut
     sha256 BLOB NOT NULL,           -- of its canonical encoding
     size   INTEGER NOT NULL,        -- of that encoding, in bytes
-    digest BLOB                     -- in the last segment of a sealed attempt: the digest of the whole attempt
+    digest BLOB,                    -- in the last segment of a sealed attempt: the digest of the whole attempt
+    packed BLOB                     -- in a compacted file: the encoding, compressed by zstd, in place of the rows
 ) STRICT;
 
 -- Append-only, and enforced.
-CREATE TRIGGER attempt_update BEFORE UPDATE ON attempt BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER attempt_delete BEFORE DELETE ON attempt BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER key_update BEFORE UPDATE ON key BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER key_delete BEFORE DELETE ON key BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER row_update BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER row_delete BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER point_update BEFORE UPDATE ON point BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER point_delete BEFORE DELETE ON point BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER extent_update BEFORE UPDATE ON extent BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER extent_delete BEFORE DELETE ON extent BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER setting_update BEFORE UPDATE ON setting BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER setting_delete BEFORE DELETE ON setting BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER file_update BEFORE UPDATE ON file BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER file_delete BEFORE DELETE ON file BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER blob_update BEFORE UPDATE ON blob BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER chunk_update BEFORE UPDATE ON chunk BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER chunk_delete BEFORE DELETE ON chunk BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER event_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER segment_update BEFORE UPDATE ON segment BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
-CREATE TRIGGER segment_delete BEFORE DELETE ON segment BEGIN SELECT raise(ABORT, 'a run file is append-only'); END;
+CREATE TRIGGER attempt_update BEFORE UPDATE ON attempt BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER attempt_delete BEFORE DELETE ON attempt BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER key_update BEFORE UPDATE ON key BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER key_delete BEFORE DELETE ON key BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER row_update BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER row_delete BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER point_update BEFORE UPDATE ON point BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER point_delete BEFORE DELETE ON point BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER extent_update BEFORE UPDATE ON extent BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER extent_delete BEFORE DELETE ON extent BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER envelope_update BEFORE UPDATE ON envelope BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER envelope_delete BEFORE DELETE ON envelope BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER setting_update BEFORE UPDATE ON setting BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER setting_delete BEFORE DELETE ON setting BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER file_update BEFORE UPDATE ON file BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER file_delete BEFORE DELETE ON file BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER blob_update BEFORE UPDATE ON blob BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER chunk_update BEFORE UPDATE ON chunk BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER chunk_delete BEFORE DELETE ON chunk BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER event_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER segment_update BEFORE UPDATE ON segment BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER segment_delete BEFORE DELETE ON segment BEGIN SELECT raise(ABORT, 'append-only'); END;
 
 -- The run as it stands now, in one row. A run that is neither finished nor failed either runs or has crashed:
 -- the file alone cannot know; `danlu ls` does.
 CREATE VIEW run (id, entity, project, name, job_group, job_type, notes, host, started, ended, state) AS
 SELECT a.run, a.entity, a.project,
-    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'name' ORDER BY id DESC LIMIT 1), a.name),
-    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'group' ORDER BY id DESC LIMIT 1), a.job_group),
-    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'job_type' ORDER BY id DESC LIMIT 1), a.job_type),
-    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'notes' ORDER BY id DESC LIMIT 1), a.notes),
+    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'name' AND event.id > a.id ORDER BY id DESC LIMIT 1), a.name),
+    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'group' AND event.id > a.id ORDER BY id DESC LIMIT 1), a.job_group),
+    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'job_type' AND event.id > a.id ORDER BY id DESC LIMIT 1), a.job_type),
+    coalesce((SELECT text FROM event WHERE kind = 'rename' AND event.name = 'notes' AND event.id > a.id ORDER BY id DESC LIMIT 1), a.notes),
     a.host,
     (SELECT time FROM attempt ORDER BY id LIMIT 1) / 1e6,
     e.time / 1e6,
@@ -164,19 +181,21 @@ SELECT a.run, a.entity, a.project,
 FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 1) AS a
 LEFT JOIN event AS e ON e.kind = 'end' AND e.id > a.id;
 
--- One row for each value that was logged.
-CREATE VIEW history (step, time, key, value) AS
-SELECT r.step, r.time / 1e6, k.name, p.value
+-- One row for each value that was logged. A run that was rewound counts from there.
+CREATE VIEW history (step, time, key, value, rank) AS
+SELECT r.step, r.time / 1e6, k.name, p.value, a.rank
 FROM key AS k
+CROSS JOIN attempt AS a ON a.id = (k.id >> 40 << 40) + 1
 CROSS JOIN extent AS e ON e.key = k.id
 CROSS JOIN point AS p ON p.id BETWEEN e.first AND e.last
 LEFT JOIN row AS r ON r.id = p.row
-WHERE k.system = 0;
+WHERE k.system = 0 AND k.id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind');
 
 -- The same for system metrics, which have no step.
-CREATE VIEW system (time, key, value) AS
-SELECT r.time / 1e6, k.name, p.value
+CREATE VIEW system (time, key, value, rank) AS
+SELECT r.time / 1e6, k.name, p.value, a.rank
 FROM key AS k
+CROSS JOIN attempt AS a ON a.id = (k.id >> 40 << 40) + 1
 CROSS JOIN extent AS e ON e.key = k.id
 CROSS JOIN point AS p ON p.id BETWEEN e.first AND e.last
 LEFT JOIN row AS r ON r.id = p.row
@@ -184,7 +203,11 @@ WHERE k.system = 1;
 
 CREATE VIEW config (key, value) AS
 SELECT key, value
-FROM (SELECT key, value, removed, max(id) FROM setting WHERE scope = 'config' GROUP BY key)
+FROM (
+    SELECT key, value, removed, max(id) FROM setting
+    WHERE scope = 'config' AND id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
+    GROUP BY key
+)
 WHERE removed = 0;
 
 -- The last value of every key of the history, unless the summary was set by hand later.
@@ -201,6 +224,7 @@ FROM (
         UNION ALL
         SELECT key, value, removed, id FROM setting WHERE scope = 'summary'
     )
+    WHERE id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
     GROUP BY key
 )
 WHERE removed = 0;
@@ -220,8 +244,19 @@ CREATE VIEW artifacts (time, name, relation, data) AS
 SELECT time / 1e6, name, text, data FROM event WHERE kind = 'artifact' ORDER BY id;
 
 CREATE VIEW metrics (name, data) AS
-SELECT name, data FROM (SELECT name, data, max(id) FROM event WHERE kind = 'metric' GROUP BY name);
+SELECT name, data
+FROM (
+    SELECT name, data, max(id) FROM event
+    WHERE kind = 'metric' AND id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
+    GROUP BY name
+);
 
--- Tags given later. Those given at the start are in attempt.tags.
+-- Tags given later. Those given at the start are in attempt.tags of the last attempt.
 CREATE VIEW tags (tag) AS
-SELECT name FROM (SELECT name, text, max(id) FROM event WHERE kind = 'tag' GROUP BY name) WHERE text = 'add';
+SELECT name
+FROM (
+    SELECT name, text, max(id) FROM event
+    WHERE kind = 'tag' AND id > (SELECT max(id) FROM attempt)
+    GROUP BY name
+)
+WHERE text = 'add';

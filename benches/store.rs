@@ -9,7 +9,7 @@
     reason = "a bench prints, and stops at what it did not expect"
 )]
 
-use danlu::model::{AttemptId, Record, Row, Value};
+use danlu::model::{AttemptId, Origin, Record, Row, Value};
 use danlu::store::{self, Appender, BUSY_TIMEOUT, Stream};
 use danlu::{Run, remote, sync};
 use std::fs::File;
@@ -215,6 +215,8 @@ fn stream(rows: u32, keys: u64) -> Vec<Record> {
         pid: 0,
         danlu: String::new(),
         info: String::new(),
+        rank: None,
+        origin: Origin::New,
     };
     let mut records = vec![Record::Start(Box::new(start))];
     records.extend((0..keys).map(|n| Record::Key { name: format!("metric_{n}"), system: false }));

@@ -120,5 +120,5 @@ fn runs_named(names: &[String], dir: &std::path::Path) -> Result<Vec<crate::quer
         let message = format!("There are no runs in `{}`", crate::query::run_directory(dir).display());
         return Err(Error::new(ErrorKind::NotFound, message).with_hint("`--dir` looks elsewhere"));
     }
-    Ok(found.runs)
+    crate::query::unite(found.runs)
 }

@@ -4,9 +4,11 @@ mod runs;
 mod series;
 mod sql;
 mod tables;
+mod unite;
 
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,
 };
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql};
+pub use unite::{unite, united_details};

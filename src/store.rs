@@ -8,22 +8,29 @@ mod apply;
 mod blob;
 mod codec;
 mod journal;
+mod lock;
 mod records;
 mod recover;
 mod run_file;
 mod segment;
+mod standing;
 mod verify;
 
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
-pub use records::{AttemptInfo, SegmentInfo, attempts, records, segment_records, segments, start_of};
+pub(crate) use lock::{hold_still, leave_to_parent};
+pub use records::{
+    AttemptInfo, SegmentInfo, attempts, each_segment, first_start_of, records, segment_records, segments,
+    start_of,
+};
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
 pub use run_file::{BUSY_TIMEOUT, create, digest, open, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
+pub use standing::{config, counts_from, last_step, next_step, summary, tags};
 pub use verify::{Damage, Report, verify};
 
 /// The name of the directory that holds runs, beside the training script.

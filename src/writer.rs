@@ -8,6 +8,7 @@ mod builder;
 mod drain;
 mod files;
 mod fork;
+mod resume;
 mod run;
 mod shared;
 mod warnings;
@@ -15,7 +16,8 @@ mod warnings;
 pub use builder::RunBuilder;
 pub use files::expand;
 pub use fork::{ForkGuard, before_fork, forked};
-pub use run::{Key, Run};
+pub use resume::Resume;
+pub use run::{Key, Restored, Run};
 
 #[cfg(feature = "cli")]
 pub(crate) use builder::host_name;

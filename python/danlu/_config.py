@@ -6,7 +6,7 @@ from ._say import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+    from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
     from typing import Any
 
     from . import _core
@@ -22,9 +22,9 @@ class Config:
     _items: dict[str, Any]
     _run: _core.Run
 
-    def __init__(self, run: _core.Run) -> None:
+    def __init__(self, run: _core.Run, items: Iterable[tuple[str, Any]] = ()) -> None:
         object.__setattr__(self, "_run", run)
-        object.__setattr__(self, "_items", {})
+        object.__setattr__(self, "_items", dict(items))
 
     def __getitem__(self, key: str) -> Any:
         return self._items[key]

@@ -30,6 +30,10 @@ class Run:
         notes: str = "",
         tags: list[str] = ...,
         info: str = "{}",
+        rank: int | None = None,
+        resume: str | None = None,
+        fork_from: tuple[str, int] | None = None,
+        rewind_to: int | None = None,
         dir: str | os.PathLike[str] | None = None,
         silent: bool = False,
         lossy: bool = False,
@@ -41,6 +45,14 @@ class Run:
     def lost(self) -> int: ...
     @property
     def _id(self) -> str: ...
+    @property
+    def resumed(self) -> bool: ...
+    @property
+    def starting_step(self) -> int: ...
+    @property
+    def _start(self) -> tuple[str, str, str, str, list[str]] | None: ...
+    @property
+    def _restored_config(self) -> list[tuple[str, Any]]: ...
     @property
     def _path(self) -> os.PathLike[str] | None: ...
     @property

@@ -60,7 +60,8 @@ class Run(_core.Run):
         self._foreign = False
         self._own_id = self._id or settings.id or _random_id()
         self._directory = directory or settings.dir
-        self._config = Config(self)
+        settings.take_over(self._start)
+        self._config = Config(self, self._restored_config)
         self._summary = Summary(self)
 
     @property
@@ -208,7 +209,8 @@ class Run(_core.Run):
 
     def _tell_start(self) -> None:
         if self.file is not None:
-            _say.tell(f"run {self.id} of project {self.project} goes to {_shown_path(self.file)}")
+            verb = f"goes on at step {self.starting_step} in" if self.resumed else "goes to"
+            _say.tell(f"run {self.id} of project {self.project} {verb} {_shown_path(self.file)}")
 
     def _tell_end(self) -> None:
         if self.lost and self.mode != "disabled":

@@ -36,7 +36,9 @@ def init(
     notes: str | None = None,
     dir: AnyPath | None = None,  # noqa: A002
     mode: str | None = None,
-    resume: object = None,
+    resume: str | bool | None = None,
+    fork_from: str | None = None,
+    resume_from: str | None = None,
     reinit: bool | str | None = None,
     settings: object = None,
     **unknown: object,
@@ -45,8 +47,16 @@ def init(
 
     While a run is active, this returns it. `reinit=True` or `"finish_previous"` finishes it first;
     `"create_new"` makes another run beside it, which does not become the current one. What is not given comes
-    from the environment: `DANLU_PROJECT`, else `WANDB_PROJECT`, and so on. The keywords of wandb that are not
-    named here are accepted and do nothing. Raises `UsageError` for a name or id that cannot be used.
+    from the environment: `DANLU_PROJECT`, else `WANDB_PROJECT`, and so on.
+
+    `resume` says whether to go on with the run of this id that is in the directory: `"allow"` if it is
+    there, `"must"` (an error if it is not), `"never"` (an error if it is); `"auto"` or True goes on with the
+    newest run there unless it finished. Its steps, config and summary go on where they were.
+    `fork_from="<id>?_step=<n>"` begins a new run with what another one said up to step n, `resume_from`
+    rewinds the run itself.
+
+    The keywords of wandb that are not named here are accepted and do nothing. Raises `UsageError` for a name
+    or id that cannot be used, and for a run that should be there and is not.
     """
     arguments = {
         "project": project,
@@ -59,8 +69,11 @@ def init(
         "notes": notes,
         "dir": dir,
         "mode": mode,
+        "resume": resume,
+        "fork_from": fork_from,
+        "resume_from": resume_from,
     }
-    _warn_ignored({"resume": resume, "settings": settings, **unknown})
+    _warn_ignored({"settings": settings, **unknown})
     previous = None if _current is None or _current._foreign else _current
     if reinit is True or reinit == "finish_previous":
         for run in _active.copy():

@@ -36,7 +36,20 @@ _VARIABLES = {
     "job_type": "JOB_TYPE",
     "dir": "DIR",
     "mode": "MODE",
+    "resume": "RESUME",
+    "fork_from": "FORK_FROM",
+    "resume_from": "RESUME_FROM",
 }
+
+#: Where launchers of several processes say which one this is, with the variable that says how many there are.
+_RANKS = {
+    "RANK": "WORLD_SIZE",
+    "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
+    "PMI_RANK": "PMI_SIZE",
+    "SLURM_PROCID": "SLURM_NTASKS",
+}
+
+_RESUME_MODES = ("allow", "must", "never", "auto")
 
 
 class Settings:
@@ -58,10 +71,29 @@ class Settings:
         self.tags = tags_of(_argument_or_variable(arguments, "tags"))
         self.dir = absolute(os.fsdecode(_argument_or_variable(arguments, "dir") or "."))
         self.mode = _mode(text("mode", "offline"))
+        self.resume = _resume(_argument_or_variable(arguments, "resume"))
+        self.fork_from = _moment("fork_from", _argument_or_variable(arguments, "fork_from"))
+        self.rewind_to = self._rewind(_moment("resume_from", _argument_or_variable(arguments, "resume_from")))
+        if [self.resume, self.fork_from, self.rewind_to].count(None) < 2:
+            raise UsageError("Of `resume`, `fork_from` and `resume_from` only one can be given")
         if not self.entity and self.project.count("/") == 1:
             self.entity, self.project = self.project.split("/")
             if not self.entity:
                 raise UsageError(f"The project `/{self.project}` cannot be used: its entity is empty")
+
+    def _rewind(self, moment: tuple[str, int] | None) -> int | None:
+        if moment is None:
+            return None
+        run_id, step = moment
+        if self.id not in (None, run_id):
+            raise UsageError(f"`resume_from` rewinds run `{run_id}`, but the id is `{self.id}`")
+        self.id = run_id
+        return step
+
+    def take_over(self, start: tuple[str, str, str, str, list[str]] | None) -> None:
+        """Set what the run is called and belongs to from how it started: a run that goes on keeps that."""
+        if start is not None:
+            self.name, self.group, self.job_type, self.notes, self.tags = start
 
     def for_core(self) -> dict[str, Any]:
         """Return what the core wants to know, except where to write."""
@@ -75,6 +107,10 @@ class Settings:
             "notes": self.notes,
             "tags": self.tags,
             "info": _info(),
+            "rank": _rank(),
+            "resume": self.resume,
+            "fork_from": self.fork_from,
+            "rewind_to": self.rewind_to,
         }
 
 
@@ -103,6 +139,42 @@ def tags_of(tags: object) -> list[str]:
         return list(dict.fromkeys(text_of(tag) for tag in tags))  # type: ignore[attr-defined]
     except TypeError:
         raise UsageError(f"The tags must be a list of texts, not `{type(tags).__name__}`") from None
+
+
+def _resume(resume: object) -> str | None:
+    if resume is None or resume is False:
+        return None
+    if resume is True:
+        return "auto"
+    mode = text_of(resume).lower()
+    if mode not in _RESUME_MODES:
+        known = ", ".join(f"`{name}`" for name in _RESUME_MODES)
+        raise UsageError(f"`resume` cannot be `{mode}` (known are {known})")
+    return mode
+
+
+def _moment(what: str, value: object) -> tuple[str, int] | None:
+    """Return the run id and the step of a text such as `ab12cd34?_step=200`."""
+    if value is None:
+        return None
+    run_id, _, step = text_of(value).partition("?_step=")
+    try:
+        return run_id, int(step)
+    except ValueError:
+        raise UsageError(
+            f"`{what}` takes a run id and a step, `<run id>?_step=<step>`, not `{value}`"
+        ) from None
+
+
+def _rank() -> int | None:
+    """Return which of several processes this is, if a launcher says so."""
+    for rank, size in _RANKS.items():
+        try:
+            if int(os.environ[size]) > 1:
+                return int(os.environ[rank])
+        except (KeyError, ValueError):
+            continue
+    return None
 
 
 def _mode(mode: str) -> str:

@@ -4,8 +4,8 @@ use crate::columns::Columns;
 use crate::error::{reason, sentence, to_python};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
-use danlu::Value;
-use danlu::model::EventKind;
+use danlu::model::{EventKind, Origin};
+use danlu::{Resume, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a run below `dir`; without `dir`, one that writes nothing, whose rows count as lost if `lossy`.
     #[new]
-    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", dir=None, silent=false, lossy=false))]
+    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", rank=None, resume=None, fork_from=None, rewind_to=None, dir=None, silent=false, lossy=false))]
     #[expect(clippy::too_many_arguments, reason = "named arguments of a Python class")]
     fn new(
         py: Python<'_>,
@@ -40,6 +40,10 @@ impl Run {
         notes: &str,
         tags: Vec<String>,
         info: &str,
+        rank: Option<u32>,
+        resume: Option<&str>,
+        fork_from: Option<(String, i64)>,
+        rewind_to: Option<i64>,
         dir: Option<PathBuf>,
         silent: bool,
         lossy: bool,
@@ -52,11 +56,31 @@ impl Run {
         if let Some(id) = id {
             builder = builder.id(id);
         }
+        if let Some(rank) = rank {
+            builder = builder.rank(rank);
+        }
+        builder = builder.resume(match resume {
+            Some("allow") => Resume::Allow,
+            Some("must") => Resume::Must,
+            Some("never") => Resume::Never,
+            Some("auto") => Resume::Auto,
+            _ => Resume::No,
+        });
+        if let Some((run, step)) = fork_from {
+            builder = builder.fork_from(run, step);
+        }
+        if let Some(step) = rewind_to {
+            builder = builder.rewind_to(step);
+        }
         if !silent {
             builder = builder.on_warning(print_warning);
         }
         let run = py.detach(|| builder.start()).map_err(|e| to_python(py, &e))?;
-        Ok(Self::from(Sink::File(Box::new(run))))
+        let mut columns = Columns::default();
+        for (name, value) in &run.restored().summary {
+            columns.set_last(name, Some(value.clone()));
+        }
+        Ok(Self { columns: Mutex::new(columns), ..Self::from(Sink::File(Box::new(run))) })
     }
 
     /// Logs a row: a dict from names to values. When it returns, the row survives the death of the process.
@@ -100,6 +124,34 @@ impl Run {
     #[getter]
     fn _id(&self) -> &str {
         self.sink.file().map_or("", danlu::Run::id)
+    }
+
+    /// Whether the run was there before and goes on.
+    #[getter]
+    fn resumed(&self) -> bool {
+        let origin = self.sink.file().map(|run| &run.info().origin);
+        matches!(origin, Some(Origin::Resume | Origin::Rewind { .. }))
+    }
+
+    /// The step that the run went on at when this process started: 0 for a new one.
+    #[getter]
+    fn starting_step(&self) -> i64 {
+        self.sink.file().map_or(0, |run| run.restored().step)
+    }
+
+    /// What the run is called and what it belongs to, as it started or went on.
+    #[getter]
+    fn _start(&self) -> Option<(&str, &str, &str, &str, Vec<String>)> {
+        let start = self.sink.file()?.info();
+        Some((&start.name, &start.group, &start.job_type, &start.notes, start.tags.clone()))
+    }
+
+    /// The config that the run had before it went on.
+    #[getter]
+    fn _restored_config<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let Some(run) = self.sink.file() else { return Ok(Vec::new()) };
+        let items = run.restored().config.iter();
+        items.map(|(name, value)| Ok((name.clone(), values::to_python(py, value)?))).collect()
     }
 
     #[getter]

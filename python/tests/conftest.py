@@ -59,21 +59,24 @@ class Scripts:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def start(self, code: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, code: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
         path = self.directory / "train.py"
-        path.write_text(textwrap.dedent(code))
+        text = textwrap.dedent(code)
+        # Not again while another process may be reading it.
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
         return subprocess.Popen(
             [sys.executable, str(path)],
             cwd=self.directory,
             env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def run(self, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        with self.start(code, **environment) as process:
+        with self.start(code, subprocess.DEVNULL, **environment) as process:
             out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 
 import danlu
@@ -123,6 +124,35 @@ def test_the_child_of_a_fork_may_start_a_run_of_its_own(scripts: Scripts, read: 
     assert found == {"parent": [(0, "a", 1)], "child": [(0, "a", 2)]}
 
 
+def test_a_worker_that_outlives_a_killed_training_does_not_keep_its_run_alive(
+    scripts: Scripts, read: Reader
+) -> None:
+    code = """
+        import os, danlu
+        danlu.init(id="killed")
+        danlu.log({"a": 1})
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            print(os.getpid(), flush=True)
+            os.read(0, 1)
+            os._exit(0)
+        os.read(reading, 1)
+    """
+    with scripts.start(code, stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+        process.wait(timeout=60)
+        os.kill(worker, 0)
+        listed = scripts.danlu("ls", "--json")
+        assert [run["state"] for run in json.loads(listed.stdout)] == ["crashed"], listed.stderr
+        process.stdin.close()
+    assert read.history(scripts.file()) == [(0, "a", 1)]
+
+
 def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) -> None:
     """A run's thread is inside SQLite soon after the start, with a lock that the child would inherit."""
     code = """
@@ -202,8 +232,6 @@ def test_import_is_light(scripts: Scripts) -> None:
 
 
 def test_the_command(scripts: Scripts) -> None:
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-m", "danlu", "version"], capture_output=True, text=True, check=True, timeout=60
     )

@@ -29,13 +29,14 @@ impl Ls {
             super::output::error(error);
         }
         let whole = found.unreadable.is_empty();
+        let runs = query::unite(found.runs)?;
         if self.common.format.json {
-            output.json(&found.runs)?;
-        } else if found.runs.is_empty() {
+            output.json(&runs)?;
+        } else if runs.is_empty() {
             output.line(format!("No runs in {}", query::run_directory(&dir).display()))?;
         } else {
             let heading = ["ID", "PROJECT", "NAME", "STATE", "STARTED", ">LAST STEP", ">SIZE"];
-            output.table(&heading, &found.runs.iter().map(row).collect::<Vec<_>>())?;
+            output.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())?;
         }
         Ok(whole)
     }

@@ -4,7 +4,7 @@ use super::ls::{started, state};
 use super::output::{Output, bytes, plain, warn};
 use super::{Common, here_and_now};
 use crate::model::Result;
-use crate::{query, store};
+use crate::query;
 use clap::Args;
 
 /// Show one run: config, summary, keys and files
@@ -21,7 +21,7 @@ impl Show {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let (host, now) = here_and_now();
         let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
-        let details = query::details(&store::open(&info.path)?, info)?;
+        let details = query::united_details(&info)?;
         if self.common.format.json {
             output.json(&details)?;
         } else {
@@ -35,6 +35,7 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     let info = &details.info;
     let tags = Vec::from_iter(details.tags.iter().map(String::as_str)).join(", ");
     let digest = info.digest.map(|digest| digest.to_string()).unwrap_or_default();
+    let files: Vec<String> = info.parts.iter().map(|part| part.display().to_string()).collect();
     let seconds = info.ended.map(|ended| format!("{:.1} s", ended - info.started)).unwrap_or_default();
     for (title, text) in [
         ("run", &info.id),
@@ -50,7 +51,7 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
         ("took", &seconds),
         ("host", &info.host),
         ("records", &info.records.to_string()),
-        ("file", &format!("{} ({})", info.path.display(), bytes(info.bytes))),
+        ("file", &format!("{} ({})", files.join(", "), bytes(info.bytes))),
         ("digest", &digest),
     ] {
         if !text.is_empty() {

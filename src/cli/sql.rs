@@ -9,10 +9,10 @@ use rusqlite::types::Value;
 
 /// Ask with SQL, read-only
 ///
-/// Over one run, the query sees the tables and views of its file: history(step, time, key, value), config, summary,
-/// files, run and more; `schema.sql` describes them. Over several runs, or all of the directory when none is named,
-/// it sees runs(run, project, name, state, …), history(run, step, time, key, value), config(run, key, value),
-/// summary(run, key, value) and files(run, path, size, sha256, time).
+/// Over one run, the query sees the tables and views of its file: history(step, time, key, value, rank), config,
+/// summary, files, run and more; `schema.sql` describes them. Over several runs, or all of the directory when none is
+/// named, and over a run that several ranks wrote, it sees runs(run, project, name, state, …), history(run, step, time,
+/// key, value, rank), config(run, key, value), summary(run, key, value) and files(run, path, size, sha256, time).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   danlu sql latest \"SELECT step, value FROM history WHERE key = 'val_loss'\"

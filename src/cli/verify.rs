@@ -36,10 +36,13 @@ impl Verify {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let mut checked = Vec::new();
         for target in &self.targets {
-            checked.push(match Path::new(target) {
-                path if Directory::is_one(path) => check_remote(path)?,
-                _ => check_run(target.clone(), &self.path_of(target)?)?,
-            });
+            if Directory::is_one(Path::new(target)) {
+                checked.push(check_remote(Path::new(target))?);
+                continue;
+            }
+            for part in self.paths_of(target)? {
+                checked.push(check_run(target.clone(), &part)?);
+            }
         }
         if self.targets.is_empty() {
             for path in all_runs(&self.common.dir)? {
@@ -56,13 +59,13 @@ impl Verify {
         Ok(whole)
     }
 
-    /// Finds the file of a run. A path is taken as it is: a file that is too damaged to list can be named.
-    fn path_of(&self, target: &str) -> Result<PathBuf> {
+    /// Finds the files of a run. A path is taken as it is: a file that is too damaged to list can be named.
+    fn paths_of(&self, target: &str) -> Result<Vec<PathBuf>> {
         if Path::new(target).is_file() {
-            return Ok(PathBuf::from(target));
+            return Ok(vec![PathBuf::from(target)]);
         }
         let (host, now) = here_and_now();
-        Ok(query::find(&self.common.dir, target, &host, now, &warn)?.path)
+        Ok(query::find(&self.common.dir, target, &host, now, &warn)?.parts)
     }
 }
 

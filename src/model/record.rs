@@ -55,6 +55,34 @@ pub struct Start {
     pub danlu: String,
     /// Anything else known at the start, as a JSON object.
     pub info: String,
+    /// Which of several writers of the run it is, as `torchrun` and its like number them.
+    pub rank: Option<u32>,
+    /// What it goes on from.
+    pub origin: Origin,
+}
+
+/// What an attempt goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Nothing: it begins the run, or writes beside others.
+    #[default]
+    New,
+    /// The attempts before it: the same run goes on.
+    Resume,
+    /// The run `run` up to step `step`. What it said until then comes again after the start.
+    Fork {
+        /// The id of the other run.
+        run: String,
+        /// Its last step that counts.
+        step: i64,
+    },
+    /// The same run up to step `step`. What it said until then comes again after the start, and the attempts before it
+    /// no longer count.
+    Rewind {
+        /// The last step that counts.
+        step: i64,
+    },
 }
 
 /// A history row when it has a step, else a sample of system metrics.

@@ -1,7 +1,8 @@
 //! Which runs there are, and how they are.
 
 use super::series::{config, summary};
-use crate::model::{Error, ErrorKind, EventKind, Hash, Result};
+use super::unite::unite;
+use crate::model::{Error, ErrorKind, EventKind, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -63,8 +64,18 @@ pub struct RunInfo {
     pub lost: u64,
     /// Size of the run file.
     pub bytes: u64,
-    /// Where the run file is.
+    /// Which of several writers it is of.
+    pub rank: Option<u32>,
+    /// The ranks of all its files.
+    #[serde(skip)]
+    pub(super) ranks: Vec<Option<u32>>,
+    /// Whether its file goes on with a run that is in another.
+    #[serde(skip)]
+    pub(super) resumed: bool,
+    /// Where the run file is; of several, the newest.
     pub path: PathBuf,
+    /// All its files: writers beside each other have one each.
+    pub parts: Vec<PathBuf>,
     /// The digest, once every attempt is sealed.
     pub digest: Option<Hash>,
 }
@@ -102,7 +113,7 @@ pub struct RunDetails {
     /// Notes in prose.
     pub notes: String,
     /// Tags.
-    pub tags: BTreeSet<String>,
+    pub tags: Vec<String>,
     /// The config, a JSON object.
     pub config: serde_json::Value,
     /// The summary, a JSON object.
@@ -116,7 +127,7 @@ pub struct RunDetails {
 /// What a directory holds.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Its runs, oldest first.
+    /// Its run files, oldest first. [`super::unite`] makes runs of them.
     pub runs: Vec<RunInfo>,
     /// Files that look like runs and cannot be read, with the reason.
     pub unreadable: Vec<(PathBuf, Error)>,
@@ -128,7 +139,7 @@ pub fn run_directory(dir: &Path) -> PathBuf {
     if below.is_dir() { below } else { dir.to_owned() }
 }
 
-/// Lists the runs of a directory. Runs whose writer died are completed from their journals on the way.
+/// Lists the run files of a directory. Runs whose writer died are completed from their journals on the way.
 ///
 /// # Errors
 /// The directory cannot be read. A file in it that cannot be read is part of the answer.
@@ -198,7 +209,7 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
         };
         return read(&path, host, now, warn)?.ok_or_else(nothing);
     }
-    let mut runs = list(dir, host, now, warn)?.runs;
+    let mut runs = unite(list(dir, host, now, warn)?.runs)?;
     if name == "latest" {
         return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
     }
@@ -236,6 +247,7 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         connection.query_row("SELECT id, entity, project, name, started FROM run", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
+    let start = store::start_of(connection)?;
     let last_attempt = attempts.last().map_or(0, |attempt| attempt.base);
     let end = connection
         .query_row(
@@ -253,11 +265,6 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         (Some(_), Some(0)) => State::Finished,
         (Some(_), _) => State::Failed,
     };
-    let last_step = connection
-        .query_row("SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
     Ok(RunInfo {
         id,
         entity,
@@ -267,12 +274,16 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         exit_code,
         started,
         ended: end.map(|(time, _)| time),
-        host: store::start_of(connection)?.host,
+        host: start.host,
         records: attempts.iter().map(|attempt| attempt.records).sum(),
-        last_step,
+        last_step: store::last_step(connection)?,
         lost: lost(connection)?,
         bytes: path.metadata().map_or(0, |m| m.len()),
+        rank: start.rank,
+        ranks: vec![start.rank],
+        resumed: store::first_start_of(connection)?.origin == Origin::Resume,
         path: path.to_owned(),
+        parts: vec![path.to_owned()],
         digest: store::digest(connection)?,
     })
 }
@@ -297,27 +308,16 @@ fn lost(connection: &Connection) -> Result<u64> {
 /// # Errors
 /// The file is damaged.
 pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
-    let start = store::start_of(connection)?;
     let (group, job_type, notes) =
         connection.query_row("SELECT job_group, job_type, notes FROM run", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-    let mut tags = BTreeSet::from_iter(start.tags);
-    for change in connection
-        .prepare("SELECT name, text FROM event WHERE kind = 'tag' ORDER BY id")?
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-    {
-        match change? {
-            (tag, how) if how == "remove" => tags.remove(&tag),
-            (tag, _) => tags.insert(tag),
-        };
-    }
     Ok(RunDetails {
         info,
         group,
         job_type,
         notes,
-        tags,
+        tags: store::tags(connection)?,
         config: config(connection)?.into(),
         summary: summary(connection)?.into(),
         keys: keys(connection)?,

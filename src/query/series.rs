@@ -1,6 +1,7 @@
 //! The values of a run: config, summary, and one key of the history.
 
 use crate::model::{Result, Value};
+use crate::store;
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -36,7 +37,7 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
 /// # Errors
 /// The file is damaged.
 pub fn config(connection: &Connection) -> Result<serde_json::Map<String, serde_json::Value>> {
-    object(connection, "SELECT key, value FROM config")
+    Ok(object(store::config(connection)?))
 }
 
 /// Reads the summary.
@@ -44,11 +45,9 @@ pub fn config(connection: &Connection) -> Result<serde_json::Map<String, serde_j
 /// # Errors
 /// The file is damaged.
 pub fn summary(connection: &Connection) -> Result<serde_json::Map<String, serde_json::Value>> {
-    object(connection, "SELECT key, value FROM summary")
+    Ok(object(store::summary(connection)?))
 }
 
-fn object(connection: &Connection, query: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
-    let mut statement = connection.prepare_cached(query)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Value>(1)?.to_json())))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+fn object(pairs: Vec<(String, Value)>) -> serde_json::Map<String, serde_json::Value> {
+    pairs.into_iter().map(|(key, value)| (key, value.to_json())).collect()
 }

@@ -24,7 +24,7 @@ pub struct Answer {
 /// The query is wrong, would write, or a run file cannot be read.
 pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
     let mut connection = match runs.as_slice() {
-        [run] if one => store::open(&run.path)?,
+        [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
         _ => tables::open(runs)?,
     };
     connection.authorizer(Some(authorize))?;

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which table it is.
@@ -51,7 +52,7 @@ impl Kind {
             Self::Runs => {
                 "entity, project, name, state, exit_code, started, ended, host, records, last_step, bytes, path, digest"
             }
-            Self::History => "step, time, key, value",
+            Self::History => "step, time, key, value, rank",
             Self::Config | Self::Summary => "key, value",
             Self::Files => "path, size, sha256, time",
         }
@@ -69,8 +70,15 @@ impl Kind {
 
 type Runs = Arc<Vec<RunInfo>>;
 
-/// Where points are: the first, the last, and the name of their key.
-type Extents = VecDeque<(i64, i64, String)>;
+type Extents = VecDeque<Extent>;
+
+/// Where points are, and of which key and rank.
+struct Extent {
+    first: i64,
+    last: i64,
+    key: String,
+    rank: Option<u32>,
+}
 
 /// Opens a database in memory that has the tables over these runs.
 pub(super) fn open(runs: Vec<RunInfo>) -> Result<Connection> {
@@ -148,6 +156,7 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
             next_run: 0,
             only_run: None,
             only_key: None,
+            parts: VecDeque::new(),
             file: None,
             rows: VecDeque::new(),
             row_id: 0,
@@ -164,7 +173,9 @@ struct Cursor<'vtab> {
     next_run: usize,
     only_run: Option<String>,
     only_key: Option<String>,
-    /// The history that is being read, with the extents that are still to come.
+    /// The files of the run whose history is being read that are still to come.
+    parts: VecDeque<(String, PathBuf)>,
+    /// The one that is being read, with the extents that are still to come.
     file: Option<(Connection, String, Extents)>,
     rows: VecDeque<Vec<Value>>,
     row_id: i64,
@@ -177,9 +188,15 @@ impl Cursor<'_> {
         while self.rows.is_empty() {
             if let Some((connection, run, extents)) = &mut self.file {
                 match extents.pop_front() {
-                    Some((first, last, key)) => self.rows = history_rows(connection, run, first, last, &key)?,
+                    Some(extent) => self.rows = history_rows(connection, run, &extent)?,
                     None => self.file = None,
                 }
+                continue;
+            }
+            if let Some((run, part)) = self.parts.pop_front() {
+                let connection = store::open(&part)?;
+                let extents = extents(&connection, self.only_key.as_deref())?;
+                self.file = Some((connection, run, extents));
                 continue;
             }
             let Some(run) = self.runs.get(self.next_run) else {
@@ -192,9 +209,7 @@ impl Cursor<'_> {
             match self.kind {
                 Kind::Runs => self.rows.push_back(run_row(run)),
                 Kind::History => {
-                    let connection = store::open(&run.path)?;
-                    let extents = extents(&connection, self.only_key.as_deref())?;
-                    self.file = Some((connection, run.id.clone(), extents));
+                    self.parts.extend(run.parts.iter().map(|part| (run.id.clone(), part.clone())));
                 }
                 kind => self.rows = view_rows(run, kind)?,
             }
@@ -211,6 +226,7 @@ unsafe impl VTabCursor for Cursor<'_> {
         self.only_run = if plan & BY_RUN == 0 { None } else { arguments.next() };
         self.only_key = if plan & BY_KEY == 0 { None } else { arguments.next() };
         (self.next_run, self.row_id, self.file) = (0, 0, None);
+        self.parts.clear();
         self.rows.clear();
         self.advance().map_err(|e| failed(&e))
     }
@@ -259,40 +275,49 @@ fn run_row(run: &RunInfo) -> Vec<Value> {
     ]
 }
 
+/// Reads a view of all files of a run, by its first column: what the newest says counts.
 fn view_rows(run: &RunInfo, kind: Kind) -> Result<VecDeque<Vec<Value>>> {
-    let connection = store::open(&run.path)?;
     let view = kind.name().to_string_lossy();
-    let mut statement = connection.prepare(&format!("SELECT {} FROM {view}", kind.columns()))?;
-    let width = statement.column_count();
-    let rows = statement.query_map([], |row| {
-        std::iter::once(Ok(Value::from(run.id.clone()))).chain((0..width).map(|n| row.get(n))).collect()
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut found: Vec<Vec<Value>> = Vec::new();
+    for (n, part) in run.parts.iter().enumerate() {
+        let connection = store::open(part)?;
+        let mut statement = connection.prepare(&format!("SELECT {} FROM {view}", kind.columns()))?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let row = std::iter::once(Ok(Value::from(run.id.clone()))).chain((0..width).map(|n| row.get(n)));
+            let row = row.collect::<rusqlite::Result<Vec<Value>>>()?;
+            match found.iter_mut().find(|known| n > 0 && known.get(1) == row.get(1)) {
+                Some(known) => *known = row,
+                None => found.push(row),
+            }
+        }
+    }
+    Ok(found.into())
 }
 
 /// Lists where the points of the history, or of one key of it, are.
 fn extents(connection: &Connection, key: Option<&str>) -> Result<Extents> {
     let mut statement = connection.prepare(
-        "SELECT e.first, e.last, k.name FROM key AS k CROSS JOIN extent AS e ON e.key = k.id
-         WHERE k.system = 0 AND (?1 IS NULL OR k.name = ?1) ORDER BY e.first",
+        "SELECT e.first, e.last, k.name, a.rank
+         FROM key AS k CROSS JOIN attempt AS a ON a.id = (k.id >> 40 << 40) + 1 CROSS JOIN extent AS e ON e.key = k.id
+         WHERE k.system = 0 AND k.id > ?2 AND (?1 IS NULL OR k.name = ?1) ORDER BY e.first",
     )?;
-    let rows = statement.query_map([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let from = store::counts_from(connection)?;
+    let rows = statement.query_map((key, from), |row| {
+        Ok(Extent { first: row.get(0)?, last: row.get(1)?, key: row.get(2)?, rank: row.get(3)? })
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn history_rows(
-    connection: &Connection,
-    run: &str,
-    first: i64,
-    last: i64,
-    key: &str,
-) -> Result<VecDeque<Vec<Value>>> {
+fn history_rows(connection: &Connection, run: &str, extent: &Extent) -> Result<VecDeque<Vec<Value>>> {
     let mut statement = connection.prepare_cached(
         "SELECT r.step, r.time / 1e6, p.value FROM point AS p CROSS JOIN row AS r ON r.id = p.row
          WHERE p.id BETWEEN ? AND ? ORDER BY p.id",
     )?;
-    let rows = statement.query_map([first, last], |row| {
-        Ok(vec![run.to_owned().into(), row.get(0)?, row.get(1)?, key.to_owned().into(), row.get(2)?])
+    let rows = statement.query_map([extent.first, extent.last], |row| {
+        let (run, key) = (run.to_owned().into(), extent.key.clone().into());
+        Ok(vec![run, row.get(0)?, row.get(1)?, key, row.get(2)?, extent.rank.into()])
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

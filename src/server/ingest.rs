@@ -103,6 +103,7 @@ pub(super) fn shown(key: Hash, details: &RunDetails, all: bool) -> Result<serde_
         serde_json::to_value(details).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
     if let Some(object) = value.as_object_mut() {
         object.shift_remove("path");
+        object.shift_remove("parts");
         if !all {
             for field in ["keys", "files", "notes"] {
                 object.shift_remove(field);

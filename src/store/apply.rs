@@ -1,7 +1,7 @@
 //! Records to rows: the one function that writes run files.
 
 use super::{SEQ_BITS, records, segment};
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Record, Result, Row, Start, Value, limits};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Origin, Record, Result, Row, Start, Value, limits};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 use sha2::{Digest, Sha256};
@@ -206,8 +206,14 @@ impl Stream {
             return Err(self.misfit(&format!("it is of run {}, the file of run {run}", start.run)));
         }
         let tags = serde_json::Value::from(start.tags.clone()).to_string();
+        let (origin, from_run, from_step) = match &start.origin {
+            Origin::New => ("new", None, None),
+            Origin::Resume => ("resume", None, None),
+            Origin::Fork { run, step } => ("fork", Some(run), Some(step)),
+            Origin::Rewind { step } => ("rewind", None, Some(step)),
+        };
         tx.execute(
-            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
                 start.attempt.0,
@@ -223,7 +229,11 @@ impl Stream {
                 start.host,
                 start.pid,
                 start.danlu,
-                start.info
+                start.info,
+                start.rank,
+                origin,
+                from_run,
+                from_step
             ],
         )?;
         Ok(())

@@ -1,10 +1,11 @@
 //! The journal: an append-only file of framed records, the truth about an attempt until it is sealed.
 //!
 //! One record is one `write(2)`: what `append` returned from survives the death of the process. The writer holds
-//! an exclusive `flock` on the file for as long as it lives, which is how others know that it does. The format is
-//! in `docs/format.md`.
+//! an exclusive `flock` on the file for as long as it lives ([`super::lock`]), which is how others know that it does.
+//! The format is in `docs/format.md`.
 
 use super::codec;
+use super::lock::WriterLock;
 use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
@@ -38,6 +39,7 @@ pub struct Journal {
     length: u64,
     seq: u64,
     frame: Vec<u8>,
+    _lock: WriterLock,
 }
 
 impl Journal {
@@ -55,22 +57,24 @@ impl Journal {
             .create_new(true)
             .open(&fresh)
             .map_err(|e| Error::io("create the journal", path, e))?;
-        // A file system without locks is fine: then the process that the start record names decides.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).ok();
+        let give_up = || {
+            std::fs::remove_file(&fresh).ok();
+        };
+        let lock = WriterLock::take(&fresh).map_err(|e| Error::io("lock the journal", path, e));
+        let lock = lock.inspect_err(|_| give_up())?;
         let mut header = [0; HEADER_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
         let frame = Vec::with_capacity(FRAME_MEMORY);
-        let mut journal = Self { file, path: path.to_owned(), length: HEADER_BYTES as u64, seq: 0, frame };
+        let mut journal =
+            Self { file, path: path.to_owned(), length: HEADER_BYTES as u64, seq: 0, frame, _lock: lock };
         let write = |journal: &mut Self| {
             (&journal.file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
             journal.append(start)?;
             std::fs::rename(&fresh, path).map_err(|e| Error::io("create the journal", path, e))
         };
-        write(&mut journal).inspect_err(|_| {
-            std::fs::remove_file(&fresh).ok();
-        })?;
+        write(&mut journal).inspect_err(|_| give_up())?;
         Ok(journal)
     }
 

@@ -2,7 +2,8 @@
 
 use super::SEQ_BITS;
 use crate::model::{
-    AttemptId, Error, Event, EventKind, File, Hash, Record, Result, Row, RunId, RunKey, Setting, Start, Value,
+    AttemptId, Error, Event, EventKind, File, Hash, Origin, Record, Result, Row, RunId, RunKey, Setting,
+    Start, Value,
 };
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, params};
@@ -101,6 +102,26 @@ pub fn segment_records(
     let segment = &segments[n];
     let points_before = n.checked_sub(1).map(|before| segments[before].points);
     range(connection, base, segment.first, segment.last, points_before, Some(segment.points))
+}
+
+/// Reads back the stream of an attempt a segment at a time, each record with its sequence number.
+///
+/// # Errors
+/// The file is damaged: a record is missing or cannot be read.
+pub fn each_segment<'a>(
+    connection: &'a Connection,
+    attempt: &AttemptInfo,
+) -> Result<impl Iterator<Item = Result<Vec<(u64, Record)>>> + 'a> {
+    let (base, last) = (attempt.base, attempt.records);
+    let segments = segments(connection, base)?;
+    Ok((0..=segments.len()).map(move |n| {
+        let first = n.checked_sub(1).map_or(1, |before| segments[before].last + 1);
+        let records = match segments.get(n) {
+            Some(_) => segment_records(connection, base, &segments, n)?,
+            None => range(connection, base, first, last, segments.last().map(|s| s.points), None)?,
+        };
+        Ok((first..).zip(records).collect())
+    }))
 }
 
 /// Returns the largest sequence number that the attempt at `base` has in any table.
@@ -229,14 +250,27 @@ impl Slots {
 }
 
 const START_COLUMNS: &str =
-    "id, attempt, entity, project, run, time, name, job_group, job_type, notes, tags, host, pid, danlu, info";
+    "id, attempt, entity, project, run, time, name, job_group, job_type, notes, tags, host, pid, danlu, info,
+     rank, origin, from_run, from_step";
+
+/// Returns the start of the last attempt in a run file: what was known of the run then.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn start_of(connection: &Connection) -> Result<Start> {
+    start(connection, "DESC")
+}
 
 /// Returns the start of the first attempt in a run file.
 ///
 /// # Errors
 /// There is none, or it is damaged.
-pub fn start_of(connection: &Connection) -> Result<Start> {
-    let sql = format!("SELECT {START_COLUMNS} FROM attempt ORDER BY id LIMIT 1");
+pub fn first_start_of(connection: &Connection) -> Result<Start> {
+    start(connection, "ASC")
+}
+
+fn start(connection: &Connection, order: &str) -> Result<Start> {
+    let sql = format!("SELECT {START_COLUMNS} FROM attempt ORDER BY id {order} LIMIT 1");
     match connection.query_row(&sql, [], read_start)? {
         Record::Start(start) => Ok(*start),
         _ => Err(Error::damaged("The run file holds no attempt")),
@@ -263,7 +297,19 @@ fn read_start(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
         pid: row.get(12)?,
         danlu: row.get(13)?,
         info: row.get(14)?,
+        rank: row.get(15)?,
+        origin: read_origin(row)?,
     })))
+}
+
+fn read_origin(row: &rusqlite::Row<'_>) -> rusqlite::Result<Origin> {
+    match row.get_ref(16)?.as_str()? {
+        "new" => Ok(Origin::New),
+        "resume" => Ok(Origin::Resume),
+        "fork" => Ok(Origin::Fork { run: row.get(17)?, step: row.get(18)? }),
+        "rewind" => Ok(Origin::Rewind { step: row.get(18)? }),
+        other => Err(unreadable(16, Error::damaged(format!("`{other}` is nothing to go on from")))),
+    }
 }
 
 fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {

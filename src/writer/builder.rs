@@ -1,10 +1,10 @@
 //! Starting a run.
 
-use super::Run;
-use super::fork;
+use super::resume::{self, Place, Resume, Standing};
 use super::warnings::Sink;
+use super::{Run, fork};
 use crate::model::{
-    AttemptId, Clock, Error, ErrorKind, Record, Result, RunId, RunKey, Start, SystemClock, Value,
+    AttemptId, Clock, Error, ErrorKind, Origin, Record, Result, RunId, RunKey, Start, SystemClock, Value,
     check_project, file_stamp, limits,
 };
 use crate::store::{self, DIR_NAME, Journal};
@@ -27,10 +27,19 @@ pub struct RunBuilder {
     tags: Vec<String>,
     config: Vec<(String, Value)>,
     info: String,
+    rank: Option<u32>,
+    resume: Resume,
+    from: Option<From>,
     dir: PathBuf,
     clock: Arc<dyn Clock>,
     warn: Sink,
     tick: Duration,
+}
+
+/// Which run, up to which step, is the beginning of the new one.
+enum From {
+    Fork(String, i64),
+    Rewind(i64),
 }
 
 /// Gives the builder a method for each text field.
@@ -60,6 +69,9 @@ impl RunBuilder {
             tags: Vec::new(),
             config: Vec::new(),
             info: "{}".to_owned(),
+            rank: None,
+            resume: Resume::No,
+            from: None,
             dir: PathBuf::from("."),
             clock: Arc::new(SystemClock),
             warn: Arc::new(|_| {}),
@@ -86,6 +98,36 @@ impl RunBuilder {
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
+        self
+    }
+
+    /// Sets whether to go on with a run of the same id that is in the directory. What is not given to the builder stays as
+    /// it was: the name, the config, and so on.
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Begins with what another run of the same project said up to a step.
+    #[must_use]
+    pub fn fork_from(mut self, run: impl Into<String>, step: i64) -> Self {
+        self.from = Some(From::Fork(run.into(), step));
+        self
+    }
+
+    /// Goes on with the run of the id from a step: what it said after that no longer counts, though it is kept.
+    #[must_use]
+    pub fn rewind_to(mut self, step: i64) -> Self {
+        self.from = Some(From::Rewind(step));
+        self
+    }
+
+    /// Sets which of several writers of the run this is. Each writes a file of its own; they are one run where runs are
+    /// read.
+    #[must_use]
+    pub fn rank(mut self, rank: u32) -> Self {
+        self.rank = Some(rank);
         self
     }
 
@@ -132,37 +174,134 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run: makes its file and its journal under `wandb/`.
+    /// Starts the run: makes its file and its journal under `wandb/`, or goes on with those that are there.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a bad name or id, [`ErrorKind::Io`] when the directory cannot be written.
-    pub fn start(self) -> Result<Run> {
-        let start = self.check()?;
+    /// [`ErrorKind::Usage`] for a bad name or id and for a run that should be there and is not, or the other way round;
+    /// [`ErrorKind::Io`] when the directory cannot be written.
+    pub fn start(mut self) -> Result<Run> {
         let directory = self.dir.join(DIR_NAME);
-        std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
-        let run_file = {
+        let warn = Arc::clone(&self.warn);
+        let tell = |warning: String| warn(&warning);
+        let host = host_name();
+        let place = Place { directory: &directory, host: &host, now: self.clock.now(), warn: &tell };
+        let (start, standing, source) = {
             let _database = fork::use_database();
-            create_run_file(&directory, &start)?
+            if self.id.is_none() && self.resume == Resume::Auto {
+                self.id = place.unfinished(&self.entity, &self.project)?.map(String::from);
+            }
+            let mut start = self.check(&host)?;
+            let standing = self.standing(&place, &start.run)?;
+            let source = self.source(&place, &start.run, standing.as_ref())?;
+            self.fill(&mut start, standing.as_ref());
+            (start, standing, source)
+        };
+        std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
+        let (run_file, fresh) = match &standing {
+            Some(Standing { file, writer: None, .. }) => (file.clone(), false),
+            other => {
+                if let Some(writer) = other.as_ref().and_then(|standing| standing.writer.as_ref()) {
+                    self.tell_beside(&start, writer);
+                }
+                let _database = fork::use_database();
+                (create_run_file(&directory, &start)?, true)
+            }
         };
         let journal_path = run_file.with_extension(format!("{}.journal", &start.attempt.to_string()[..8]));
         let first = Record::Start(Box::new(start.clone()));
         let journal = Journal::create(&journal_path, start.attempt, &first).inspect_err(|_| {
-            std::fs::remove_file(&run_file).ok();
+            if fresh {
+                std::fs::remove_file(&run_file).ok();
+            }
         })?;
         point_latest(&directory, &run_file);
-        Run::start(
+        let mut run = Run::start(Begun {
             start,
-            self.config,
+            standing,
             run_file,
-            (journal, journal_path),
-            self.dir,
-            self.clock,
-            self.warn,
-            self.tick,
-        )
+            journal: (journal, journal_path),
+            directory: self.dir,
+            clock: self.clock,
+            warn: self.warn,
+        })?;
+        if let Some((file, step)) = source {
+            run.copy_from(&file, step)?;
+        }
+        for (key, value) in self.config {
+            run.config(key, value);
+        }
+        run.drain_every(self.tick)?;
+        Ok(run)
     }
 
-    fn check(&self) -> Result<Start> {
+    /// Finds the run to go on with, as far as there should be one.
+    fn standing(&self, place: &Place<'_>, run: &RunKey) -> Result<Option<Standing>> {
+        let rewinds = matches!(self.from, Some(From::Rewind(_)));
+        if self.resume == Resume::No && !rewinds {
+            return Ok(None);
+        }
+        match (self.resume, place.find(run)?) {
+            (_, Some(Standing { writer: Some(writer), .. })) if rewinds => Err(resume::in_use(&writer)),
+            (Resume::Must, None) => Err(resume::missing(run, place.directory, "resume")),
+            (_, None) if rewinds => Err(resume::missing(run, place.directory, "rewind")),
+            (Resume::Never, Some(found)) => Err(resume::there_already(&found)),
+            (_, found) => Ok(found),
+        }
+    }
+
+    /// Finds the file to copy from, and up to which step.
+    fn source(
+        &self,
+        place: &Place<'_>,
+        run: &RunKey,
+        standing: Option<&Standing>,
+    ) -> Result<Option<(PathBuf, i64)>> {
+        match &self.from {
+            None => Ok(None),
+            Some(From::Rewind(step)) => Ok(standing.map(|standing| (standing.file.clone(), *step))),
+            Some(From::Fork(id, step)) => {
+                let other = RunKey { id: RunId::new(id)?, ..run.clone() };
+                let missing = || resume::missing(&other, place.directory, "fork");
+                Ok(Some((place.find(&other)?.ok_or_else(missing)?.file, *step)))
+            }
+        }
+    }
+
+    /// Fills in what was not given from the run that goes on.
+    fn fill(&self, start: &mut Start, standing: Option<&Standing>) {
+        start.origin = match &self.from {
+            Some(From::Fork(run, step)) => Origin::Fork { run: run.clone(), step: *step },
+            Some(From::Rewind(step)) => Origin::Rewind { step: *step },
+            None if standing.is_some() => Origin::Resume,
+            None => Origin::New,
+        };
+        let Some(Standing { start: known, .. }) = standing else { return };
+        for (ours, theirs) in [
+            (&mut start.name, &known.name),
+            (&mut start.group, &known.group),
+            (&mut start.job_type, &known.job_type),
+            (&mut start.notes, &known.notes),
+        ] {
+            if ours.is_empty() {
+                ours.clone_from(theirs);
+            }
+        }
+        if start.tags.is_empty() {
+            start.tags.clone_from(&known.tags);
+        }
+    }
+
+    fn tell_beside(&self, start: &Start, writer: &Start) {
+        // Ranks write beside each other on purpose.
+        if self.rank.is_none() {
+            (self.warn)(&format!(
+                "Run {} is also being written by process {} on `{}`; this process writes a file of its own beside it",
+                start.run, writer.pid, writer.host
+            ));
+        }
+    }
+
+    fn check(&self, host: &str) -> Result<Start> {
         check_project("project", &self.project)?;
         if !self.entity.is_empty() {
             check_project("entity", &self.entity)?;
@@ -185,12 +324,25 @@ impl RunBuilder {
             job_type: self.job_type.clone(),
             notes: self.notes.clone(),
             tags: self.tags.clone(),
-            host: host_name(),
+            host: host.to_owned(),
             pid: std::process::id(),
             danlu: crate::VERSION.to_owned(),
             info: self.info.clone(),
+            rank: self.rank,
+            origin: Origin::New,
         })
     }
+}
+
+/// What a run is made of when it has begun.
+pub(super) struct Begun {
+    pub(super) start: Start,
+    pub(super) standing: Option<Standing>,
+    pub(super) run_file: PathBuf,
+    pub(super) journal: (Journal, PathBuf),
+    pub(super) directory: PathBuf,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) warn: Sink,
 }
 
 /// Returns the machine's name, as the kernel knows it.

@@ -1,13 +1,12 @@
 //! A run that is being written, as the training loop sees it.
 
-use super::RunBuilder;
+use super::builder::Begun;
 use super::drain::Drainer;
-use super::files;
-use super::fork;
+use super::resume::{self, Said};
 use super::shared::{Log, Shared, problem_of, shown};
-use super::warnings::Sink;
-use crate::model::{Clock, Error, ErrorKind, Event, EventKind, File, Record, Result, Setting, Start, Value};
-use crate::store::{self, Journal};
+use super::{RunBuilder, files, fork};
+use crate::model::{Error, ErrorKind, Event, EventKind, File, Origin, Record, Result, Setting, Start, Value};
+use crate::store;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,10 +22,24 @@ pub struct Key(u64);
 pub struct Run {
     shared: Arc<Shared>,
     start: Start,
+    restored: Restored,
     directory: PathBuf,
+    /// The journal, until it is drained.
+    handle: Option<std::fs::File>,
     /// Taken by whoever ends the run.
     drainer: Mutex<Option<Drainer>>,
     forks: u32,
+}
+
+/// What a run had when this process went on with it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Restored {
+    /// The step that it goes on at.
+    pub step: i64,
+    /// Its config.
+    pub config: Vec<(String, Value)>,
+    /// Its summary.
+    pub summary: Vec<(String, Value)>,
 }
 
 impl Run {
@@ -35,27 +48,77 @@ impl Run {
         RunBuilder::new(project.into())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called once, by the builder")]
-    pub(super) fn start(
-        start: Start,
-        config: Vec<(String, Value)>,
-        run_file: PathBuf,
-        journal: (Journal, PathBuf),
-        directory: PathBuf,
-        clock: Arc<dyn Clock>,
-        warn: Sink,
-        tick: Duration,
-    ) -> Result<Self> {
+    pub(super) fn start(begun: Begun) -> Result<Self> {
+        let Begun { start, standing, run_file, journal, directory, clock, warn } = begun;
         let handle = journal.0.handle()?;
-        let shared = Arc::new(Shared::new(run_file, journal, clock, warn));
+        let rewinds = matches!(start.origin, Origin::Rewind { .. });
+        let shared = Shared::new(run_file, journal, clock, warn);
+        let restored = standing.filter(|_| !rewinds).map(|standing| {
+            shared.lock().step = standing.step;
+            Restored { step: standing.step, config: standing.config, summary: standing.summary }
+        });
         let forks = fork::count();
-        let run = Self { shared, start, directory, drainer: Mutex::default(), forks };
-        for (key, value) in config {
-            run.config(key, value);
+        Ok(Self {
+            shared: Arc::new(shared),
+            start,
+            restored: restored.unwrap_or_default(),
+            directory,
+            handle: Some(handle),
+            drainer: Mutex::default(),
+            forks,
+        })
+    }
+
+    /// Takes over what another run, or this one, said up to a step, and goes on after it.
+    pub(super) fn copy_from(&mut self, file: &Path, step: i64) -> Result<()> {
+        let mut log = self.shared.lock();
+        let mut summary = std::collections::BTreeMap::new();
+        resume::said_until(file, step, |said| match said {
+            Said::Row(step, time, values) => {
+                let mut row = log.take_row();
+                for (place, (name, value)) in values.into_iter().enumerate() {
+                    if let Some(key) = self.shared.find_key(&mut log, place, &name) {
+                        row.push((key, value.clone()));
+                        summary.insert(name, Some(value));
+                    }
+                }
+                self.shared.append_row_at(&mut log, step, time, row);
+            }
+            Said::Other(record) => {
+                match &record {
+                    Record::Config(setting) => {
+                        self.restored.config.retain(|(key, _)| *key != setting.key);
+                        self.restored
+                            .config
+                            .extend(setting.value.clone().map(|value| (setting.key.clone(), value)));
+                    }
+                    Record::Summary(setting) => {
+                        summary.insert(setting.key.clone(), setting.value.clone());
+                    }
+                    _ => {}
+                }
+                self.shared.append(&mut log, &record);
+            }
+        })?;
+        log.step = step.saturating_add(1);
+        self.restored.step = log.step;
+        self.restored.summary = summary.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        drop(log);
+        Ok(())
+    }
+
+    /// Starts to drain the journal.
+    pub(super) fn drain_every(&mut self, tick: Duration) -> Result<()> {
+        if let Some(handle) = self.handle.take() {
+            let drainer = Drainer::start(Arc::clone(&self.shared), handle, tick)?;
+            *self.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
         }
-        let drainer = Drainer::start(Arc::clone(&run.shared), handle, tick)?;
-        *run.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
-        Ok(run)
+        Ok(())
+    }
+
+    /// Returns what the run had before this process went on with it; nothing when it is new.
+    pub fn restored(&self) -> &Restored {
+        &self.restored
     }
 
     /// Returns who writes, and for which run.
@@ -247,15 +310,29 @@ impl Run {
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
         let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
-        self.shared.append(&mut log, &Record::Event(end));
+        let ended = self.shared.append(&mut log, &Record::Event(end)).is_some();
         log.finished = true;
-        let written = log.journal.seq();
+        let (written, lost) = (log.journal.seq(), log.lost);
         drop(log);
         self.take_drainer().map_or(Ok(()), Drainer::stop)?;
+        let sealed = if ended { self.seal(written) } else { Err(self.cannot_end()) };
+        sealed.map_err(|e| match lost {
+            0 => e,
+            lost => e.in_context(format!("{lost} records or values of the run could not be stored")),
+        })
+    }
+
+    fn seal(&self, written: u64) -> Result<()> {
         let _database = self.shared.lock_database();
         let warn = |warning: String| self.shared.warnings.once(&warning.clone(), || warning);
         let (run_file, journal) = (&self.shared.run_file, &self.shared.journal);
         store::seal_and_remove(run_file, journal, self.start.attempt, Some(written), &warn)
+    }
+
+    fn cannot_end(&self) -> Error {
+        let journal = self.shared.journal.display();
+        Error::new(ErrorKind::Io, format!("Cannot write the end of the run to the journal `{journal}`"))
+            .with_hint("make room; the next danlu command completes the run, which then counts as crashed")
     }
 
     fn take_drainer(&self) -> Option<Drainer> {

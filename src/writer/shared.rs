@@ -110,18 +110,23 @@ impl Shared {
         log: &mut Log,
         step: Option<i64>,
         commit: Option<bool>,
-        mut values: Vec<(u64, Value)>,
+        values: Vec<(u64, Value)>,
     ) {
         let at = step.unwrap_or(log.step);
         log.step = log.step.max(at);
         if commit.unwrap_or(step.is_none()) && at == log.step {
             log.step = at.saturating_add(1);
         }
+        self.append_row_at(log, at, self.clock.now(), values);
+    }
+
+    /// Appends a row as it is, and leaves the current step as it was.
+    pub(super) fn append_row_at(&self, log: &mut Log, step: i64, time: i64, mut values: Vec<(u64, Value)>) {
         if !values.is_sorted_by(|(a, _), (b, _)| a < b) {
             keep_last_of_each(&mut values);
         }
         values.retain_mut(|(_, value)| self.check(log, value));
-        log.row = Record::Row(Row { step: Some(at), time: self.clock.now(), values });
+        log.row = Record::Row(Row { step: Some(step), time, values });
         let row = std::mem::replace(&mut log.row, Record::Row(Row::default()));
         self.append(log, &row);
         log.row = row;

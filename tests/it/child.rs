@@ -37,8 +37,30 @@ pub struct Logger {
     pub run_file: std::path::PathBuf,
 }
 
+/// A child that may not have started its run yet.
+pub struct Starting {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Starting {
+    pub fn wait_for_start(mut self) -> Logger {
+        let run_file = loop {
+            let line = self.lines.next().unwrap().unwrap();
+            if let Some(path) = line.split("run ").nth(1).filter(|path| path.ends_with(".sqlite")) {
+                break path.into();
+            }
+        };
+        Logger { child: self.child, lines: self.lines, run_file }
+    }
+}
+
 impl Logger {
     pub fn start(dir: &Path) -> Self {
+        Self::spawn(dir).wait_for_start()
+    }
+
+    pub fn spawn(dir: &Path) -> Starting {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::entry", "--nocapture"])
             .env(JOB, dir)
@@ -46,14 +68,8 @@ impl Logger {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let run_file = loop {
-            let line = lines.next().unwrap().unwrap();
-            if let Some(path) = line.split("run ").nth(1).filter(|path| path.ends_with(".sqlite")) {
-                break path.into();
-            }
-        };
-        Self { child, lines, run_file }
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Starting { child, lines }
     }
 
     /// Waits until so many rows were acknowledged, kills it with SIGKILL, and returns how many were in the end.

@@ -12,6 +12,7 @@ mod damage;
 mod journal;
 mod kill;
 mod layers;
+mod resume;
 mod run;
 mod server;
 mod sql;

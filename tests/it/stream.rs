@@ -1,7 +1,7 @@
 //! Records to rows and back: apply and its inverse, segments, digests.
 
 use danlu::model::{
-    AttemptId, Event, EventKind, File, Hash, Record, Row, RunId, RunKey, Setting, Start, Value,
+    AttemptId, Event, EventKind, File, Hash, Origin, Record, Row, RunId, RunKey, Setting, Start, Value,
 };
 use danlu::store::{self, Appender, BUSY_TIMEOUT, Stream};
 use proptest::prelude::*;
@@ -75,12 +75,28 @@ pub fn start() -> Record {
         pid: 42,
         danlu: "0.1.0".into(),
         info: "{}".into(),
+        rank: None,
+        origin: Origin::New,
     }))
 }
 
+fn origin() -> impl Strategy<Value = Origin> {
+    let run = "[a-z0-9]{1,8}";
+    prop_oneof![
+        Just(Origin::New),
+        Just(Origin::Resume),
+        (run, any::<i64>()).prop_map(|(run, step)| Origin::Fork { run, step }),
+        any::<i64>().prop_map(|step| Origin::Rewind { step }),
+    ]
+}
+
 fn stream() -> impl Strategy<Value = Vec<Record>> {
-    prop::collection::vec(outline(), 0..60).prop_map(|outlines| {
-        let mut records = vec![start()];
+    let first = (origin(), prop::option::of(any::<u32>())).prop_map(|(origin, rank)| match start() {
+        Record::Start(start) => Record::Start(Box::new(Start { origin, rank, ..*start })),
+        other => other,
+    });
+    (first, prop::collection::vec(outline(), 0..60)).prop_map(|(first, outlines)| {
+        let mut records = vec![first];
         let mut keys: Vec<u64> = Vec::new();
         for outline in outlines {
             let seq = records.len() as u64 + 1;

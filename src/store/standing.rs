@@ -1,0 +1,77 @@
+//! How a run stands: what somebody needs who goes on with it.
+
+use crate::model::{Result, Value};
+use rusqlite::{Connection, OptionalExtension};
+
+/// Reads the config as it stands.
+///
+/// # Errors
+/// The file is damaged.
+pub fn config(connection: &Connection) -> Result<Vec<(String, Value)>> {
+    pairs(connection, "SELECT key, value FROM config")
+}
+
+/// Reads the summary as it stands.
+///
+/// # Errors
+/// The file is damaged.
+pub fn summary(connection: &Connection) -> Result<Vec<(String, Value)>> {
+    pairs(connection, "SELECT key, value FROM summary")
+}
+
+fn pairs(connection: &Connection, query: &str) -> Result<Vec<(String, Value)>> {
+    let mut statement = connection.prepare_cached(query)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Returns the id before the first record that counts: a run that was rewound counts from there.
+///
+/// # Errors
+/// The file is damaged.
+pub fn counts_from(connection: &Connection) -> Result<i64> {
+    let sql = "SELECT coalesce(max(id) - 1, 0) FROM attempt WHERE origin = 'rewind'";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Returns the step of the last row of the history that counts, or `None` while it has none.
+///
+/// # Errors
+/// The file is damaged.
+pub fn last_step(connection: &Connection) -> Result<Option<i64>> {
+    let sql = "SELECT step FROM row WHERE id > ? AND step IS NOT NULL ORDER BY id DESC LIMIT 1";
+    let from = counts_from(connection)?;
+    Ok(connection.query_row(sql, [from], |row| row.get(0)).optional()?)
+}
+
+/// Returns the step after the largest of the history that counts. Reads every row.
+///
+/// # Errors
+/// The file is damaged.
+pub fn next_step(connection: &Connection) -> Result<i64> {
+    let largest: Option<i64> = connection.query_row(
+        "SELECT max(step) FROM row WHERE id > ?",
+        [counts_from(connection)?],
+        |row| row.get(0),
+    )?;
+    Ok(largest.map_or(0, |step| step.saturating_add(1)))
+}
+
+/// Returns the tags as they stand: those of the last start, and what was changed since.
+///
+/// # Errors
+/// The file is damaged.
+pub fn tags(connection: &Connection) -> Result<Vec<String>> {
+    let mut tags = super::start_of(connection)?.tags;
+    let sql =
+        "SELECT name, text FROM event WHERE kind = 'tag' AND id > (SELECT max(id) FROM attempt) ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    for change in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
+        let (tag, how) = change?;
+        tags.retain(|known| *known != tag);
+        if how == "add" {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}

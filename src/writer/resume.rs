@@ -1,0 +1,224 @@
+//! Going on with a run that is there: resume, fork, rewind.
+
+use crate::model::{Error, ErrorKind, Record, Result, RunId, RunKey, Start, Value};
+use crate::store::{self, Liveness};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// Whether to go on with a run of the same id that is in the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// Begin another run, whatever is there.
+    #[default]
+    No,
+    /// Go on with it if it is there, else begin it.
+    Allow,
+    /// Go on with it; an error if it is not there.
+    Must,
+    /// Begin it; an error if it is there.
+    Never,
+    /// Without an id: go on with the newest run of the directory unless it finished. With an id: as `Allow`.
+    Auto,
+}
+
+/// A run that is there, as it stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// Its newest file.
+    pub(super) file: PathBuf,
+    /// What was known at its last start, with what was changed since.
+    pub(super) start: Start,
+    pub(super) config: Vec<(String, Value)>,
+    pub(super) summary: Vec<(String, Value)>,
+    /// The step to go on at.
+    pub(super) step: i64,
+    /// Who writes it right now.
+    pub(super) writer: Option<Start>,
+}
+
+/// What to look in, and with which eyes.
+pub(super) struct Place<'a> {
+    pub(super) directory: &'a Path,
+    pub(super) host: &'a str,
+    pub(super) now: i64,
+    pub(super) warn: &'a dyn Fn(String),
+}
+
+impl Place<'_> {
+    /// Finds a run by its key. Runs whose writer died are completed on the way.
+    pub(super) fn find(&self, run: &RunKey) -> Result<Option<Standing>> {
+        let mut standing: Option<Standing> = None;
+        for file in self.files_of(run.id.as_str())? {
+            store::recover(&file, self.host, self.now, self.warn)?;
+            if !file.exists() {
+                continue;
+            }
+            let connection = store::open(&file)?;
+            let writer = self.writer_of(&file)?;
+            let found = if store::attempts(&connection)?.is_empty() {
+                // It has only just begun.
+                writer.map(|writer| Standing::begun(file, writer))
+            } else {
+                Some(Standing { writer, ..Self::read(file, &connection)? })
+            };
+            let Some(found) = found.filter(|found| found.start.run == *run) else { continue };
+            standing = Some(match standing {
+                Some(known) => known.join(found),
+                None => found,
+            });
+        }
+        Ok(standing)
+    }
+
+    /// Finds the id of the newest run of a project, unless it finished.
+    pub(super) fn unfinished(&self, entity: &str, project: &str) -> Result<Option<RunId>> {
+        let Ok(name) = std::fs::read_link(self.directory.join("latest-run.sqlite")) else { return Ok(None) };
+        let file = self.directory.join(name);
+        store::recover(&file, self.host, self.now, self.warn)?;
+        let Ok(connection) = store::open(&file) else { return Ok(None) };
+        let key = store::run_key(&connection)?;
+        let state: String = connection.query_row("SELECT state FROM run", [], |row| row.get(0))?;
+        let goes_on = state != "finished" && key.entity == entity && key.project == project;
+        Ok(goes_on.then_some(key.id))
+    }
+
+    /// Lists the run files whose names end in an id, oldest first.
+    fn files_of(&self, id: &str) -> Result<Vec<PathBuf>> {
+        let entries = match std::fs::read_dir(self.directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("read the directory", self.directory, e)),
+        };
+        let mut files: Vec<PathBuf> = entries
+            .filter_map(std::result::Result::ok)
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let stem = name.strip_suffix(".sqlite").or_else(|| store::stem_of_journal(&name))?;
+                is_of(stem, id).then(|| self.directory.join(format!("{stem}.sqlite")))
+            })
+            .collect();
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
+    fn read(file: PathBuf, connection: &Connection) -> Result<Standing> {
+        let mut start = store::start_of(connection)?;
+        (start.name, start.group, start.job_type, start.notes) =
+            connection.query_row("SELECT name, job_group, job_type, notes FROM run", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        start.tags = store::tags(connection)?;
+        Ok(Standing {
+            start,
+            config: store::config(connection)?,
+            summary: store::summary(connection)?,
+            step: store::next_step(connection)?,
+            writer: None,
+            file,
+        })
+    }
+
+    fn writer_of(&self, file: &Path) -> Result<Option<Start>> {
+        for journal in store::journals_of(file)? {
+            if matches!(store::liveness(&journal, self.host, self.now), Ok(Liveness::Alive))
+                && let Some(Record::Start(start)) = store::JournalReader::open(&journal)?.read()?
+            {
+                return Ok(Some(*start));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Says whether a file of this stem may be of a run of this id: `run-<15 characters of time>-<id>`, and a number when
+/// that name was taken.
+fn is_of(stem: &str, id: &str) -> bool {
+    let after_time = stem.strip_prefix("run-").and_then(|rest| rest.get(16..));
+    let Some(rest) = after_time.and_then(|rest| rest.strip_prefix(id)) else { return false };
+    rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+impl Standing {
+    fn begun(file: PathBuf, writer: Start) -> Self {
+        let start = writer.clone();
+        Self { file, start, config: Vec::new(), summary: Vec::new(), step: 0, writer: Some(writer) }
+    }
+
+    /// Takes in a newer file of the same run: writers beside each other have one each.
+    fn join(mut self, newer: Self) -> Self {
+        for (ours, theirs) in [(&mut self.config, newer.config), (&mut self.summary, newer.summary)] {
+            ours.retain(|(key, _)| !theirs.iter().any(|(other, _)| other == key));
+            ours.extend(theirs);
+        }
+        Self {
+            file: newer.file,
+            start: newer.start,
+            step: self.step.max(newer.step),
+            writer: newer.writer.or(self.writer),
+            ..self
+        }
+    }
+}
+
+/// Hands on what a run file says up to a step, without its starts, files and console: keys, rows, settings and metrics.
+pub(super) fn said_until(file: &Path, step: i64, mut sink: impl FnMut(Said)) -> Result<()> {
+    let connection = store::open(file)?;
+    let from = store::counts_from(&connection)?;
+    for attempt in store::attempts(&connection)?.iter().filter(|attempt| attempt.base >= from) {
+        let mut names = std::collections::HashMap::new();
+        let mut over = false;
+        for record in store::each_segment(&connection, attempt)? {
+            for (seq, record) in record? {
+                match record {
+                    Record::Key { name, system } => {
+                        names.insert(seq, (name, system));
+                    }
+                    Record::Row(row) if row.step.is_some_and(|at| at <= step) => {
+                        let values = row.values.into_iter();
+                        let values = values.filter_map(|(key, value)| {
+                            names.get(&key).map(|(name, _)| (name.clone(), value))
+                        });
+                        sink(Said::Row(row.step.unwrap_or_default(), row.time, values.collect()));
+                    }
+                    Record::Row(row) => over |= row.step.is_some(),
+                    _ if over => {}
+                    Record::Config(_) | Record::Summary(_) => sink(Said::Other(record)),
+                    Record::Event(ref event) if event.kind == crate::model::EventKind::Metric => {
+                        sink(Said::Other(record));
+                    }
+                    Record::Start(_) | Record::File(_) | Record::Event(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Something that a run said.
+pub(super) enum Said {
+    /// A row of the history: its step, its time, and its values by name.
+    Row(i64, i64, Vec<(String, Value)>),
+    /// A setting, or the definition of a metric.
+    Other(Record),
+}
+
+/// Explains why a run cannot be gone on with.
+pub(super) fn missing(run: &RunKey, directory: &Path, what: &str) -> Error {
+    let message = format!("Cannot {what} run {run}: it is not in `{}`", directory.display());
+    Error::usage(message).with_hint("`danlu ls` lists the runs of a directory")
+}
+
+/// Explains why a run cannot be begun.
+pub(super) fn there_already(found: &Standing) -> Error {
+    let run = &found.start.run;
+    Error::usage(format!("Run {run} is there already, in `{}`", found.file.display()))
+        .with_hint("give another id, or allow to resume it")
+}
+
+/// Explains why a run cannot be rewound.
+pub(super) fn in_use(writer: &Start) -> Error {
+    let message =
+        format!("Run {} is being written by process {} on `{}`", writer.run, writer.pid, writer.host);
+    Error::new(ErrorKind::Busy, message).with_hint("end it first")
+}

@@ -65,21 +65,22 @@ CREATE TABLE point (
 
 -- The points first to last are of this key.
 CREATE TABLE extent (
-    first INTEGER PRIMARY KEY,      -- point.id
-    last  INTEGER NOT NULL,         -- point.id
-    key   INTEGER NOT NULL          -- key.id
+    first    INTEGER PRIMARY KEY,   -- point.id
+    last     INTEGER NOT NULL,      -- point.id
+    key      INTEGER NOT NULL,      -- key.id
+    before   INTEGER NOT NULL,      -- how many points of the key come before
+    envelope INTEGER NOT NULL       -- envelope.id: the newest of the key, 0 while there is none
 ) STRICT;
 CREATE INDEX extent_key ON extent (key);
 
--- What charts are drawn from: for each key, buckets of 64, 256, 1024 … points with the first, smallest, largest and last
--- value, sixteen buckets in a row. It follows from the points. docs/format.md describes the bytes.
+-- What charts are drawn from. It follows from the points; docs/format.md describes the bytes.
 CREATE TABLE envelope (
-    key   INTEGER NOT NULL,         -- key.id
-    level INTEGER NOT NULL,         -- a bucket has 64 * 4^level points
-    n     INTEGER NOT NULL,         -- counts the key's rows of this level from 0
-    data  BLOB NOT NULL,
-    PRIMARY KEY (key, level, n)
-) STRICT, WITHOUT ROWID;
+    id     INTEGER PRIMARY KEY,
+    key    INTEGER NOT NULL,        -- key.id
+    level  INTEGER NOT NULL,        -- 16 buckets of 64 * 4^level points each
+    before INTEGER NOT NULL,        -- envelope.id: the one before it that nothing summed up yet
+    data   BLOB NOT NULL            -- of each bucket the first, smallest, largest and last value, and so on
+) STRICT;
 
 -- Every change of the config and, by hand, of the summary.
 CREATE TABLE setting (

@@ -7,8 +7,10 @@ mod append;
 mod apply;
 mod blob;
 mod codec;
+pub(crate) mod envelope;
 mod journal;
 mod lock;
+mod numbers;
 mod records;
 mod recover;
 mod run_file;
@@ -19,6 +21,7 @@ mod verify;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
+pub use envelope::Bucket;
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
 pub use records::{

@@ -1,11 +1,12 @@
 //! Records to rows: the one function that writes run files.
 
+use super::envelope::{self, Point, Standing};
 use super::{SEQ_BITS, records, segment};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Origin, Record, Result, Row, Start, Value, limits};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// The place of one attempt's stream in a run file: what was applied, and what the next segment will cover.
 #[derive(Debug)]
@@ -13,7 +14,8 @@ pub struct Stream {
     attempt: AttemptId,
     base: i64,
     seq: u64,
-    keys: HashSet<u64>,
+    /// The keys, and where the envelope of each stands.
+    keys: HashMap<u64, Standing>,
     open: Vec<Record>,
     weight: u64,
     sealed: bool,
@@ -40,7 +42,7 @@ impl Stream {
             return Err(Error::new(ErrorKind::Limit, "The run file holds as many attempts as it can"));
         }
         let mut stream =
-            Self { attempt, base, seq: 0, keys: HashSet::new(), open: Vec::new(), weight: 0, sealed: false };
+            Self { attempt, base, seq: 0, keys: HashMap::new(), open: Vec::new(), weight: 0, sealed: false };
         if known.is_some() {
             stream.reload(connection)?;
         }
@@ -57,7 +59,8 @@ impl Stream {
         let end = self.base + (1 << SEQ_BITS);
         let mut keys = connection.prepare("SELECT id - ?1 FROM key WHERE id > ?1 AND id < ?2")?;
         for key in keys.query_map([self.base, end], |row| row.get::<_, i64>(0))? {
-            self.keys.insert(key?.cast_unsigned());
+            let key = key?;
+            self.keys.insert(key.cast_unsigned(), envelope::standing(connection, self.base + key)?);
         }
         Ok(())
     }
@@ -97,7 +100,7 @@ impl Stream {
                 return Err(self.misfit("it has ended"));
             }
             if self.open.len() as u64 >= limits::SEGMENT_RECORDS || self.weight >= limits::SEGMENT_WEIGHT {
-                insert_points(tx, self.base, self.seq, &self.open, points_from)?;
+                self.insert_points(tx, points_from)?;
                 self.cut(tx, false)?;
                 points_from = 0;
             }
@@ -106,7 +109,7 @@ impl Stream {
             self.weight += record.weight();
             self.open.push(record);
         }
-        insert_points(tx, self.base, self.seq, &self.open, points_from)
+        self.insert_points(tx, points_from)
     }
 
     /// Ends the stream: its last segment is cut and carries the digest of the whole attempt.
@@ -160,7 +163,7 @@ impl Stream {
             Record::Start(start) => self.insert_start(tx, id, start)?,
             Record::Key { name, system } => {
                 tx.prepare_cached("INSERT INTO key VALUES (?, ?, ?)")?.execute(params![id, name, system])?;
-                self.keys.insert(seq);
+                self.keys.insert(seq, Standing::default());
             }
             Record::Row(row) => self.insert_row(tx, id, row)?,
             Record::Config(setting) | Record::Summary(setting) => {
@@ -192,6 +195,41 @@ impl Stream {
                     event.data
                 ])?;
             }
+        }
+        Ok(())
+    }
+
+    /// Inserts the values of the open rows from `from` on, by key, says in `extent` where each key's are, and sums them up
+    /// in `envelope`.
+    fn insert_points(&mut self, tx: &Transaction<'_>, from: usize) -> Result<()> {
+        let first_id = self.id(self.seq) + 1 - i64::try_from(self.open.len()).unwrap_or(0);
+        let mut columns: BTreeMap<u64, Column<'_>> = BTreeMap::new();
+        for (row, record) in (first_id..).zip(&self.open).skip(from) {
+            if let Record::Row(Row { step, time, values }) = record {
+                for (key, value) in values {
+                    let point = Point { id: 0, row, step: *step, time: *time, value };
+                    columns.entry(*key).or_default().push(point);
+                }
+            }
+        }
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let mut next: i64 =
+            tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM point", [], |row| row.get(0))?;
+        let mut insert_point = tx.prepare_cached("INSERT INTO point VALUES (?, ?, ?)")?;
+        let mut insert_extent = tx.prepare_cached("INSERT INTO extent VALUES (?, ?, ?, ?, ?)")?;
+        for (key, mut column) in columns {
+            let (first, id) = (next, self.base + key.cast_signed());
+            for point in &mut column {
+                point.id = next;
+                insert_point.execute(params![next, point.row, point.value])?;
+                next += 1;
+            }
+            let standing = self.keys.entry(key).or_default();
+            let before = standing.points.cast_signed();
+            envelope::take_in(tx, id, standing, &column)?;
+            insert_extent.execute(params![first, next - 1, id, before, standing.root])?;
         }
         Ok(())
     }
@@ -242,7 +280,7 @@ impl Stream {
     fn insert_row(&self, tx: &Transaction<'_>, id: i64, row: &Row) -> Result<()> {
         let mut last = 0;
         for (key, _) in &row.values {
-            if *key <= last || !self.keys.contains(key) {
+            if *key <= last || !self.keys.contains_key(key) {
                 return Err(self.misfit(&format!("a row in it has key {key} out of order or without a name")));
             }
             last = *key;
@@ -252,33 +290,8 @@ impl Stream {
     }
 }
 
-/// Inserts the values of the rows from `from` on, by key, and says in `extent` where each key's are.
-fn insert_points(tx: &Transaction<'_>, base: i64, last_seq: u64, open: &[Record], from: usize) -> Result<()> {
-    let mut columns: BTreeMap<u64, Vec<(i64, &Value)>> = BTreeMap::new();
-    let first_id = base + last_seq.cast_signed() + 1 - i64::try_from(open.len()).unwrap_or(0);
-    for (id, record) in (first_id..).zip(open).skip(from) {
-        if let Record::Row(row) = record {
-            for (key, value) in &row.values {
-                columns.entry(*key).or_default().push((id, value));
-            }
-        }
-    }
-    if columns.is_empty() {
-        return Ok(());
-    }
-    let mut next: i64 = tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM point", [], |row| row.get(0))?;
-    let mut point = tx.prepare_cached("INSERT INTO point VALUES (?, ?, ?)")?;
-    let mut extent = tx.prepare_cached("INSERT INTO extent VALUES (?, ?, ?)")?;
-    for (key, column) in columns {
-        let first = next;
-        for (row, value) in column {
-            point.execute(params![next, row, value])?;
-            next += 1;
-        }
-        extent.execute(params![first, next - 1, base + key.cast_signed()])?;
-    }
-    Ok(())
-}
+/// The values that one key got in a batch.
+type Column<'a> = Vec<Point<'a>>;
 
 /// Returns the digest of a sealed attempt: SHA-256 of `danlu attempt 1` and a zero byte, the attempt, the number
 /// of its records as eight bytes, little endian, and the hashes of its segments in order.

@@ -4,6 +4,7 @@
 //! columns by key (floats split into byte planes, as Parquet's BYTE_STREAM_SPLIT does, which is what makes them
 //! compress); everything else is rare and goes as JSON. `docs/format.md` describes the bytes.
 
+use super::numbers::{Input, put, put_signed};
 use crate::model::{AttemptId, Error, Record, Result, Row, Value, limits};
 use std::collections::{BTreeMap, HashMap};
 
@@ -144,21 +145,6 @@ fn put_runs(out: &mut Vec<u8>, numbers: impl Iterator<Item = u64>, runs: Runs) {
     flush(current, true);
 }
 
-/// Unsigned LEB128.
-fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "it is under 128 now")]
-    out.push(number as u8);
-}
-
-/// Zigzag, then LEB128.
-fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put(out, (number.wrapping_shl(1) ^ (number >> 63)).cast_unsigned());
-}
-
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put(out, bytes.len() as u64);
     out.extend(bytes);
@@ -169,7 +155,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 /// # Errors
 /// The bytes are no segment. Whether they are the right ones is for the caller to know, by their hash.
 pub fn decode(bytes: &[u8]) -> Result<(AttemptId, u64, Vec<Record>)> {
-    let mut input = Input { bytes };
+    let mut input = Input::new("a segment", bytes);
     if input.take(MAGIC.len())? != MAGIC {
         return Err(bad("it does not start as one of version 1 does"));
     }
@@ -188,7 +174,7 @@ pub fn decode(bytes: &[u8]) -> Result<(AttemptId, u64, Vec<Record>)> {
         others.push(record);
     }
     let rows = input.rows(count - others.len())?;
-    if !input.bytes.is_empty() {
+    if input.left() > 0 {
         return Err(bad("bytes follow its end"));
     }
     let (mut others, mut rows) = (others.into_iter(), rows.into_iter().map(Record::Row));
@@ -200,35 +186,7 @@ fn bad(why: &str) -> Error {
     Error::damaged(format!("Cannot decode a segment: {why}"))
 }
 
-/// What is left to decode.
-struct Input<'a> {
-    bytes: &'a [u8],
-}
-
 impl<'a> Input<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(length).ok_or_else(|| bad("it is cut short"))?;
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn number(&mut self) -> Result<u64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = u64::from(self.take(1)?[0]);
-            number |= (byte & 0x7f).checked_shl(shift).unwrap_or(0);
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(bad("a number in it is too long"))
-    }
-
-    fn signed(&mut self) -> Result<i64> {
-        let number = self.number()?;
-        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
-    }
-
     /// Reads a count of things that each take memory.
     fn length(&mut self, most: u64) -> Result<usize> {
         let number = self.number()?;
@@ -280,7 +238,7 @@ impl<'a> Input<'a> {
         // Every value takes at least a byte, so a lie about their number cannot make us allocate more than that.
         let shape_length =
             |shape: &u64| usize::try_from(*shape).ok().and_then(|s| shapes.get(s)).map_or(0, Vec::len);
-        if used.iter().map(shape_length).sum::<usize>() > self.bytes.len() {
+        if used.iter().map(shape_length).sum::<usize>() > self.left() {
             return Err(bad("it is cut short"));
         }
         let mut columns: BTreeMap<u64, Vec<usize>> = BTreeMap::new();

@@ -5,7 +5,7 @@
 
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
-use super::{JournalReader, SEQ_BITS, Tail, blob, run_file, segment};
+use super::{JournalReader, SEQ_BITS, Tail, blob, envelope, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Something in a run file that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// What sort of thing: `database`, `schema`, `records`, `chain`, `blob`, `file` or `journal`.
+    /// What sort of thing: `database`, `schema`, `records`, `chain`, `envelope`, `blob`, `file` or `journal`.
     pub kind: &'static str,
     /// Which one, and what is lost, in words.
     pub message: String,
@@ -58,6 +58,7 @@ pub fn verify(path: &Path) -> Result<Report> {
         Err(e) => report.add("database", format!("The list of attempts cannot be read: {e}")),
     }
     check_strays(&connection, &mut report);
+    check_envelopes(&connection, &mut report);
     check_blobs(&connection, &mut report);
     check_journals(&connection, path, &mut report)?;
     if report.damage.is_empty() {
@@ -206,6 +207,22 @@ fn check_strays(connection: &Connection, report: &mut Report) {
     let points =
         "SELECT (SELECT count(*) FROM point) - (SELECT coalesce(sum(last - first + 1), 0) FROM extent)";
     add_count(connection, points, report, "points belong to no extent");
+}
+
+/// Charts must show what the points come to.
+fn check_envelopes(connection: &Connection, report: &mut Report) {
+    let keys = connection.prepare("SELECT id, name FROM key ORDER BY id").and_then(|mut statement| {
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    for (id, name) in keys.unwrap_or_default() {
+        let name = name.escape_debug();
+        match envelope::check(connection, id) {
+            Ok(None) => {}
+            Ok(Some(problem)) => report.add("envelope", format!("The envelope of key `{name}`: {problem}")),
+            Err(e) => report.add("envelope", format!("The envelope of key `{name}` cannot be checked: {e}")),
+        }
+    }
 }
 
 fn add_count(connection: &Connection, sql: &str, report: &mut Report, what: &str) {

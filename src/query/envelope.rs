@@ -1,0 +1,409 @@
+//! A chart's line in as many columns as it has pixels, read in about as many steps, with every spike.
+
+use crate::model::{Error, Result};
+use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Point, Standing};
+use crate::store::{self, Bucket};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// What the points of a chart lie over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis<'a> {
+    /// The step.
+    Step,
+    /// The time, in seconds since 1970-01-01 UTC.
+    Time,
+    /// Another key that was logged in the same rows or, failing that, at the same steps.
+    Key(&'a str),
+}
+
+/// What the points in one column of a chart come to. A column without points is left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Column {
+    /// Where its points begin on the axis, and where they end.
+    pub x: (f64, f64),
+    /// The first finite number; `None` if there is none, as with the next four.
+    pub first: Option<f64>,
+    /// The smallest.
+    pub min: Option<f64>,
+    /// The largest.
+    pub max: Option<f64>,
+    /// The last.
+    pub last: Option<f64>,
+    /// The mean.
+    pub mean: Option<f64>,
+    /// How many finite numbers there are.
+    pub count: u64,
+    /// How many NaN.
+    pub nan: u64,
+    /// How many infinities.
+    pub inf: u64,
+}
+
+/// Reads what a key of the history comes to between two places of an axis, or everywhere, in at most so many columns.
+///
+/// Columns are of equal width. Where there are many points, a column takes in buckets whole that are at most as wide as
+/// itself, so a point may be shown one column off; its value is never left out.
+///
+/// # Errors
+/// The file is damaged, or no columns are asked for.
+pub fn envelope(
+    connection: &Connection,
+    key: &str,
+    axis: Axis<'_>,
+    range: Option<(f64, f64)>,
+    columns: usize,
+) -> Result<Vec<Column>> {
+    if columns == 0 || range.is_some_and(|(low, high)| low.is_nan() || high.is_nan() || low > high) {
+        return Err(Error::usage(
+            "An envelope needs at least one column, and a range that does not end before it begins",
+        ));
+    }
+    let mut lines = Vec::new();
+    for y in keys_of(connection, key)? {
+        let x = match axis {
+            Axis::Key(name) => match key_of_attempt(connection, name, y)? {
+                Some(x) => Some(x),
+                // In this attempt there is nothing to lie over.
+                None => continue,
+            },
+            Axis::Step | Axis::Time => None,
+        };
+        lines.push(Line::open(connection, axis, y, x)?);
+    }
+    let everywhere =
+        || lines.iter().filter_map(|line| line.range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let Some(range) = range.or_else(everywhere) else { return Ok(Vec::new()) };
+    let mut chart = Chart { range, columns: vec![None; columns] };
+    for line in &mut lines {
+        let before = chart.columns.clone();
+        if !line.draw(&mut chart)? {
+            chart.columns = before;
+            line.join_by_row()?;
+            line.draw(&mut chart)?;
+        }
+    }
+    Ok(chart.columns.into_iter().flatten().map(column).collect())
+}
+
+fn column((x, bucket): ((f64, f64), Bucket)) -> Column {
+    let finite = |float: f64| (bucket.numbers() > 0).then_some(float);
+    Column {
+        x,
+        first: finite(bucket.first),
+        min: finite(bucket.min),
+        max: finite(bucket.max),
+        last: finite(bucket.last),
+        mean: finite(bucket.mean()),
+        count: bucket.numbers(),
+        nan: bucket.nan,
+        inf: bucket.inf,
+    }
+}
+
+/// Lists the ids of a key of the history, one for each attempt that counts and used it.
+fn keys_of(connection: &Connection, name: &str) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM key WHERE name = ? AND system = 0 AND id > ? ORDER BY id")?;
+    let rows = statement.query_map((name, store::counts_from(connection)?), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Finds the id of another key of the attempt that a key is of.
+fn key_of_attempt(connection: &Connection, name: &str, beside: i64) -> Result<Option<i64>> {
+    Ok(keys_of(connection, name)?.into_iter().find(|id| id >> 40 == beside >> 40))
+}
+
+/// The columns that are being filled.
+struct Chart {
+    range: (f64, f64),
+    columns: Vec<Option<((f64, f64), Bucket)>>,
+}
+
+/// What becomes of a bucket.
+enum Fate {
+    Outside,
+    Whole,
+    Split,
+}
+
+impl Chart {
+    fn fate(&self, x: (f64, f64)) -> Fate {
+        let (low, high) = self.range;
+        if x.1 < low || x.0 > high {
+            return Fate::Outside;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "there are few columns")]
+        let width = (high - low) / self.columns.len() as f64;
+        let within = x.0 >= low && x.1 <= high;
+        if within && x.1 - x.0 <= width { Fate::Whole } else { Fate::Split }
+    }
+
+    fn add(&mut self, x: (f64, f64), bucket: &Bucket) {
+        let (low, high) = self.range;
+        let middle = x.0 + (x.1 - x.0) / 2.0;
+        if !(middle >= low && middle <= high) {
+            return;
+        }
+        let share = if high > low { (middle - low) / (high - low) } else { 0.0 };
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a number of columns"
+        )]
+        let place = (share * self.columns.len() as f64) as usize;
+        let last = self.columns.len() - 1;
+        match &mut self.columns[place.min(last)] {
+            Some((known, sum)) => {
+                *known = (known.0.min(x.0), known.1.max(x.1));
+                sum.join(bucket);
+            }
+            free => *free = Some((x, *bucket)),
+        }
+    }
+}
+
+/// The points of a key in one attempt, over an axis.
+struct Line<'a> {
+    connection: &'a Connection,
+    axis: Axis<'a>,
+    y: (i64, Standing),
+    x: Option<(i64, Standing)>,
+    /// The trees, oldest first, each with the tree of the other key if the axis is one.
+    roots: Vec<Node>,
+    /// The points after those in the trees, or all of them if the two keys were not logged together.
+    rest: Vec<((f64, f64), Bucket)>,
+    range: Option<(f64, f64)>,
+}
+
+/// A row of the envelope of a key, and the same row of the key that it lies over.
+struct Node {
+    y: EnvelopeRow,
+    x: Option<EnvelopeRow>,
+}
+
+impl<'a> Line<'a> {
+    fn open(connection: &'a Connection, axis: Axis<'a>, y: i64, x: Option<i64>) -> Result<Self> {
+        let y = (y, store_envelope::standing(connection, y)?);
+        let x =
+            x.map(|x| store_envelope::standing(connection, x).map(|standing| (x, standing))).transpose()?;
+        let mut line = Self { connection, axis, y, x, roots: Vec::new(), rest: Vec::new(), range: None };
+        line.roots = line.read_roots()?;
+        let in_trees = line.roots.iter().map(|root| root.points()).sum();
+        if !line.read_rest(in_trees)? {
+            line.join_by_row()?;
+        }
+        let of_roots =
+            line.roots.iter().flat_map(|root| (0..root.y.buckets.len()).map(|n| line.x_of(root, n)));
+        line.range = of_roots
+            .chain(line.rest.iter().map(|(x, _)| *x))
+            .filter(|(low, high)| low <= high)
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Ok(line)
+    }
+
+    fn read_roots(&self) -> Result<Vec<Node>> {
+        let ys = roots(self.connection, self.y.1.root)?;
+        let Some((_, x)) = self.x else {
+            return Ok(ys.into_iter().map(|y| Node { y, x: None }).collect());
+        };
+        let xs = if x.points == self.y.1.points { roots(self.connection, x.root)? } else { Vec::new() };
+        let together = ys.len() == xs.len() && ys.iter().zip(&xs).all(|(y, x)| same_rows(y, x));
+        let nodes = ys.into_iter().zip(xs).map(|(y, x)| Node { y, x: Some(x) });
+        Ok(if together { nodes.collect() } else { Vec::new() })
+    }
+
+    /// Reads the points that are in no tree. False if the axis is a key that was not logged together with this one.
+    fn read_rest(&mut self, in_trees: u64) -> Result<bool> {
+        if self.x.is_some_and(|(_, x)| x.points != self.y.1.points) {
+            return Ok(false);
+        }
+        let mut rest = Vec::new();
+        let whole = self.each_point(in_trees..self.y.1.points, |x, bucket| rest.push((x, *bucket)))?;
+        self.rest = rest;
+        Ok(whole)
+    }
+
+    /// Hands on points by their ordinals. False if the axis is a key that was not logged in the same rows.
+    fn each_point(
+        &self,
+        ordinals: std::ops::Range<u64>,
+        mut sink: impl FnMut((f64, f64), &Bucket),
+    ) -> Result<bool> {
+        let (key, standing) = self.y;
+        let Some((x, _)) = self.x else {
+            let axis = self.axis;
+            store_envelope::for_each_point(self.connection, key, standing.points, ordinals, |point| {
+                let x = if axis == Axis::Time { seconds(point.time) } else { step(point) };
+                sink((x, x), &Bucket::of(point));
+            })?;
+            return Ok(true);
+        };
+        let mut xs = Vec::new();
+        store_envelope::for_each_point(self.connection, x, standing.points, ordinals.clone(), |point| {
+            xs.push((point.row, point.value.as_f64()));
+        })?;
+        let mut xs = xs.into_iter();
+        let mut together = true;
+        store_envelope::for_each_point(self.connection, key, standing.points, ordinals, |point| {
+            match xs.next() {
+                Some((row, x)) if row == point.row => {
+                    if let Some(x) = x {
+                        sink((x, x), &Bucket::of(point));
+                    }
+                }
+                _ => together = false,
+            }
+        })?;
+        Ok(together)
+    }
+
+    /// Reads all points of both keys and joins them by row, else by step.
+    fn join_by_row(&mut self) -> Result<()> {
+        let Some((x, x_standing)) = self.x else { return Ok(()) };
+        self.roots.clear();
+        self.rest.clear();
+        let (mut by_row, mut by_step) = (HashMap::new(), HashMap::new());
+        store_envelope::for_each_point(
+            self.connection,
+            x,
+            x_standing.points,
+            0..x_standing.points,
+            |point| {
+                if let Some(x) = point.value.as_f64() {
+                    by_row.insert(point.row, x);
+                    by_step.insert(point.step, x);
+                }
+            },
+        )?;
+        let (y, y_standing) = self.y;
+        let rest = &mut self.rest;
+        store_envelope::for_each_point(self.connection, y, y_standing.points, 0..y_standing.points, |point| {
+            if let Some(x) = by_row.get(&point.row).or_else(|| by_step.get(&point.step)) {
+                rest.push(((*x, *x), Bucket::of(point)));
+            }
+        })
+    }
+
+    /// Draws the line. False if two keys that seemed to be logged together were not, and the chart is not right.
+    fn draw(&self, chart: &mut Chart) -> Result<bool> {
+        let mut drawing = Drawing { line: self, chart, points: 0..0, together: true };
+        let mut first = 0;
+        for root in &self.roots {
+            drawing.buckets(root, 0..root.y.buckets.len(), first)?;
+            first += root.points();
+        }
+        drawing.flush()?;
+        let together = drawing.together;
+        self.rest.iter().for_each(|(x, bucket)| chart.add(*x, bucket));
+        Ok(together)
+    }
+
+    fn x_of(&self, node: &Node, n: usize) -> (f64, f64) {
+        let bucket = &node.y.buckets[n];
+        match (self.axis, &node.x) {
+            (Axis::Time, _) => (seconds(bucket.time.0), seconds(bucket.time.1)),
+            (Axis::Key(_), Some(x)) if x.buckets[n].numbers() > 0 => (x.buckets[n].min, x.buckets[n].max),
+            (Axis::Key(_), _) => (f64::INFINITY, f64::NEG_INFINITY),
+            #[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]
+            (Axis::Step, _) => (bucket.step.0 as f64, bucket.step.1 as f64),
+        }
+    }
+}
+
+/// Draws a line into a chart, and gathers points that lie together to read them at once.
+struct Drawing<'a, 'b> {
+    line: &'a Line<'b>,
+    chart: &'a mut Chart,
+    points: std::ops::Range<u64>,
+    together: bool,
+}
+
+impl Drawing<'_, '_> {
+    /// Draws some buckets of a row, the first bucket of which begins with the point `first`.
+    fn buckets(&mut self, node: &Node, places: std::ops::Range<usize>, first: u64) -> Result<()> {
+        let size = BUCKET_POINTS << (2 * node.y.level);
+        let mut child: Option<(usize, Node)> = None;
+        for n in places {
+            let x = self.line.x_of(node, n);
+            match self.chart.fate(x) {
+                Fate::Outside => {}
+                Fate::Whole => {
+                    self.flush()?;
+                    self.chart.add(x, &node.y.buckets[n]);
+                }
+                Fate::Split if node.y.level == 0 => self.gather(first + n as u64 * size)?,
+                Fate::Split => {
+                    let part = n / FANOUT;
+                    let known = child.take().filter(|(known, _)| *known == part);
+                    let (_, below) = child.insert(match known {
+                        Some(known) => known,
+                        None => (part, node.child(self.line.connection, part)?),
+                    });
+                    let (start, per_child) = (n % FANOUT * FANOUT, below.points());
+                    self.buckets(below, start..start + FANOUT, first + part as u64 * per_child)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, first: u64) -> Result<()> {
+        if self.points.end != first {
+            self.flush()?;
+            self.points.start = first;
+        }
+        self.points.end = first + BUCKET_POINTS;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let points = std::mem::take(&mut self.points);
+        let chart = &mut *self.chart;
+        self.together &= self.line.each_point(points, |x, bucket| chart.add(x, bucket))?;
+        Ok(())
+    }
+}
+
+impl Node {
+    fn points(&self) -> u64 {
+        self.y.buckets.iter().map(|bucket| bucket.points).sum()
+    }
+
+    fn child(&self, connection: &Connection, n: usize) -> Result<Self> {
+        let x = self.x.as_ref().map(|x| store_envelope::read(connection, x.children[n])).transpose()?;
+        Ok(Self { y: store_envelope::read(connection, self.y.children[n])?, x })
+    }
+}
+
+fn same_rows(a: &EnvelopeRow, b: &EnvelopeRow) -> bool {
+    a.level == b.level && a.buckets.iter().zip(&b.buckets).all(|(a, b)| a.row == b.row)
+}
+
+/// Reads the roots of a key, oldest first.
+fn roots(connection: &Connection, newest: i64) -> Result<Vec<EnvelopeRow>> {
+    let mut found = Vec::new();
+    let mut id = newest;
+    while id != 0 {
+        let row = store_envelope::read(connection, id)?;
+        if row.before >= id {
+            return Err(Error::damaged(format!("Envelope {id} comes before the one before it")));
+        }
+        id = row.before;
+        found.push(row);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]
+fn step(point: Point<'_>) -> f64 {
+    point.step.unwrap_or(0) as f64
+}

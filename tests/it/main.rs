@@ -10,6 +10,7 @@ mod child;
 mod cli;
 mod damage;
 mod envelope;
+mod format;
 mod journal;
 mod kill;
 mod layers;

@@ -238,9 +238,8 @@ fn wire_bytes(connection: &rusqlite::Connection) -> usize {
     (0..segments.len())
         .map(|n| {
             let records = store::segment_records(connection, attempt.base, &segments, n).unwrap();
-            remote::pack(&store::encode_segment(attempt.attempt, segments[n].first, &records).unwrap())
-                .unwrap()
-                .len()
+            let bytes = store::encode_segment(attempt.attempt, segments[n].first, &records).unwrap();
+            store::pack(&bytes, 3).unwrap().len()
         })
         .sum()
 }

@@ -1,7 +1,9 @@
 //! The command line. Everything that a person sees is said here; the library below never prints.
 
+mod compact;
 mod complete;
 mod config;
+mod gc;
 mod login;
 mod ls;
 mod output;
@@ -43,6 +45,9 @@ enum Command {
     Sql(sql::Sql),
     Verify(verify::Verify),
     Sync(sync::Sync),
+    Compact(compact::Compact),
+    Expand(compact::Expand),
+    Gc(gc::Gc),
     Serve(serve::Serve),
     Login(login::Login),
     Version(version::Version),
@@ -85,6 +90,9 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Sql(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),
         Command::Sync(command) => command.run(&mut output),
+        Command::Compact(command) => command.run(&mut output),
+        Command::Expand(command) => command.run(&mut output),
+        Command::Gc(command) => command.run(&mut output),
         Command::Serve(command) => command.run(&mut output),
         Command::Login(command) => command.run(&mut output),
         Command::Version(command) => command.run(&mut output),

@@ -112,27 +112,3 @@ pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
 pub fn is_server(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")
 }
-
-/// Compresses a segment into the form in which it is stored.
-///
-/// # Errors
-/// The compressor fails.
-pub fn pack(segment: &[u8]) -> Result<Vec<u8>> {
-    zstd::encode_all(segment, 3).map_err(|e| Error::damaged("Cannot compress a segment").with_source(e))
-}
-
-/// Decompresses a segment and checks it against its name.
-///
-/// # Errors
-/// It is damaged, or larger than a segment can be.
-pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
-    let damaged = || Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"));
-    let most = crate::model::limits::SEGMENT_BYTES as u64;
-    let mut segment = Vec::new();
-    let decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
-    decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
-    if segment.len() as u64 > most || Hash::of(&segment) != name {
-        return Err(damaged());
-    }
-    Ok(segment)
-}

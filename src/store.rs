@@ -7,6 +7,7 @@ mod append;
 mod apply;
 mod blob;
 mod codec;
+mod compact;
 pub(crate) mod envelope;
 mod journal;
 mod lock;
@@ -21,6 +22,7 @@ mod verify;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
+pub use compact::{compact, expand, is_compacted, pack, unpack};
 pub use envelope::Bucket;
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
@@ -31,7 +33,7 @@ pub use records::{
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
-pub use run_file::{BUSY_TIMEOUT, create, digest, open, run_digest, run_key};
+pub use run_file::{BUSY_TIMEOUT, create, digest, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use standing::{config, counts_from, last_step, next_step, summary, tags};
 pub use verify::{Damage, Report, verify};

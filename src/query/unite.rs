@@ -57,7 +57,7 @@ fn digest(run: &RunInfo) -> Result<Option<crate::model::Hash>> {
     let mut attempts = Vec::new();
     let mut key = None;
     for part in &run.parts {
-        let connection = store::open(part)?;
+        let connection = store::open_packed(part)?;
         key = Some(store::run_key(&connection)?);
         attempts.extend(store::attempts(&connection)?.into_iter().map(|found| (found.attempt, found.digest)));
     }

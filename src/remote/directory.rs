@@ -9,9 +9,9 @@
 //!
 //! A file gets its name when all of its bytes are durable, so a name never stands for half of something.
 
-use super::{Manifest, Object, Receipt, Remote, unpack};
+use super::{Manifest, Object, Receipt, Remote};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
-use crate::store::{self, Damage};
+use crate::store::{self, Damage, unpack};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

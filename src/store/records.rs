@@ -127,7 +127,8 @@ pub fn each_segment<'a>(
 /// Returns the largest sequence number that the attempt at `base` has in any table.
 pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
     let mut last = base;
-    for table in ["attempt", "key", "row", "setting", "file", "event"] {
+    // A compacted file has no rows, but a segment has the id of its last record.
+    for table in ["attempt", "key", "row", "setting", "file", "event", "segment"] {
         let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
         let max: i64 =
             connection.prepare_cached(&sql)?.query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;

@@ -208,7 +208,7 @@ fn count(run: &Path) -> u64 {
 }
 
 /// Takes over what is whole in a damaged file: sealed attempts, and blobs whose bytes are those of their names.
-fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Result<()> {
+pub(super) fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Result<()> {
     for attempt in attempts(old).unwrap_or_default().iter().filter(|a| a.digest.is_some()) {
         if let Ok(records) = records(old, attempt) {
             let tx = fresh.begin()?;
@@ -220,14 +220,14 @@ fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Result<()> {
     }
     for found in blob::blobs(old).unwrap_or_default() {
         if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
-            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open(run)?, &found))?;
+            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open_packed(run)?, &found))?;
         }
     }
     Ok(())
 }
 
 /// Makes a file and its name durable.
-fn sync_file(path: &Path) -> Result<()> {
+pub(super) fn sync_file(path: &Path) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     file.sync_all().map_err(|e| Error::io("sync", path, e))?;
     sync_directory(path)

@@ -1,5 +1,6 @@
 //! Opening and creating run files.
 
+use super::compact;
 use super::records::attempts;
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
@@ -8,7 +9,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::time::Duration;
 
-const SCHEMA: &str = include_str!("../../schema.sql");
+pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 const APPLICATION_ID: i64 = 1_684_827_765;
 const SCHEMA_VERSION: i64 = 1;
 
@@ -45,11 +46,24 @@ fn fill(path: &Path) -> Result<()> {
         .map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
 }
 
-/// Opens a run file to read it.
+/// Opens a run file to read it. Of a compacted one, it is a private database with all rows.
 ///
 /// # Errors
 /// It is missing, no run file, damaged at its start, or of a newer version.
 pub fn open(path: &Path) -> Result<Connection> {
+    let mut connection = open_packed(path)?;
+    if compact::is_compacted(&connection)? {
+        connection = compact::open_unpacked(path, &connection)?;
+        connection.pragma_update(None, "query_only", true)?;
+    }
+    Ok(connection)
+}
+
+/// Opens a run file to read it as it is: of a compacted one, the history is missing.
+///
+/// # Errors
+/// It is missing, no run file, damaged at its start, or of a newer version.
+pub fn open_packed(path: &Path) -> Result<Connection> {
     // A database whose writer was killed can only be read by somebody who may roll it back, so ask for that first.
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")
         .or_else(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, c"unix"))?;

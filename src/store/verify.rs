@@ -5,7 +5,7 @@
 
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
-use super::{JournalReader, SEQ_BITS, Tail, blob, envelope, run_file, segment};
+use super::{JournalReader, SEQ_BITS, Tail, blob, compact, envelope, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -46,9 +46,15 @@ impl Report {
 /// # Errors
 /// It cannot be opened as a run file at all. Everything else is in the report.
 pub fn verify(path: &Path) -> Result<Report> {
-    let connection = run_file::open(path)?;
+    let mut connection = run_file::open_packed(path)?;
     let mut report = Report::default();
     check_form(&connection, &mut report);
+    if compact::is_compacted(&connection).unwrap_or(false) {
+        match check_compacted(path, &mut report) {
+            Some(whole) => connection = whole,
+            None => return Ok(report),
+        }
+    }
     match attempts(&connection) {
         Ok(attempts) => {
             for attempt in attempts {
@@ -91,6 +97,26 @@ fn check_form(connection: &Connection, report: &mut Report) {
         (Ok(found), Ok(expected)) if found == expected => {}
         (Ok(_), Ok(_)) => report.add("schema", "Its tables, triggers and views are not those of a run file"),
         (Err(e), _) | (_, Err(e)) => report.add("schema", format!("Its schema cannot be read: {e}")),
+    }
+}
+
+/// Checks that a compacted file says the same as its segments, and opens it with all rows if it can be read.
+fn check_compacted(path: &Path, report: &mut Report) -> Option<Connection> {
+    let found = run_file::open(path).and_then(|whole| {
+        let differing = compact::differing_tables(&whole)?;
+        Ok((whole, differing))
+    });
+    match found {
+        Ok((whole, differing)) => {
+            for table in differing {
+                report.add("records", format!("Table {table} is not what the segments lead to"));
+            }
+            Some(whole)
+        }
+        Err(e) => {
+            report.add("records", format!("Its segments cannot be read: {e}"));
+            None
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pushing one run.
 
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
-use crate::remote::{Manifest, Object, Remote, pack};
+use crate::remote::{Manifest, Object, Remote};
 use crate::store::{self, BlobReader};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How hard segments are compressed on the way.
+const WIRE_LEVEL: i32 = 3;
 
 /// Is told what a push does.
 pub trait Progress: Send + Sync {
@@ -52,7 +55,7 @@ pub fn push(path: &Path, remote: &dyn Remote, progress: &Arc<dyn Progress>) -> R
         let object = Object::Blob(blob.sha256);
         if missing.contains(&object) {
             let bytes = Counted {
-                source: BlobReader::new(store::open(path)?, &blob),
+                source: BlobReader::new(store::open_packed(path)?, &blob),
                 progress: Arc::clone(progress),
             };
             remote.put(object, blob.size, Box::new(bytes))?;
@@ -99,7 +102,7 @@ fn send_segments(
             }
             let records = store::segment_records(connection, info.base, &segments, n)?;
             let bytes = encode_checked(info.attempt, segment.first, &records, segment.sha256)?;
-            let packed = pack(&bytes)?;
+            let packed = store::pack(&bytes, WIRE_LEVEL)?;
             let length = packed.len() as u64;
             remote.put(object, length, Box::new(std::io::Cursor::new(packed)))?;
             progress.sent(bytes.len() as u64);

@@ -198,7 +198,7 @@ impl RunBuilder {
         };
         std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
         let (run_file, fresh) = match &standing {
-            Some(Standing { file, writer: None, .. }) => (file.clone(), false),
+            Some(Standing { file, writer: None, compacted: false, .. }) => (file.clone(), false),
             other => {
                 if let Some(writer) = other.as_ref().and_then(|standing| standing.writer.as_ref()) {
                     self.tell_beside(&start, writer);
@@ -242,6 +242,7 @@ impl RunBuilder {
         }
         match (self.resume, place.find(run)?) {
             (_, Some(Standing { writer: Some(writer), .. })) if rewinds => Err(resume::in_use(&writer)),
+            (_, Some(Standing { compacted: true, file, .. })) if rewinds => Err(resume::archived(&file)),
             (Resume::Must, None) => Err(resume::missing(run, place.directory, "resume")),
             (_, None) if rewinds => Err(resume::missing(run, place.directory, "rewind")),
             (Resume::Never, Some(found)) => Err(resume::there_already(&found)),

@@ -34,6 +34,8 @@ pub(super) struct Standing {
     pub(super) step: i64,
     /// Who writes it right now.
     pub(super) writer: Option<Start>,
+    /// Whether its newest file is an archive, which nothing is added to.
+    pub(super) compacted: bool,
 }
 
 /// What to look in, and with which eyes.
@@ -115,6 +117,7 @@ impl Place<'_> {
             summary: store::summary(connection)?,
             step: store::next_step(connection)?,
             writer: None,
+            compacted: store::is_compacted(&store::open_packed(&file)?)?,
             file,
         })
     }
@@ -142,7 +145,8 @@ fn is_of(stem: &str, id: &str) -> bool {
 impl Standing {
     fn begun(file: PathBuf, writer: Start) -> Self {
         let start = writer.clone();
-        Self { file, start, config: Vec::new(), summary: Vec::new(), step: 0, writer: Some(writer) }
+        let (config, summary) = (Vec::new(), Vec::new());
+        Self { file, start, config, summary, step: 0, writer: Some(writer), compacted: false }
     }
 
     /// Takes in a newer file of the same run: writers beside each other have one each.
@@ -156,6 +160,7 @@ impl Standing {
             start: newer.start,
             step: self.step.max(newer.step),
             writer: newer.writer.or(self.writer),
+            compacted: newer.compacted,
             ..self
         }
     }
@@ -221,4 +226,10 @@ pub(super) fn in_use(writer: &Start) -> Error {
     let message =
         format!("Run {} is being written by process {} on `{}`", writer.run, writer.pid, writer.host);
     Error::new(ErrorKind::Busy, message).with_hint("end it first")
+}
+
+/// Explains why an archived run cannot be rewound.
+pub(super) fn archived(file: &Path) -> Error {
+    Error::usage(format!("Cannot rewind `{}`: it is compacted", file.display()))
+        .with_hint("`danlu expand` brings its rows back")
 }

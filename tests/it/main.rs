@@ -8,6 +8,7 @@
 
 mod child;
 mod cli;
+mod compact;
 mod damage;
 mod envelope;
 mod format;

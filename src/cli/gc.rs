@@ -1,0 +1,63 @@
+//! `danlu gc`.
+
+use super::output::{Output, bytes, plain};
+use super::{Common, here_and_now};
+use crate::model::Result;
+use crate::query::{self, Leftover};
+use clap::Args;
+use serde::Serialize;
+
+/// Show, and with --delete remove, what killed processes and repairs left behind
+///
+/// Runs, journals with rows and everything that a run refers to are never touched.
+#[derive(Debug, Args)]
+pub(super) struct Gc {
+    /// Remove what is shown
+    #[arg(long)]
+    delete: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What was found, and whether it is gone.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    leftover: Leftover,
+    deleted: bool,
+}
+
+impl Gc {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let (host, now) = here_and_now();
+        let mut shown = Vec::new();
+        let mut whole = true;
+        for leftover in query::leftovers(&self.common.dir, &host, now)? {
+            let deleted = self.delete
+                && query::remove(&leftover)
+                    .inspect_err(super::output::error)
+                    .inspect_err(|_| whole = false)
+                    .is_ok();
+            shown.push(Shown { leftover, deleted });
+        }
+        if self.common.format.json {
+            output.json(&shown)?;
+            return Ok(whole);
+        }
+        for Shown { leftover, deleted } in &shown {
+            let word = if *deleted { "deleted" } else { "would go" };
+            let name = plain(&leftover.path.display().to_string());
+            output.line(format!("{word:<8}  {name} ({}): {}", bytes(leftover.bytes), leftover.why))?;
+        }
+        let total: u64 = shown.iter().map(|shown| shown.leftover.bytes).sum();
+        match (shown.is_empty(), self.delete) {
+            (true, _) => output.line("nothing is left over")?,
+            (false, false) => {
+                output.line(format!("{} in all; `danlu gc --delete` removes it", bytes(total)))?
+            }
+            (false, true) => {}
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,224 @@
+//! Archived runs: a compacted file keeps compressed segments in place of the rows of the history.
+//!
+//! Everything else stays as it was: config, files, events, and the last row of each attempt, so that a list of runs is as
+//! quick as before. Whoever opens a compacted file gets a private database with all rows and envelopes, made from the
+//! segments by the same function as any other, with the blobs of the file beside it.
+
+use super::records::{attempts, segment_records, segments};
+use super::recover::{salvage, sync_file};
+use super::{Appender, BUSY_TIMEOUT, Stream, journals_of, run_file, segment};
+use crate::model::{Error, ErrorKind, Hash, Result, limits};
+use rusqlite::{Connection, params};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How hard segments are compressed: an archive is written once.
+const LEVEL: i32 = 19;
+
+/// Tables that a compacted file has as they were.
+const KEPT: [&str; 5] = ["attempt", "key", "setting", "file", "event"];
+
+/// Compresses a segment into the form in which it is stored outside of run files.
+///
+/// # Errors
+/// The compressor fails.
+pub fn pack(segment: &[u8], level: i32) -> Result<Vec<u8>> {
+    zstd::encode_all(segment, level).map_err(|e| Error::damaged("Cannot compress a segment").with_source(e))
+}
+
+/// Decompresses a segment and checks it against its name.
+///
+/// # Errors
+/// It is damaged, or larger than a segment can be.
+pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
+    let damaged = || Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"));
+    let most = limits::SEGMENT_BYTES as u64;
+    let mut segment = Vec::new();
+    let decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
+    decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
+    if segment.len() as u64 > most || Hash::of(&segment) != name {
+        return Err(damaged());
+    }
+    Ok(segment)
+}
+
+/// Says whether a run file keeps its history as compressed segments.
+///
+/// # Errors
+/// The file is damaged.
+pub fn is_compacted(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM segment WHERE packed IS NOT NULL)";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after.
+///
+/// # Errors
+/// The run is still written, is compacted already, or is damaged; then the file is as it was.
+pub fn compact(run: &Path) -> Result<(u64, u64)> {
+    check_sealed(run, "compact")?;
+    let connection = run_file::open_packed(run)?;
+    if is_compacted(&connection)? {
+        return Err(Error::usage(format!("`{}` is compacted already", run.display())));
+    }
+    let fresh = run.with_extension("rebuilt");
+    std::fs::remove_file(&fresh).ok();
+    run_file::create(&fresh)?;
+    let made = copy_packed(&connection, &fresh).and_then(|()| run_file::open(&fresh));
+    put_in_place(run, &fresh, made, run_file::digest(&connection)?)
+}
+
+/// Makes an ordinary run file of a compacted one, and puts it in its place. Returns the sizes before and after.
+///
+/// # Errors
+/// The file is not compacted, or is damaged; then it is as it was.
+pub fn expand(run: &Path) -> Result<(u64, u64)> {
+    check_sealed(run, "expand")?;
+    let connection = run_file::open(run)?;
+    if !is_compacted(&run_file::open_packed(run)?)? {
+        return Err(Error::usage(format!("`{}` is not compacted", run.display())));
+    }
+    let fresh = run.with_extension("rebuilt");
+    std::fs::remove_file(&fresh).ok();
+    run_file::create(&fresh)?;
+    let made = Appender::open(&fresh, BUSY_TIMEOUT)
+        .and_then(|mut file| salvage(run, &connection, &mut file))
+        .and_then(|()| run_file::open(&fresh));
+    put_in_place(run, &fresh, made, run_file::digest(&connection)?)
+}
+
+fn check_sealed(run: &Path, what: &str) -> Result<()> {
+    if journals_of(run)?.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Cannot {what} `{}`: it is still being written", run.display());
+    Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"))
+}
+
+/// Lets a new file take the place of the old one, if it is of the same run to the last record.
+fn put_in_place(
+    run: &Path,
+    fresh: &Path,
+    made: Result<Connection>,
+    digest: Option<Hash>,
+) -> Result<(u64, u64)> {
+    let checked = made.and_then(|made| {
+        let same = digest.is_some() && run_file::digest(&made)? == digest;
+        let changed = || Error::damaged(format!("`{}` does not hold what its checksums say", run.display()));
+        if same { Ok(()) } else { Err(changed().with_hint("`danlu verify` names what is damaged")) }
+    });
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+    let placed = checked.and_then(|()| sync_file(fresh)).and_then(|()| {
+        let sizes = (size(run), size(fresh));
+        std::fs::rename(fresh, run).map_err(|e| Error::io("replace", run, e))?;
+        sync_file(run).map(|()| sizes)
+    });
+    placed.inspect_err(|_| {
+        std::fs::remove_file(fresh).ok();
+    })
+}
+
+/// Copies what is kept, and the segments in compressed form.
+fn copy_packed(connection: &Connection, fresh: &Path) -> Result<()> {
+    let attach = PathBuf::from(fresh);
+    let name = attach.to_str().ok_or_else(|| Error::usage("The path of a run file is not UTF-8"))?;
+    connection.pragma_update(None, "query_only", false)?;
+    connection.execute("ATTACH ? AS fresh", [name])?;
+    connection.execute_batch("BEGIN")?;
+    for table in KEPT {
+        connection
+            .execute_batch(&format!("INSERT INTO fresh.{table} SELECT * FROM main.{table} ORDER BY rowid"))?;
+    }
+    connection.execute_batch(
+        "INSERT INTO fresh.row SELECT * FROM main.row
+         WHERE id IN (SELECT max(id) FROM main.row WHERE step IS NOT NULL GROUP BY id >> 40);
+         INSERT INTO fresh.blob SELECT * FROM main.blob;
+         INSERT INTO fresh.chunk SELECT * FROM main.chunk WHERE id >> 24 IN (SELECT n FROM main.blob) ORDER BY id;",
+    )?;
+    for attempt in attempts(connection)? {
+        let segments = segments(connection, attempt.base)?;
+        for (n, found) in segments.iter().enumerate() {
+            let records = segment_records(connection, attempt.base, &segments, n)?;
+            let packed = pack(&segment::encode(attempt.attempt, found.first, &records)?, LEVEL)?;
+            connection.prepare_cached("INSERT INTO fresh.segment VALUES (?, ?, ?, ?, ?, ?)")?.execute(
+                params![
+                    attempt.base + found.last.cast_signed(),
+                    found.points,
+                    found.sha256.0,
+                    found.size.cast_signed(),
+                    found.digest.map(|digest| digest.0),
+                    packed
+                ],
+            )?;
+        }
+    }
+    connection.execute_batch("COMMIT; DETACH fresh")?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(())
+}
+
+/// Makes a private database of a compacted run file, with all its rows; blobs are read from the file. SQLite keeps it in
+/// memory while it is small, else in a temporary file.
+///
+/// # Errors
+/// The file is damaged.
+pub(super) fn open_unpacked(path: &Path, packed: &Connection) -> Result<Connection> {
+    let mut whole = Connection::open("")?;
+    whole.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
+    whole.execute_batch(run_file::SCHEMA)?;
+    let tx = whole.transaction()?;
+    for attempt in attempts(packed)? {
+        let mut stream = Stream::open(&tx, attempt.attempt)?;
+        let mut statement = packed.prepare_cached("SELECT packed FROM segment WHERE id = ?")?;
+        let kept = segments(packed, attempt.base)?;
+        for found in &kept {
+            let bytes: Vec<u8> = statement
+                .query_row([attempt.base + found.last.cast_signed()], |row| row.get(0))
+                .map_err(|e| {
+                    Error::from(e).in_context(format!("Segment {} of `{}`", found.sha256, path.display()))
+                })?;
+            let (_, first, records) = segment::decode(&unpack(found.sha256, bytes.as_slice())?)?;
+            stream.apply(&tx, first, records)?;
+        }
+        if attempt.digest.is_some() {
+            stream.seal(&tx)?;
+        }
+        if segments(&tx, attempt.base)? != kept {
+            let message =
+                format!("`{}`: the segments of attempt {} are others", path.display(), attempt.attempt);
+            return Err(Error::damaged(message));
+        }
+    }
+    tx.commit()?;
+    attach_blobs(&whole, path)?;
+    Ok(whole)
+}
+
+fn attach_blobs(whole: &Connection, path: &Path) -> Result<()> {
+    let name = path.to_str().ok_or_else(|| Error::usage("The path of a run file is not UTF-8"))?;
+    whole.execute("ATTACH ? AS packed", [name])?;
+    // Names without a schema mean these first.
+    whole.execute_batch(
+        "CREATE TEMP VIEW blob AS SELECT * FROM packed.blob;
+         CREATE TEMP VIEW chunk AS SELECT * FROM packed.chunk;",
+    )?;
+    Ok(())
+}
+
+/// Compares the tables that a compacted file has with those that its segments lead to. Returns the names of the tables that
+/// differ.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn differing_tables(whole: &Connection) -> Result<Vec<&'static str>> {
+    let mut differing = Vec::new();
+    for table in KEPT {
+        let one_way =
+            |a: &str, b: &str| format!("EXISTS (SELECT * FROM {a}.{table} EXCEPT SELECT * FROM {b}.{table})");
+        let sql = format!("SELECT {} OR {}", one_way("main", "packed"), one_way("packed", "main"));
+        if whole.query_row(&sql, [], |row| row.get(0))? {
+            differing.push(table);
+        }
+    }
+    Ok(differing)
+}

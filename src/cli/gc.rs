@@ -51,12 +51,10 @@ impl Gc {
             output.line(format!("{word:<8}  {name} ({}): {}", bytes(leftover.bytes), leftover.why))?;
         }
         let total: u64 = shown.iter().map(|shown| shown.leftover.bytes).sum();
-        match (shown.is_empty(), self.delete) {
-            (true, _) => output.line("nothing is left over")?,
-            (false, false) => {
-                output.line(format!("{} in all; `danlu gc --delete` removes it", bytes(total)))?
-            }
-            (false, true) => {}
+        if shown.is_empty() {
+            output.line("nothing is left over")?;
+        } else if !self.delete {
+            output.line(format!("{} in all; `danlu gc --delete` removes it", bytes(total)))?;
         }
         Ok(whole)
     }

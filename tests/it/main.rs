@@ -15,6 +15,8 @@ mod format;
 mod journal;
 mod kill;
 mod layers;
+mod limits;
+
 mod resume;
 mod run;
 mod server;

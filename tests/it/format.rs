@@ -117,7 +117,7 @@ fn the_segment_and_the_digests_of_the_document_are_ours() {
         format!("bytes.fromhex(\"{segment}\")"),
         format!("{{\"sha256\":\"{segment}\",\"size\":{}}}", bytes.len()),
         format!("`attempt_digest` is `{digest}`"),
-        format!("\"records\":10,\n    \"segments\""),
+        "\"records\":10,\n    \"segments\"".to_owned(),
         format!("\"digest\":\"{digest}\"}}]"),
         format!("`{}`, and `run_digest` is\n`{of_run}`", run().hash()),
         format!("\"digest\":\"{of_run}\"}}"),

@@ -12,6 +12,7 @@ mod compact;
 mod damage;
 mod envelope;
 mod format;
+mod fuzz;
 mod journal;
 mod kill;
 mod layers;

@@ -1,0 +1,47 @@
+//! What bytes that anybody may have made are fed to. None of it may panic, hang, or take memory without bound, and what
+//! is accepted must mean one thing only.
+
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use danlu::remote::Manifest;
+use danlu::store::{self, JournalReader};
+
+/// Reads the bytes as a journal, to its end.
+pub fn journal(bytes: &[u8]) {
+    let directory = tempfile::tempdir().expect("there is a place for temporary files");
+    let path = directory.path().join("run-20260101_000000-r.01234567.journal");
+    std::fs::write(&path, bytes).expect("it can be written");
+    let Ok(mut journal) = JournalReader::open(&path) else { return };
+    let mut records = 0;
+    while let Ok(Some(_)) = journal.read() {
+        records += 1;
+        assert_eq!(journal.seq(), records);
+    }
+}
+
+/// Decodes the bytes as a segment. What is accepted has one encoding, and if these bytes are not it, their hash differs.
+pub fn segment(bytes: &[u8]) {
+    let Ok((attempt, first, records)) = store::decode_segment(bytes) else { return };
+    let again = store::encode_segment(attempt, first, &records).expect("what was decoded can be encoded");
+    let (_, _, twice) = store::decode_segment(&again).expect("what was encoded can be decoded");
+    assert_eq!(records, twice);
+}
+
+/// Parses the bytes as a manifest. What is accepted is written and read back alike.
+pub fn manifest(bytes: &[u8]) {
+    let Ok(manifest) = Manifest::parse(bytes) else { return };
+    let again = manifest.to_json().expect("what was read can be written");
+    assert_eq!(Manifest::parse(&again).expect("what was written can be read"), manifest);
+}
+
+/// Opens the bytes as a run file, verifies it, and reads all of it.
+pub fn run_file(bytes: &[u8]) {
+    let directory = tempfile::tempdir().expect("there is a place for temporary files");
+    let path = directory.path().join("run-20260101_000000-r.sqlite");
+    std::fs::write(&path, bytes).expect("it can be written");
+    let _ = store::verify(&path);
+    let Ok(connection) = store::open(&path) else { return };
+    for attempt in store::attempts(&connection).unwrap_or_default() {
+        let _ = store::records(&connection, &attempt);
+    }
+}

@@ -31,6 +31,9 @@ pub const SEGMENT_RECORDS: u64 = 8192;
 /// wide rows or long texts near this many bytes.
 pub const SEGMENT_WEIGHT: u64 = 1 << 20;
 
+/// Weight of the records applied at once: bounds the memory that it takes, and what a reader of the run file waits for.
+pub const BATCH_WEIGHT: u64 = 4 << 20;
+
 /// Largest segment that a reader accepts, uncompressed, in bytes: the last record may go over the weight.
 pub const SEGMENT_BYTES: usize = RECORD_BYTES + (8 << 20);
 

@@ -164,11 +164,14 @@ fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Opti
     if !path.exists() {
         return Ok(None);
     }
-    let connection = match store::open_packed(path) {
+    let mut connection = match store::open_packed(path) {
         // Just being created.
         Err(_) if path.metadata().is_ok_and(|m| m.len() == 0) => return Ok(None),
         other => other?,
     };
+    if store::attempts(&connection)?.is_empty() {
+        connection = store::open(path)?;
+    }
     if store::attempts(&connection)?.is_empty() {
         return Ok(None);
     }

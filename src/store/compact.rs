@@ -6,7 +6,7 @@
 
 use super::records::{attempts, segment_records, segments};
 use super::recover::{salvage, sync_file};
-use super::{Appender, BUSY_TIMEOUT, Stream, journals_of, run_file, segment};
+use super::{Appender, BUSY_TIMEOUT, journals_of, run_file, segment};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use std::io::Read;
@@ -154,54 +154,6 @@ fn copy_packed(connection: &Connection, fresh: &Path) -> Result<()> {
     }
     connection.execute_batch("COMMIT; DETACH fresh")?;
     connection.pragma_update(None, "query_only", true)?;
-    Ok(())
-}
-
-/// Makes a private database of a compacted run file, with all its rows; blobs are read from the file. SQLite keeps it in
-/// memory while it is small, else in a temporary file.
-///
-/// # Errors
-/// The file is damaged.
-pub(super) fn open_unpacked(path: &Path, packed: &Connection) -> Result<Connection> {
-    let mut whole = Connection::open("")?;
-    whole.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-    whole.execute_batch(run_file::SCHEMA)?;
-    let tx = whole.transaction()?;
-    for attempt in attempts(packed)? {
-        let mut stream = Stream::open(&tx, attempt.attempt)?;
-        let mut statement = packed.prepare_cached("SELECT packed FROM segment WHERE id = ?")?;
-        let kept = segments(packed, attempt.base)?;
-        for found in &kept {
-            let bytes: Vec<u8> = statement
-                .query_row([attempt.base + found.last.cast_signed()], |row| row.get(0))
-                .map_err(|e| {
-                    Error::from(e).in_context(format!("Segment {} of `{}`", found.sha256, path.display()))
-                })?;
-            let (_, first, records) = segment::decode(&unpack(found.sha256, bytes.as_slice())?)?;
-            stream.apply(&tx, first, records)?;
-        }
-        if attempt.digest.is_some() {
-            stream.seal(&tx)?;
-        }
-        if segments(&tx, attempt.base)? != kept {
-            let message =
-                format!("`{}`: the segments of attempt {} are others", path.display(), attempt.attempt);
-            return Err(Error::damaged(message));
-        }
-    }
-    tx.commit()?;
-    attach_blobs(&whole, path)?;
-    Ok(whole)
-}
-
-fn attach_blobs(whole: &Connection, path: &Path) -> Result<()> {
-    let name = path.to_str().ok_or_else(|| Error::usage("The path of a run file is not UTF-8"))?;
-    whole.execute("ATTACH ? AS packed", [name])?;
-    // Names without a schema mean these first.
-    whole.execute_batch(
-        "CREATE TEMP VIEW blob AS SELECT * FROM packed.blob;
-         CREATE TEMP VIEW chunk AS SELECT * FROM packed.chunk;",
-    )?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Opening and creating run files.
 
-use super::compact;
 use super::records::attempts;
+use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
@@ -46,17 +46,24 @@ fn fill(path: &Path) -> Result<()> {
         .map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
 }
 
-/// Opens a run file to read it. Of a compacted one, it is a private database with all rows.
+/// Opens a run file to read it. Of a compacted one, and of one that has nothing yet of what its journal has, it is a
+/// private database with all rows.
 ///
 /// # Errors
 /// It is missing, no run file, damaged at its start, or of a newer version.
 pub fn open(path: &Path) -> Result<Connection> {
-    let mut connection = open_packed(path)?;
-    if compact::is_compacted(&connection)? {
-        connection = compact::open_unpacked(path, &connection)?;
-        connection.pragma_update(None, "query_only", true)?;
-    }
-    Ok(connection)
+    let connection = open_packed(path)?;
+    let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM attempt)";
+    let whole = if compact::is_compacted(&connection)? {
+        Some(private::open_compacted(path, &connection)?)
+    } else if connection.query_row(is_empty, [], |row| row.get(0))? {
+        private::open_begun(path)?
+    } else {
+        None
+    };
+    let Some(whole) = whole else { return Ok(connection) };
+    whole.pragma_update(None, "query_only", true)?;
+    Ok(whole)
 }
 
 /// Opens a run file to read it as it is: of a compacted one, the history is missing.

@@ -50,6 +50,29 @@ fn a_running_run_can_be_read_by_others() {
 }
 
 #[test]
+fn a_run_whose_file_lags_behind_is_read_from_its_journal() {
+    let place = Place::new();
+    let run = Run::builder("live")
+        .id("r")
+        .dir(place.path())
+        .tick(std::time::Duration::from_secs(3600))
+        .start()
+        .unwrap();
+    wait_until("the first tick is over", || ask::<i64>(run.path(), "SELECT count(*) FROM attempt") == 1);
+    // As on a file system where the file follows at the end only.
+    let empty = place.join("wandb/run-20260101_000000-none.sqlite");
+    danlu::store::create(&empty).unwrap();
+    std::fs::rename(&empty, run.path()).unwrap();
+    run.log([("loss", 0.5)]);
+    let shown = place.json(&["show", "r"]);
+    assert_eq!((&shown["state"], &shown["summary"]["loss"]), (&"running".into(), &0.5.into()));
+    assert_eq!(place.json(&["sql", "r", "SELECT value FROM history"]), serde_json::json!([{"value": 0.5}]));
+    run.finish(0).unwrap();
+    assert_eq!(place.json(&["show", "r"])["state"], "finished");
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
 fn values_come_back_as_they_were() {
     let place = Place::new();
     let run = Run::builder("values").dir(place.path()).start().unwrap();

@@ -7,6 +7,7 @@ mod gc;
 mod login;
 mod ls;
 mod output;
+mod recover;
 mod serve;
 mod show;
 mod sql;
@@ -44,6 +45,7 @@ enum Command {
     Show(show::Show),
     Sql(sql::Sql),
     Verify(verify::Verify),
+    Recover(recover::Recover),
     Sync(sync::Sync),
     Compact(compact::Compact),
     Expand(compact::Expand),
@@ -89,6 +91,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Show(command) => command.run(&mut output),
         Command::Sql(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),
+        Command::Recover(command) => command.run(&mut output),
         Command::Sync(command) => command.run(&mut output),
         Command::Compact(command) => command.run(&mut output),
         Command::Expand(command) => command.run(&mut output),

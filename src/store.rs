@@ -16,6 +16,7 @@ mod numbers;
 mod private;
 mod records;
 mod recover;
+mod rescue;
 mod run_file;
 mod segment;
 mod standing;
@@ -36,6 +37,7 @@ pub use records::{
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
+pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use standing::{config, counts_from, last_step, next_step, summary, tags};

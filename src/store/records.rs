@@ -146,11 +146,45 @@ pub(super) fn range(
     after: Option<i64>,
     until: Option<i64>,
 ) -> Result<Vec<Record>> {
-    if last < first {
-        return Ok(Vec::new());
-    }
-    let mut slots =
-        Slots { base, first, records: vec![None; usize::try_from(last - first + 1).unwrap_or(0)] };
+    let mut slots = slots(connection, base, first, last)?;
+    slots.fill_points(connection, after, until)?;
+    slots.finish()
+}
+
+/// Reads records `first` to `last` without the values of rows, as far as they are there.
+pub(super) fn without_values(
+    connection: &Connection,
+    base: i64,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Option<Record>>> {
+    slots(connection, base, first, last).map(|slots| slots.records)
+}
+
+/// Reads the points of these ids: for each the key, the id of its row, and the value.
+pub(super) fn points(
+    connection: &Connection,
+    base: i64,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(u64, i64, Value)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT e.key - ?1, p.row, p.value
+         FROM point AS p CROSS JOIN extent AS e ON e.first = (SELECT max(first) FROM extent WHERE first <= p.id)
+         WHERE p.id BETWEEN ?2 AND ?3",
+    )?;
+    let rows = statement.query_map([base, first, last], |row| {
+        Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn slots(connection: &Connection, base: i64, first: u64, last: u64) -> Result<Slots> {
+    let mut slots = Slots {
+        base,
+        first,
+        records: vec![None; usize::try_from((last + 1).saturating_sub(first)).unwrap_or(0)],
+    };
     slots.fill(connection, "attempt", START_COLUMNS, read_start)?;
     slots.fill(connection, "key", "id, name, system", |row| {
         Ok(Record::Key { name: row.get(1)?, system: row.get(2)? })
@@ -169,8 +203,7 @@ pub(super) fn range(
         }))
     })?;
     slots.fill(connection, "event", "id, time, kind, name, text, data", read_event)?;
-    slots.fill_points(connection, after, until)?;
-    slots.finish()
+    Ok(slots)
 }
 
 /// Records by place, as the tables give them.

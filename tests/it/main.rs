@@ -18,6 +18,7 @@ mod kill;
 mod layers;
 mod limits;
 
+mod rescue;
 mod resume;
 mod run;
 mod server;

@@ -1,0 +1,92 @@
+//! `danlu recover`.
+
+use super::output::{Output, plain, warn};
+use super::{Common, here_and_now};
+use crate::model::{Error, ErrorKind, Result};
+use crate::{query, store};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Save what can be saved of a damaged run
+///
+/// A run whose process died is completed from its journal, as every danlu command does. If the run file is damaged after
+/// that, everything in it that can be read goes into a new one; the damaged file is kept with the suffix `.original`.
+#[derive(Debug, Args)]
+pub(super) struct Recover {
+    /// A run id, the path of a run file, or `latest`
+    run: String,
+
+    /// Write the new file there, and leave the damaged one in its place
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Recover {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        for path in self.paths()? {
+            let (host, now) = here_and_now();
+            store::recover(&path, &host, now, &warn)?;
+            let report = store::verify(&path)?;
+            if report.damage.is_empty() {
+                self.say(&serde_json::json!({"file": path, "damaged": false}), "is whole", &path, output)?;
+                continue;
+            }
+            let fresh = self.output.clone().unwrap_or_else(|| path.with_extension("rescued"));
+            let rescued = store::rescue(&path, &fresh, now)?;
+            if self.output.is_none() {
+                replace(&path, &fresh)?;
+            }
+            let target = self.output.as_ref().unwrap_or(&path);
+            let said = format!(
+                "saved {} records; {} are lost, {} are in doubt; {} files are lost{}",
+                rescued.records,
+                rescued.lost_records,
+                rescued.doubtful_records,
+                rescued.lost_files.len(),
+                rescued
+                    .lost_files
+                    .iter()
+                    .fold(String::new(), |text, file| format!("{text}\n         {}", plain(file)))
+            );
+            let json = serde_json::json!({"file": target, "damaged": true, "rescued": rescued});
+            self.say(&json, &said, target, output)?;
+        }
+        Ok(true)
+    }
+
+    fn say(&self, json: &serde_json::Value, text: &str, path: &Path, output: &mut Output) -> Result<()> {
+        if self.common.format.json {
+            return output.json(json);
+        }
+        output.line(format!("{}: {text}", plain(&path.display().to_string())))
+    }
+
+    /// Finds the files of the run. A path is taken as it is: a file that is too damaged to list can be named.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
+        let (host, now) = here_and_now();
+        let paths = if Path::new(&self.run).is_file() {
+            vec![PathBuf::from(&self.run)]
+        } else {
+            query::find(&self.common.dir, &self.run, &host, now, &warn)?.parts
+        };
+        if self.output.is_some() && paths.len() > 1 {
+            return Err(Error::usage(format!("Run `{}` has several files", self.run))
+                .with_hint("name one of them by its path"));
+        }
+        Ok(paths)
+    }
+}
+
+/// Lets the new file take the place of the damaged one, which is kept.
+fn replace(path: &Path, fresh: &Path) -> Result<()> {
+    let kept = path.with_extension("sqlite.original");
+    if kept.exists() {
+        let message = format!("`{}` is there already", kept.display());
+        return Err(Error::new(ErrorKind::Conflict, message).with_hint("move it away, or use `--output`"));
+    }
+    std::fs::rename(path, &kept).map_err(|e| Error::io("keep", path, e))?;
+    std::fs::rename(fresh, path).map_err(|e| Error::io("replace", path, e))
+}

@@ -1,0 +1,96 @@
+//! `danlu recover`: what can be saved of a damaged file.
+
+use crate::support::{Place, ask};
+use danlu::{Run, store};
+
+fn written(place: &Place) -> std::path::PathBuf {
+    let run = Run::builder("p").id("r").config("lr", 0.1).dir(place.path()).start().unwrap();
+    for n in 0..30_000u32 {
+        run.log([("loss", f64::from(n)), ("acc", f64::from(n) / 2.0)]);
+    }
+    std::fs::write(place.join("model.bin"), b"weights".repeat(1000)).unwrap();
+    run.save("model.bin").unwrap();
+    let path = run.path().to_owned();
+    run.finish(0).unwrap();
+    path
+}
+
+#[test]
+fn a_whole_run_is_left_alone() {
+    let place = Place::new();
+    let path = place.run("r", 10);
+    let before = std::fs::read(&path).unwrap();
+    let done = place.danlu(&["recover", "r"]);
+    assert!(done.code == 0 && done.stdout.ends_with("is whole\n"), "{}{}", done.stdout, done.stderr);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn pages_that_are_gone_cost_their_records_and_no_others() {
+    let place = Place::new();
+    let path = written(&place);
+    let mut damaged = std::fs::read(&path).unwrap();
+    // A page in the middle of the points.
+    let marker = 15_000.0f64.to_be_bytes();
+    let at = damaged.windows(8).position(|window| window == marker).unwrap() / 8192 * 8192;
+    damaged[at..at + 8192].fill(0);
+    std::fs::write(&path, &damaged).unwrap();
+    assert_eq!(place.danlu(&["verify", path.to_str().unwrap()]).code, 1);
+
+    let report = place.json(&["recover", path.to_str().unwrap()]);
+    let rescued = &report["rescued"];
+    assert_eq!(
+        (&rescued["lost_records"], &rescued["lost_files"]),
+        (&0.into(), &serde_json::json!([])),
+        "{report}"
+    );
+    assert_eq!(rescued["doubtful_records"], 8192);
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+    let shown = place.json(&["show", "r"]);
+    assert_eq!((&shown["state"], &shown["config"]["lr"]), (&"finished".into(), &0.1.into()));
+    let kept = |key: &str, factor: f64| {
+        let sql = format!("SELECT count(*) FROM history WHERE key = '{key}' AND value = step * {factor}");
+        ask::<i64>(&path, &sql)
+    };
+    let lost = 60_000 - kept("loss", 1.0) - kept("acc", 0.5);
+    assert!(lost > 100 && lost < 1000, "{lost} values of one page are lost");
+    assert_eq!(std::fs::read(path.with_extension("sqlite.original")).unwrap(), damaged);
+    assert_eq!(place.danlu(&["gc"]).stdout, "nothing is left over\n");
+}
+
+#[test]
+fn a_wrong_value_and_a_lost_content_are_told() {
+    let place = Place::new();
+    let path = written(&place);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "DROP TRIGGER point_update; UPDATE point SET value = -1 WHERE id = 77;
+             DROP TRIGGER chunk_update; UPDATE chunk SET bytes = x'00' WHERE id = 0;",
+        )
+        .unwrap();
+    drop(connection);
+    let fresh = place.join("new.sqlite");
+    let done = place.danlu(&["recover", "r", "--output", fresh.to_str().unwrap()]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stdout.contains("8192 are in doubt; 1 files are lost\n         model.bin"),
+        "{}",
+        done.stdout
+    );
+    let report = store::verify(&fresh).unwrap();
+    assert_eq!(report.damage.iter().map(|damage| damage.kind).collect::<Vec<_>>(), ["file"]);
+    assert_eq!(ask::<i64>(&fresh, "SELECT count(*) FROM history"), 60_000);
+    assert_eq!(store::verify(&path).unwrap().digest, None, "the damaged file is as it was");
+}
+
+#[test]
+fn what_is_no_run_file_is_refused() {
+    let place = Place::new();
+    std::fs::create_dir(place.join("wandb")).unwrap();
+    let path = place.join("wandb/run-20260101_000000-x.sqlite");
+    std::fs::write(&path, "nothing").unwrap();
+    let done = place.danlu(&["recover", path.to_str().unwrap()]);
+    assert!(done.code == 1 && done.stderr.contains("is no danlu run file"), "{}", done.stderr);
+    assert_eq!(std::fs::read(&path).unwrap(), b"nothing");
+}

@@ -25,8 +25,8 @@ pub(super) struct Log {
     keys: HashMap<Box<str>, u64>,
     /// The keys of the last row in its order: the next row most likely has the same.
     shape: Vec<(Box<str>, u64)>,
-    /// The row that is encoded next; kept for its memory.
-    row: Record,
+    /// The values of the last row; kept for their memory.
+    values: Vec<(u64, Value)>,
     pub(super) step: i64,
     pub(super) lost: u64,
     unreported: u64,
@@ -34,11 +34,9 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Returns an empty row, for [`Shared::append_row`].
     pub(super) fn take_row(&mut self) -> Vec<(u64, Value)> {
-        match &mut self.row {
-            Record::Row(row) => std::mem::take(&mut row.values),
-            _ => Vec::new(),
-        }
+        std::mem::take(&mut self.values)
     }
 }
 
@@ -54,7 +52,7 @@ impl Shared {
             journal,
             keys: HashMap::new(),
             shape: Vec::new(),
-            row: Record::Row(Row::default()),
+            values: Vec::new(),
             step: 0,
             lost: 0,
             unreported: 0,
@@ -126,12 +124,11 @@ impl Shared {
             keep_last_of_each(&mut values);
         }
         values.retain_mut(|(_, value)| self.check(log, value));
-        log.row = Record::Row(Row { step: Some(step), time, values });
-        let row = std::mem::replace(&mut log.row, Record::Row(Row::default()));
-        self.append(log, &row);
-        log.row = row;
-        if let Record::Row(row) = &mut log.row {
-            row.values.clear();
+        let record = Record::Row(Row { step: Some(step), time, values });
+        self.append(log, &record);
+        if let Record::Row(row) = record {
+            log.values = row.values;
+            log.values.clear();
         }
     }
 

@@ -10,6 +10,7 @@ use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -224,6 +225,22 @@ impl JournalReader {
     /// # Errors
     /// The file cannot be read, or a frame with the right checksum holds no record.
     pub fn read(&mut self) -> Result<Option<Record>> {
+        let Some(payload) = self.next_frame()? else { return Ok(None) };
+        let record = codec::decode(&self.buffer[payload]);
+        record.map(Some).map_err(|e| e.in_context(format!("`{}`", self.path.display())))
+    }
+
+    /// Passes over records up to sequence number `seq`, or to where the whole frames end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn skip_to(&mut self, seq: u64) -> Result<()> {
+        while self.seq < seq && self.next_frame()?.is_some() {}
+        Ok(())
+    }
+
+    /// Uses up the next frame if it is whole, and returns where in the buffer its payload is.
+    fn next_frame(&mut self) -> Result<Option<Range<usize>>> {
         let Some(head) = self.peek(FRAME_BYTES)? else {
             return Ok(None);
         };
@@ -236,16 +253,14 @@ impl JournalReader {
         let Some(frame) = self.peek(FRAME_BYTES + length)? else {
             return Ok(None);
         };
-        let payload = &frame[FRAME_BYTES..];
-        if checksum(seq, payload) != crc {
+        if checksum(seq, &frame[FRAME_BYTES..]) != crc {
             return Ok(None);
         }
-        let record =
-            codec::decode(payload).map_err(|e| e.in_context(format!("`{}`", self.path.display())))?;
-        self.used += FRAME_BYTES + length;
+        let payload = self.used + FRAME_BYTES..self.used + FRAME_BYTES + length;
+        self.used = payload.end;
         self.offset += (FRAME_BYTES + length) as u64;
         self.seq = seq;
-        Ok(Some(record))
+        Ok(Some(payload))
     }
 
     /// Says how the journal ends, once [`Self::read`] has returned `None`.

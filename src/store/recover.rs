@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Values applied in one transaction: what a reader waits for at most.
-const BATCH_WEIGHT: u64 = 8 << 20;
+/// Weight ([`crate::model::Record::weight`]) of the records applied in one transaction: what a reader waits for at most.
+const BATCH_WEIGHT: u64 = 4 << 20;
 
 /// Lists the journals beside a run file, one for each attempt that is not sealed.
 ///
@@ -146,27 +146,39 @@ fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<u64> {
     }
 }
 
-/// Applies all of a journal, in transactions of bounded size.
+/// Applies all of a journal that is not applied yet, in transactions of bounded size.
 fn apply_journal(file: &mut Appender, path: &Path) -> Result<()> {
     let mut journal = JournalReader::open(path)?;
     let mut stream = Stream::open(&*file.begin()?, journal.attempt())?;
-    loop {
-        let (mut batch, mut weight) = (Vec::new(), 0);
-        while weight < BATCH_WEIGHT
-            && let Some(record) = journal.read()?
-        {
-            weight += record.weight();
-            batch.push(record);
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        if !stream.is_sealed() {
-            let tx = file.begin()?;
-            stream.apply(&tx, journal.seq() + 1 - batch.len() as u64, batch)?;
-            tx.commit()?;
-        }
-    }
+    journal.skip_to(stream.seq())?;
+    while !stream.is_sealed() && apply_some(file, &mut stream, &mut journal)? {}
+    Ok(())
+}
+
+/// Applies what one transaction takes of a journal, and says whether there may be more. Records are applied as they are
+/// read: no more of them are in memory than a segment has.
+///
+/// After an error the stream must be opened anew.
+///
+/// # Errors
+/// The journal cannot be read or does not fit the stream, or the run file cannot be written.
+pub fn apply_some(file: &mut Appender, stream: &mut Stream, journal: &mut JournalReader) -> Result<bool> {
+    let Some(record) = journal.read()? else { return Ok(false) };
+    let (first, mut weight, mut failed) = (journal.seq(), record.weight(), Ok(()));
+    let more = std::iter::from_fn(|| {
+        let record = if weight < BATCH_WEIGHT { journal.read() } else { Ok(None) };
+        let record = record.unwrap_or_else(|e| {
+            failed = Err(e);
+            None
+        })?;
+        weight += record.weight();
+        Some(record)
+    });
+    let tx = file.begin()?;
+    stream.apply(&tx, first, std::iter::once(record).chain(more))?;
+    failed?;
+    tx.commit()?;
+    Ok(true)
 }
 
 /// Builds a run file anew from its journals and from what can be read of the old one, which is kept beside it

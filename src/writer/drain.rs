@@ -2,14 +2,11 @@
 
 use super::shared::Shared;
 use crate::model::{Error, ErrorKind, Result};
-use crate::store::{Appender, JournalReader, Stream};
+use crate::store::{self, Appender, JournalReader, Stream};
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// Weight ([`crate::model::Record::weight`]) of the records applied in one transaction.
-const BATCH_WEIGHT: u64 = 4 << 20;
 
 /// How long to wait for somebody who has the run file open: the next tick comes soon, and forks wait for us.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -109,25 +106,12 @@ impl Drain {
             Some(stream) => stream,
             None => {
                 self.reader.rewind();
-                Stream::open(&*file.begin()?, self.reader.attempt())?
+                let stream = Stream::open(&*file.begin()?, self.reader.attempt())?;
+                self.reader.skip_to(stream.seq())?;
+                stream
             }
         };
-        loop {
-            let (mut batch, mut weight) = (Vec::new(), 0);
-            while weight < BATCH_WEIGHT
-                && let Some(record) = self.reader.read()?
-            {
-                weight += record.weight();
-                batch.push(record);
-            }
-            if batch.is_empty() {
-                break;
-            }
-            let first = self.reader.seq() + 1 - batch.len() as u64;
-            let tx = file.begin()?;
-            stream.apply(&tx, first, batch)?;
-            tx.commit()?;
-        }
+        while store::apply_some(&mut file, &mut stream, &mut self.reader)? {}
         self.stream = Some(stream);
         Ok(())
     }

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// How long to wait for somebody who has the run file open: the next tick comes soon, and forks wait for us.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How much the background thread steps back (see `nice(2)`): where cores are short, training goes first.
+const NICE: i32 = 5;
+
 /// The running thread.
 #[derive(Debug)]
 pub(super) struct Drainer {
@@ -28,6 +31,8 @@ impl Drainer {
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
+                // On Linux, of the calling thread alone.
+                rustix::process::setpriority_process(None, NICE).ok();
                 loop {
                     drain.tick();
                     let (stopped, condition) = &*stopping;

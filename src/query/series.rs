@@ -3,7 +3,7 @@
 use crate::model::{Result, Value};
 use crate::store;
 use rusqlite::Connection;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The values of one key in the order in which they were logged, as columns of the same length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -12,8 +12,9 @@ pub struct Series {
     pub step: Vec<Option<i64>>,
     /// Times, in seconds since 1970-01-01 UTC.
     pub time: Vec<f64>,
-    /// Values, as [`Value::to_json`] gives them.
-    pub value: Vec<serde_json::Value>,
+    /// Values, which are serialized as [`Value::to_json`] gives them.
+    #[serde(serialize_with = "as_json")]
+    pub value: Vec<Value>,
 }
 
 /// Reads the values of a key; none if the run has no such key.
@@ -27,9 +28,13 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
     while let Some(row) = rows.next()? {
         series.step.push(row.get(0)?);
         series.time.push(row.get(1)?);
-        series.value.push(row.get::<_, Value>(2)?.to_json());
+        series.value.push(row.get(2)?);
     }
     Ok(series)
+}
+
+fn as_json<S: Serializer>(values: &[Value], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(Value::to_json))
 }
 
 /// Reads the config.

@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find src python/src python/danlu -name '*.rs' -o -name '*.py' -o -name '*.html') \
 	Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml schema.sql
 
-.PHONY: build demo test bench install check test-rust test-python tools clean
+PEERS := wandb trackio neptune-scale
+
+.PHONY: build demo test bench bench-peers install check test-rust test-python tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -55,6 +57,15 @@ test-python: build $(VENV)/.tools
 bench: build $(VENV)/.tools
 	cargo bench --locked --bench store
 	$(BIN)/python benches/log.py
+
+# The same loops with other trackers, each in an environment of its own. Takes some ten minutes; needs the network for pip.
+bench-peers: $(VENV)/.built $(PEERS:%=target/peers/%/.made)
+	$(BIN)/python benches/peers
+
+target/peers/%/.made:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check $*
+	@touch $@
 
 # Installs the command for this user, where cargo puts commands.
 install:

@@ -1,9 +1,10 @@
 """What logging costs the training loop, beside floors measured in the same run on the same file system.
 
-python benches/log.py [--json] [--dir DIR]
+python benches/log.py [--json] [--dir DIR] [SECTION ...]
 
-The times of log() are of calls in a tight loop. The floors are what a library could do at best: one write(2)
-of as many bytes as the journal gets for a row, and a row in SQLite by way of an autocommitted INSERT.
+Prints a row for each claim: what was measured, beside a floor and the target. A missed target is said and
+fails nothing. The floors are what a library could do at best: one write(2) of as many bytes as the journal
+gets for a row, a line of JSON by one write(2), a row in SQLite by way of an autocommitted INSERT.
 """
 
 from __future__ import annotations
@@ -11,41 +12,95 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Callable
+from array import array
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Callable
 
 import danlu
 
-ROWS = 20_000
-SCALARS = (1, 10, 100)
-PROCESSES = 21
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 5
+CALLS = 20_000
+PROCESSES = 11
+KEYS = 10
+MICROSECOND, MILLISECOND = 1e3, 1e6
+
+Call = Callable[[], object]
+clock = time.perf_counter_ns
 
 
-def measure(call: Callable[[], object], times: int = ROWS) -> dict[str, float]:
-    """Call again and again; return median, 99th percentile and maximum in microseconds."""
-    clock = time.perf_counter_ns
-    for _ in range(times // 20):
+class Claims:
+    """The claims that were measured, printed as they come."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        if not as_json:
+            print("| what | danlu | floor | ratio | target | |\n|---|---|---|---|---|---|")
+
+    def add(
+        self,
+        what: str,
+        value: float,
+        unit: str,
+        floor: tuple[float, str] | None = None,
+        most: float | None = None,
+        most_times: float | None = None,
+    ) -> None:
+        """Add a claim: a value is to be at most so much, or at most so many times the floor."""
+        ratio = value / floor[0] if floor and floor[0] else None
+        met = None
+        aims = []
+        if most is not None:
+            met = value <= most
+            aims.append(f"≤ {most:g} {unit}")
+        if most_times is not None and ratio is not None:
+            met = bool(met) or ratio <= most_times
+            aims.append(f"≤ {most_times:g} times the floor")
+        if self.as_json:
+            print(json.dumps({"what": what, "value": value, "unit": unit, "floor": floor, "met": met}))
+            return
+        beside = f"{floor[0]:.2f} {unit} ({floor[1]})" if floor else "-"
+        times = f"{ratio:.2f}" if ratio is not None else "-"
+        word = "" if met is None else "OK" if met else "missed"
+        print(
+            f"| {what} | {value:.2f} {unit} | {beside} | {times} | {' or '.join(aims)} | {word} |", flush=True
+        )
+
+
+def timed(call: Call, times: int, every: float = 0.0) -> array[int]:
+    """Call again and again, or every so many seconds; return what each call took in nanoseconds."""
+    for _ in range(0 if every else times // 20):
         call()
-    taken = []
-    for _ in range(times):
-        start = clock()
+    taken = array("q", bytes(8 * times))
+    start = time.perf_counter()
+    for n in range(times):
+        if every:
+            time.sleep(max(0.0, start + n * every - time.perf_counter()))
+        began = clock()
         call()
-        taken.append(clock() - start)
-    return summarize([nanoseconds / 1e3 for nanoseconds in taken])
+        taken[n] = clock() - began
+    return taken
 
 
-def summarize(taken: list[float]) -> dict[str, float]:
-    """Return median, 99th percentile and maximum."""
-    taken = sorted(taken)
-    return {
-        "median": taken[len(taken) // 2],
-        "p99": taken[min(len(taken) - 1, len(taken) * 99 // 100)],
-        "max": taken[-1],
-    }
+def quantile(taken: array[int], share: float) -> float:
+    """Return a quantile in microseconds."""
+    return sorted(taken)[min(len(taken) - 1, int(len(taken) * share))] / MICROSECOND
+
+
+def make_row(scalars: int) -> dict[str, float]:
+    """Return a row of floats that take all their digits."""
+    return {f"train/metric_{n}": (n + 1) / 7 for n in range(scalars)}
 
 
 def journal_bytes(run: danlu.Run) -> int:
@@ -55,120 +110,252 @@ def journal_bytes(run: danlu.Run) -> int:
     return os.path.getsize(os.path.join(run.dir, names[0]))
 
 
-def measure_log(directory: str, scalars: int) -> tuple[dict[str, float], int]:
-    """Return what log() costs with so many floats, and how many bytes of journal a row is."""
-    row = {f"train/metric_{i}": i / 7 for i in range(scalars)}
-    with danlu.init(project="bench", dir=directory) as run:
-        log = run.log
-        log(row)
-        before = journal_bytes(run)
-        log(row)
-        size = journal_bytes(run) - before
-        return measure(lambda: log(row)), size
+@contextmanager
+def a_run(directory: str) -> Iterator[danlu.Run]:
+    """Start a run, and take away what it wrote."""
+    run = danlu.init(project="bench", dir=directory)
+    try:
+        yield run
+    finally:
+        run.finish()
+        os.remove(str(run.file))
 
 
-def measure_write(directory: str, size: int) -> dict[str, float]:
-    """Return what appending so many bytes to a file costs."""
-    data = b"x" * size
+@contextmanager
+def a_file(directory: str) -> Iterator[int]:
+    """Open a file to append to, and take it away."""
     path = os.path.join(directory, "floor")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
-        return measure(lambda: os.write(descriptor, data))
+        yield descriptor
     finally:
         os.close(descriptor)
         os.remove(path)
 
 
-def measure_sqlite(directory: str, scalars: int) -> dict[str, float]:
-    """Return what an autocommitted row of so many floats costs in SQLite (WAL, synchronous NORMAL)."""
+def row_bytes(directory: str, row: dict[str, float]) -> int:
+    """Return how many bytes of journal a row is."""
+    with a_run(directory) as run:
+        run.log(row)
+        before = journal_bytes(run)
+        run.log(row)
+        return journal_bytes(run) - before
+
+
+def log(claims: Claims, directory: str) -> None:
+    """Measure calls in a tight loop, which take turns with the floors."""
+    for scalars, most in (1, 1.0), (10, 2.0), (100, 12.0):
+        row = make_row(scalars)
+        data = b"x" * row_bytes(directory, row)
+        ours, write = array("q"), array("q")
+        medians: dict[str, list[float]] = {"ours": [], "write": [], "sqlite": []}
+        for _ in range(ROUNDS):
+            with a_run(directory) as run:
+                taken = timed(partial(run.log, row), CALLS)
+                ours += taken
+                medians["ours"].append(quantile(taken, 0.5))
+            with a_file(directory) as descriptor:
+                taken = timed(partial(os.write, descriptor, data), CALLS)
+                write += taken
+                medians["write"].append(quantile(taken, 0.5))
+            medians["sqlite"].append(quantile(sqlite_rows(directory, scalars), 0.5))
+        ours_is, write_is, sqlite_is = (statistics.median(values) for values in medians.values())
+        what = f"Python `log`, {scalars} scalar{'s' * (scalars > 1)}"
+        claims.add(what, ours_is, "µs", (write_is, f"write of {len(data)} bytes"), most)
+        claims.add(what, ours_is, "µs", (sqlite_is, "autocommitted SQLite row"))
+        claims.add(f"{what}, p99.9", quantile(ours, 0.999), "µs", (quantile(write, 0.999), "write"), 50)
+
+
+def sqlite_rows(directory: str, scalars: int) -> array[int]:
+    """Return what an autocommitted row of so many floats takes in SQLite (WAL, synchronous NORMAL)."""
     path = os.path.join(directory, "floor.sqlite")
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(
-        f"CREATE TABLE row (step INTEGER PRIMARY KEY, {', '.join(f'k{i}' for i in range(scalars))})"
+        f"CREATE TABLE row (step INTEGER PRIMARY KEY, {', '.join(f'k{n}' for n in range(scalars))})"
     )
     insert = f"INSERT INTO row VALUES (NULL{', ?' * scalars})"
-    values = [i / 7 for i in range(scalars)]
+    values = list(make_row(scalars).values())
     try:
-        return measure(lambda: connection.execute(insert, values), ROWS // 10)
+        return timed(partial(connection.execute, insert, values), CALLS // 20)
     finally:
         connection.close()
+        os.remove(path)
 
 
-def measure_init(directory: str) -> dict[str, float]:
-    """Return what starting a run costs."""
-    taken = []
-    for _ in range(PROCESSES):
-        start = time.perf_counter_ns()
+def worst(claims: Claims, directory: str) -> None:
+    """Measure the worst of a million calls, beside the worst of a million writes."""
+    calls, row = 1_000_000, make_row(KEYS)
+    data = b"x" * row_bytes(directory, row)
+    with a_file(directory) as descriptor:
+        floor = timed(partial(os.write, descriptor, data), calls)
+    with a_run(directory) as run:
+        ours = timed(partial(run.log, row), calls)
+    what = f"Python `log`, {KEYS} scalars, a million calls"
+    claims.add(f"{what}, p99.9", quantile(ours, 0.999), "µs", (quantile(floor, 0.999), "write"), 50)
+    ours_is, floor_is = max(ours) / MILLISECOND, max(floor) / MILLISECOND
+    claims.add(f"{what}, the worst", ours_is, "ms", (floor_is, "write"), 5, 2)
+
+
+def write_line(file: int, row: dict[str, float]) -> None:
+    """Write a row as a line of JSON."""
+    os.write(file, (json.dumps(row) + "\n").encode())
+
+
+def paced(claims: Claims, directory: str) -> None:
+    """Measure 200 rows a second, as of a loop that has something to do: caches are cold."""
+    row = make_row(KEYS)
+    ours, lines = array("q"), array("q")
+    for _ in range(3):
+        with a_run(directory) as run:
+            run.log(row)
+            ours += timed(partial(run.log, row), 600, 1 / 200)
+        with a_file(directory) as file:
+            lines += timed(partial(write_line, file, row), 600, 1 / 200)
+    floor = (quantile(lines, 0.5), "a line of JSON by write")
+    claims.add(f"Python `log`, {KEYS} scalars, 200 rows/s", quantile(ours, 0.5), "µs", floor, 10)
+
+
+def draining(claims: Claims, directory: str) -> None:
+    """Measure calls while the drain works behind them, beside those in the second before it begins."""
+    row, before, behind = make_row(KEYS), array("q"), array("q")
+    for _ in range(3):
+        with a_run(directory) as run:
+            start = clock()
+            while clock() - start < 0.8e9:
+                before += timed(partial(run.log, row), 1000)
+            while clock() - start < 1.5e9:
+                run.log(row)
+            while clock() - start < 3e9:
+                behind += timed(partial(run.log, row), 1000)
+    floor = (quantile(before, 0.5), "before the drain begins")
+    what = f"Python `log`, {KEYS} scalars, while the drain is running"
+    claims.add(what, quantile(behind, 0.5), "µs", floor, None, 1.2)
+
+
+MEMORY = """
+import danlu, sys, time
+
+def memory(what):
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+row = {f"metric_{n}": (n + 1) / 7 for n in range(10)}
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = memory("VmRSS")
+run = danlu.init(project="bench", dir=sys.argv[1])
+for _ in range(1_000_000):
+    run.log(row)
+run.finish()
+print(memory("VmHWM") - before)
+"""
+
+
+def memory(claims: Claims, directory: str) -> None:
+    """Measure how much a process grows that logs ten million points."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, directory], check=True, capture_output=True, text=True
+    )
+    claims.add(
+        "memory that a run of 10 million points adds to a Python process", float(done.stdout), "MiB", None, 16
+    )
+    shutil.rmtree(os.path.join(directory, "wandb"))
+
+
+KILLED = """
+import danlu, os, sys
+
+run = danlu.init(project="bench", dir=sys.argv[1])
+said = os.open(os.path.join(sys.argv[1], "said"), os.O_WRONLY | os.O_CREAT)
+row = {f"metric_{n}": (n + 1) / 7 for n in range(10)}
+while True:
+    run.log(row)
+    os.write(said, b"+")
+"""
+
+
+def kill(claims: Claims, directory: str) -> None:
+    """Count the rows that are gone after a kill, of those that log() had returned from."""
+    lost = rows = 0
+    for _ in range(5):
+        place = tempfile.mkdtemp(dir=directory)
+        process = subprocess.Popen([sys.executable, "-c", KILLED, place])
+        said = os.path.join(place, "said")
+        deadline = time.monotonic() + 60
+        while not (os.path.exists(said) and os.path.getsize(said) > 50_000) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        subprocess.run([sys.executable, "-m", "danlu", "ls"], cwd=place, check=True, capture_output=True)
+        runs = [name for name in os.listdir(os.path.join(place, "wandb")) if name.endswith(".sqlite")]
+        with sqlite3.connect(os.path.join(place, "wandb", runs[0])) as connection:
+            (found,) = connection.execute("SELECT count(*) FROM row").fetchone()
+        rows += os.path.getsize(said)
+        lost += max(0, os.path.getsize(said) - found)
+        shutil.rmtree(place)
+    claims.add(f"rows lost of {rows} at kill -9, five times", lost, "rows", None, 0)
+
+
+def life(claims: Claims, directory: str) -> None:
+    """Measure init(), and finish() after a million points that have reached the run file."""
+    rows, row = 100_000, make_row(KEYS)
+    init, finish = [], []
+    for _ in range(ROUNDS):
+        began = clock()
         run = danlu.init(project="bench", dir=directory, config={"lr": 0.1})
-        taken.append((time.perf_counter_ns() - start) / 1e3)
+        init.append((clock() - began) / MILLISECOND)
+        for _ in range(rows):
+            run.log(row)
+        with sqlite3.connect(f"file:{run.file}?mode=ro", uri=True, timeout=30) as connection:
+            while connection.execute("SELECT count(*) FROM row").fetchone()[0] < rows:
+                time.sleep(0.02)
+        connection.close()
+        began = clock()
         run.finish()
-    return summarize(taken)
+        finish.append((clock() - began) / MILLISECOND)
+        os.remove(str(run.file))
+    claims.add("Python `init`", statistics.median(init), "ms", None, 5)
+    claims.add("Python `finish` after a million points", statistics.median(finish), "ms", None, 300)
 
 
-def measure_process(code: str) -> dict[str, float]:
-    """Return what running a program costs."""
-    taken = []
+def imports(claims: Claims, directory: str) -> None:
+    """Measure importing danlu, beside starting Python."""
+    taken: dict[str, list[float]] = {"pass": [], "import danlu": []}
     for _ in range(PROCESSES):
-        start = time.perf_counter_ns()
-        subprocess.run([sys.executable, "-c", code], check=True)
-        taken.append((time.perf_counter_ns() - start) / 1e3)
-    return summarize(taken)
+        for code, times in taken.items():
+            began = clock()
+            subprocess.run([sys.executable, "-c", code], check=True, cwd=directory)
+            times.append((clock() - began) / MILLISECOND)
+    bare, imported = (statistics.median(times) for times in taken.values())
+    claims.add("Python starts and imports danlu", imported, "ms", (bare, "Python alone"))
 
 
-def measure_all(directory: str) -> dict[str, Any]:
-    """Measure everything below a directory."""
-    result: dict[str, Any] = {"unit": "us", "log": {}}
-    for scalars in SCALARS:
-        log, size = measure_log(directory, scalars)
-        write = measure_write(directory, size)
-        result["log"][str(scalars)] = {
-            "danlu": log,
-            "bytes": size,
-            "write": write,
-            "sqlite": measure_sqlite(directory, scalars),
-            "ratio_to_write": log["median"] / write["median"],
-        }
-        os.remove(os.path.join(directory, "floor.sqlite"))
-    bare = measure_process("pass")
-    imported = measure_process("import danlu")
-    result["python"] = bare
-    result["import"] = imported
-    result["import_over_python"] = imported["median"] - bare["median"]
-    result["init"] = measure_init(directory)
-    return result
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print the numbers as a table."""
-
-    def line(name: str, times: dict[str, float], note: str = "") -> None:
-        print(f"{name:<34}{times['median']:>10.2f}{times['p99']:>10.2f}{times['max']:>12.2f}  {note}")
-
-    print(f"{'microseconds':<34}{'median':>10}{'p99':>10}{'max':>12}")
-    for scalars, row in result["log"].items():
-        line(f"log, {scalars} scalars", row["danlu"], f"{row['ratio_to_write']:.1f} times the write")
-        line(f"  write(2) of {row['bytes']} bytes", row["write"])
-        line("  SQLite row, autocommitted", row["sqlite"])
-    line("python", result["python"])
-    line("python, import danlu", result["import"], f"{result['import_over_python'] / 1e3:.1f} ms more")
-    line("init", result["init"])
+SECTIONS: dict[str, Callable[[Claims, str], None]] = {
+    "log": log,
+    "worst": worst,
+    "paced": paced,
+    "draining": draining,
+    "memory": memory,
+    "kill": kill,
+    "life": life,
+    "import": imports,
+}
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON, a claim on each line")
     parser.add_argument("--dir", help="where to write; the default is a directory for temporary files")
+    parser.add_argument("sections", nargs="*", help=f"what to measure: {', '.join(SECTIONS)}; all by default")
     arguments = parser.parse_args()
     os.environ.setdefault("DANLU_SILENT", "true")
-    with tempfile.TemporaryDirectory(dir=arguments.dir) as directory:
-        result = measure_all(directory)
-    if arguments.json:
-        print(json.dumps(result, indent=2))
-    else:
-        show(result)
+    claims = Claims(arguments.json)
+    for name in arguments.sections or SECTIONS:
+        with tempfile.TemporaryDirectory(dir=arguments.dir) as directory:
+            SECTIONS[name](claims, directory)
 
 
 if __name__ == "__main__":

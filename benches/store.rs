@@ -34,7 +34,7 @@ fn main() {
     std::fs::create_dir_all(&scratch).unwrap();
     println!("| what | danlu | floor | ratio | target | |\n|---|---|---|---|---|---|");
     type Section = (&'static str, fn(&Path));
-    let sections: [Section; 9] = [
+    let sections: [Section; 11] = [
         // First: what it measures is how much a process grows that has done nothing yet.
         ("long", live::memory_of_a_long_run),
         ("log", log),
@@ -42,6 +42,8 @@ fn main() {
         ("live", live::log_while_draining),
         ("life", live::start_and_finish),
         ("read", read::series),
+        ("envelope", read::envelope),
+        ("compact", read::compacted),
         ("save", save),
         ("sync", sync_directory),
         ("empty", empty),

@@ -1,7 +1,8 @@
 //! Reading one key of a run.
 
 use super::{Noise, ROUNDS, Target, claim, median, names, timed};
-use danlu::{Run, query, store};
+use danlu::query::{self, Axis};
+use danlu::{Run, store};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,56 @@ pub(super) fn series(scratch: &Path) {
         std::fs::remove_file(path).unwrap();
         std::fs::remove_file(plain).unwrap();
     }
+}
+
+/// What a million points of a key come to in 2,000 columns, over all of them and over a tenth, beside reading all points;
+/// and how much room the envelopes take.
+pub(super) fn envelope(scratch: &Path) {
+    const ROWS: usize = 1_000_000;
+    let path = recorded(scratch, 1, ROWS);
+    let connection = store::open(&path).unwrap();
+    let all = || timed(|| assert_eq!(query::series(&connection, "metric_0").unwrap().step.len(), ROWS)) * 1e3;
+    for (what, range) in [("", None), (", a tenth of it", Some((300_000.0, 400_000.0)))] {
+        let (mut ours, mut floor) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(
+                timed(|| {
+                    let columns = query::envelope(&connection, "metric_0", Axis::Step, range, 2000).unwrap();
+                    assert!(columns.len() > 1900);
+                }) * 1e3,
+            );
+            floor.push(all());
+        }
+        let what = format!("envelope of {ROWS} points in 2000 columns{what}");
+        let floor = Some((median(floor), "reading all points"));
+        claim(&what, median(ours), "ms", floor, Some(Target::AtMost(2.0)));
+    }
+    let bytes: i64 =
+        connection.query_row("SELECT sum(length(data) + 12) FROM envelope", [], |row| row.get(0)).unwrap();
+    claim("envelopes per point", bytes as f64 / ROWS as f64, "B", None, Some(Target::AtMost(1.5)));
+    drop(connection);
+    std::fs::remove_file(path).unwrap();
+}
+
+/// How large an archived run is: 10 keys a row, noise.
+pub(super) fn compacted(scratch: &Path) {
+    const ROWS: usize = 100_000;
+    let path = recorded(scratch, 10, ROWS);
+    let mut sizes = (0, 0);
+    let seconds = timed(|| sizes = store::compact(&path).unwrap());
+    let points = ROWS as f64 * 10.0;
+    let floor = Some((sizes.0 as f64 / points, "the run file"));
+    claim(
+        "bytes per point of a compacted run",
+        sizes.1 as f64 / points,
+        "B",
+        floor,
+        Some(Target::AtMost(10.0)),
+    );
+    claim("compacting", points / seconds / 1e6, "M points/s", None, None);
+    let expanded = timed(|| assert!(store::expand(&path).is_ok()));
+    claim("expanding", points / expanded / 1e6, "M points/s", None, None);
+    std::fs::remove_file(path).unwrap();
 }
 
 fn recorded(scratch: &Path, keys: usize, rows: usize) -> PathBuf {

@@ -1,8 +1,9 @@
 //! A chart's line in as many columns as it has pixels, read in about as many steps, with every spike.
 
+use super::series::keys_of;
 use crate::model::{Error, Result};
+use crate::store::Bucket;
 use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Point, Standing};
-use crate::store::{self, Bucket};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -100,14 +101,6 @@ fn column((x, bucket): ((f64, f64), Bucket)) -> Column {
         nan: bucket.nan,
         inf: bucket.inf,
     }
-}
-
-/// Lists the ids of a key of the history, one for each attempt that counts and used it.
-fn keys_of(connection: &Connection, name: &str) -> Result<Vec<i64>> {
-    let mut statement = connection
-        .prepare_cached("SELECT id FROM key WHERE name = ? AND system = 0 AND id > ? ORDER BY id")?;
-    let rows = statement.query_map((name, store::counts_from(connection)?), |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Finds the id of another key of the attempt that a key is of.

@@ -1,7 +1,7 @@
 //! The values of a run: config, summary, and one key of the history.
 
 use crate::model::{Result, Value};
-use crate::store;
+use crate::store::{self, envelope};
 use rusqlite::Connection;
 use serde::{Serialize, Serializer};
 
@@ -22,15 +22,25 @@ pub struct Series {
 /// # Errors
 /// The file is damaged.
 pub fn series(connection: &Connection, key: &str) -> Result<Series> {
-    let mut statement = connection.prepare_cached("SELECT step, time, value FROM history WHERE key = ?")?;
-    let mut rows = statement.query([key])?;
     let mut series = Series::default();
-    while let Some(row) = rows.next()? {
-        series.step.push(row.get(0)?);
-        series.time.push(row.get(1)?);
-        series.value.push(row.get(2)?);
+    for key in keys_of(connection, key)? {
+        let points = envelope::standing(connection, key)?.points;
+        envelope::for_each_point(connection, key, points, 0..points, |point| {
+            series.step.push(point.step);
+            #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
+            series.time.push(point.time as f64 / 1e6);
+            series.value.push(point.value.clone());
+        })?;
     }
     Ok(series)
+}
+
+/// Lists the ids of a key of the history, one for each attempt that counts and used it.
+pub(super) fn keys_of(connection: &Connection, name: &str) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM key WHERE name = ? AND system = 0 AND id > ? ORDER BY id")?;
+    let rows = statement.query_map((name, store::counts_from(connection)?), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn as_json<S: Serializer>(values: &[Value], serializer: S) -> std::result::Result<S::Ok, S::Error> {

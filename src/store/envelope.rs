@@ -348,25 +348,65 @@ pub(crate) fn for_each_point(
     let from = ordinals.start.cast_signed();
     let until = ordinals.end.min(count).cast_signed();
     let mut statement = connection.prepare_cached(
-        "SELECT p.id, p.row, r.step, r.time, p.value
+        "SELECT p.id, p.row, p.value
          FROM extent AS e
          CROSS JOIN point AS p ON p.id BETWEEN e.first + max(0, ?2 - e.before) AND min(e.last, e.first + ?3 - e.before - 1)
-         CROSS JOIN row AS r ON r.id = p.row
          WHERE e.key = ?1 AND e.first >= ?4 AND e.before < ?3 ORDER BY e.first",
     )?;
     let first_extent = extent_at(connection, key, from)?;
     let mut rows = statement.query([key, from, until, first_extent])?;
+    let mut block: Vec<(i64, i64, Value)> = Vec::with_capacity(BLOCK);
     while let Some(row) = rows.next()? {
-        let value: Value = row.get(4)?;
-        sink(Point {
-            id: row.get(0)?,
-            row: row.get(1)?,
-            step: row.get(2)?,
-            time: row.get(3)?,
-            value: &value,
-        });
+        block.push((row.get(0)?, row.get(1)?, row.get(2)?));
+        if block.len() == BLOCK {
+            hand_on(connection, &block, &mut sink)?;
+            block.clear();
+        }
     }
-    Ok(())
+    hand_on(connection, &block, &mut sink)
+}
+
+/// Points that are read before their rows are.
+const BLOCK: usize = 1024;
+
+/// Finds the rows of points, and hands both on. Where most rows have a point, reading all of them is faster than looking
+/// each up.
+fn hand_on(
+    connection: &Connection,
+    points: &[(i64, i64, Value)],
+    sink: &mut impl FnMut(Point<'_>),
+) -> Result<()> {
+    let (Some((_, first, _)), Some((_, last, _))) = (points.first(), points.last()) else { return Ok(()) };
+    let dense = (last - first) / 8 < i64::try_from(points.len()).unwrap_or(i64::MAX);
+    let sql = "SELECT id, step, time FROM row WHERE id BETWEEN ? AND ? ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut missing = None;
+    let mut send =
+        |found: Option<&rusqlite::Row<'_>>, (id, row, value): &(i64, i64, Value)| -> Result<bool> {
+            match found {
+                Some(found) if found.get::<_, i64>(0)? == *row => {
+                    sink(Point { id: *id, row: *row, step: found.get(1)?, time: found.get(2)?, value });
+                    return Ok(true);
+                }
+                Some(found) if found.get::<_, i64>(0)? < *row => return Ok(false),
+                _ => missing = Some(*row),
+            }
+            Ok(true)
+        };
+    if dense {
+        let mut rows = statement.query([first, last])?;
+        for point in points {
+            while !send(rows.next()?, point)? {}
+        }
+    } else {
+        for point in points {
+            send(statement.query([point.1, point.1])?.next()?, point)?;
+        }
+    }
+    match missing {
+        Some(row) => Err(Error::damaged(format!("A point belongs to row {row}, which is not there"))),
+        None => Ok(()),
+    }
 }
 
 /// Finds the extent of a key that has the point of this ordinal, by halving: extents of a key ascend in both.

@@ -7,6 +7,7 @@ mod append;
 mod apply;
 mod blob;
 mod codec;
+mod durable;
 mod journal;
 mod lock;
 mod records;
@@ -19,6 +20,7 @@ mod verify;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
+pub use durable::JournalSync;
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
 pub use records::{

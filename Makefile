@@ -8,7 +8,7 @@ SOURCES := $(shell find src python/src python/danlu -name '*.rs' -o -name '*.py'
 
 PEERS := wandb trackio neptune-scale
 
-.PHONY: build demo test bench bench-peers install check test-rust test-python tools clean
+.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -50,6 +50,12 @@ check: $(VENV)/.tools $(VENV)/.built
 
 test-rust:
 	INSTA_UPDATE=no cargo test --locked
+
+# Every fault at full density: a thousand kills, a hundred power cuts. Takes root, and about half an hour.
+test-faults: tools
+	rm -f target/tmp/faults.txt
+	CI=true DANLU_FAULTS=long cargo test --locked --test faults
+	@echo && cat target/tmp/faults.txt
 
 test-python: build $(VENV)/.tools
 	$(BIN)/python -m pytest -q python/tests

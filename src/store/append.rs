@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub struct Appender {
     connection: Connection,
-    /// `None` where the file system has no such locks: then SQLite locks as it always does.
+    /// `None` where the file system has no such locks: then SQLite locks as it always does, if there are any.
     lock: Option<File>,
     path: PathBuf,
     patience: Duration,
@@ -57,10 +57,13 @@ impl Appender {
             .write(true)
             .open(path)
             .map_err(|e| Error::io("open the run file", path, e))?;
-        let lock = has_locks(&file).then_some(file);
-        let vfs = if lock.is_some() { c"unix-none" } else { c"unix" };
+        let locks = Locks::of(&file);
+        let lock = (locks == Locks::OfHandles).then_some(file);
+        let vfs = if locks == Locks::OfProcesses { c"unix" } else { c"unix-none" };
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // FULL would not see to it that the rollback journal stays deleted: after a power cut, what was committed
+        // last would be rolled back.
+        connection.pragma_update(None, "synchronous", "EXTRA")?;
         connection.busy_timeout(patience)?;
         let appender = Self { connection, lock, path: path.to_owned(), patience };
         let held = appender.hold()?;
@@ -136,21 +139,47 @@ fn hold<'a>(lock: Option<&'a File>, path: &Path, patience: Duration) -> Result<O
     Ok(Some(held))
 }
 
-fn has_locks(file: &File) -> bool {
-    // Asks for a lock on a byte that nobody uses and that goes with it.
-    let byte = (WRITER.0 + READERS.1 + 2, 1);
-    let got = set(file, libc::F_WRLCK, byte);
-    set(file, libc::F_UNLCK, byte).ok();
-    matches!(got, Ok(()) | Err(Errno::EAGAIN | Errno::EACCES))
+/// The best locks that a file system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Locks {
+    /// Of open file descriptions.
+    OfHandles,
+    /// POSIX locks only.
+    OfProcesses,
+    /// None. Nobody but the one writer, of whom the journal tells, adds to the file.
+    None,
 }
 
-fn set(file: &File, kind: libc::c_int, (start, length): (libc::off_t, libc::off_t)) -> nix::Result<()> {
-    let lock = libc::flock {
+impl Locks {
+    fn of(file: &File) -> Self {
+        // Asks for a lock on a byte that nobody uses and that goes with it.
+        let byte = (WRITER.0 + READERS.1 + 2, 1);
+        let has =
+            |got: nix::Result<()>| matches!(got, Ok(()) | Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR));
+        if has(set(file, libc::F_WRLCK, byte)) {
+            set(file, libc::F_UNLCK, byte).ok();
+            return Self::OfHandles;
+        }
+        let lock = flock_of(libc::F_WRLCK, byte);
+        if has(fcntl(file, FcntlArg::F_SETLK(&lock)).map(|_| ())) { Self::OfProcesses } else { Self::None }
+    }
+}
+
+/// Says whether a file is on a file system that has locks.
+pub(super) fn has_locks(path: &Path) -> bool {
+    File::options().read(true).write(true).open(path).is_ok_and(|file| Locks::of(&file) != Locks::None)
+}
+
+fn set(file: &File, kind: libc::c_int, range: (libc::off_t, libc::off_t)) -> nix::Result<()> {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&flock_of(kind, range))).map(|_| ())
+}
+
+fn flock_of(kind: libc::c_int, (start, length): (libc::off_t, libc::off_t)) -> libc::flock {
+    libc::flock {
         l_type: libc::c_short::try_from(kind).unwrap_or_default(),
         l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap_or_default(),
         l_start: start,
         l_len: length,
         l_pid: 0,
-    };
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).map(|_| ())
+    }
 }

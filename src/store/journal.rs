@@ -5,12 +5,14 @@
 //! The format is in `docs/format.md`.
 
 use super::codec;
+use super::durable::JournalSync;
 use super::lock::WriterLock;
 use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,8 @@ const FRAME_BYTES: usize = 8;
 /// Memory kept for the next frame, and how much of it a large one may leave behind.
 const FRAME_MEMORY: usize = 512;
 const FRAME_MEMORY_MOST: usize = 1 << 20;
+/// Bytes hashed at most in search of a record behind a damaged one.
+const SEARCH_BYTES: usize = 1 << 28;
 
 /// Checksum of a frame: CRC-32 (IEEE 802.3) of the sequence number, little endian, and the payload.
 fn checksum(seq: u64, payload: &[u8]) -> u32 {
@@ -30,6 +34,10 @@ fn checksum(seq: u64, payload: &[u8]) -> u32 {
     hasher.update(&seq.to_le_bytes());
     hasher.update(payload);
     hasher.finalize()
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// A journal that is being written.
@@ -40,6 +48,8 @@ pub struct Journal {
     length: u64,
     seq: u64,
     frame: Vec<u8>,
+    /// Part of a frame that could not be written may be after the whole ones.
+    torn: bool,
     _lock: WriterLock,
 }
 
@@ -68,8 +78,8 @@ impl Journal {
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
         let frame = Vec::with_capacity(FRAME_MEMORY);
-        let mut journal =
-            Self { file, path: path.to_owned(), length: HEADER_BYTES as u64, seq: 0, frame, _lock: lock };
+        let (path_owned, length) = (path.to_owned(), HEADER_BYTES as u64);
+        let mut journal = Self { file, path: path_owned, length, seq: 0, frame, torn: false, _lock: lock };
         let write = |journal: &mut Self| {
             (&journal.file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
             journal.append(start)?;
@@ -100,9 +110,9 @@ impl Journal {
         let crc = checksum(seq, &self.frame[FRAME_BYTES..]);
         self.frame[..4].copy_from_slice(&length.to_le_bytes());
         self.frame[4..FRAME_BYTES].copy_from_slice(&crc.to_le_bytes());
-        if let Err(e) = (&self.file).write_all(&self.frame) {
-            // Part of the frame may be there. Without it the next record starts where this one did.
-            self.file.set_len(self.length).ok();
+        if let Err(e) = self.write_frame() {
+            // Without the part of the frame that may be there, the next record starts where this one should have.
+            self.torn = self.file.set_len(self.length).is_err();
             return Err(Error::io("write the journal", &self.path, e));
         }
         self.length += self.frame.len() as u64;
@@ -111,6 +121,15 @@ impl Journal {
             self.frame = Vec::with_capacity(FRAME_MEMORY);
         }
         Ok(seq)
+    }
+
+    fn write_frame(&mut self) -> io::Result<()> {
+        if self.torn {
+            // After half a frame nothing would be found.
+            self.file.set_len(self.length)?;
+            self.torn = false;
+        }
+        (&self.file).write_all(&self.frame)
     }
 
     /// Returns the number of bytes written: what a [`JournalReader`] of this journal may read.
@@ -123,20 +142,21 @@ impl Journal {
         self.seq
     }
 
-    /// Makes everything appended so far durable.
-    ///
-    /// # Errors
-    /// The operating system cannot.
-    pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
-    }
-
-    /// Returns another handle on the file, to sync it while records are appended.
+    /// Returns what makes the journal durable, while records are appended.
     ///
     /// # Errors
     /// The process has no file handle left.
-    pub fn handle(&self) -> Result<File> {
-        self.file.try_clone().map_err(|e| Error::io("open", &self.path, e))
+    pub fn syncer(&self) -> Result<JournalSync> {
+        let file = self.file.try_clone().map_err(|e| Error::io("open", &self.path, e))?;
+        Ok(JournalSync::new(file, &self.path))
+    }
+
+    /// Returns where the file is if somebody moved it or a directory above it; `None` while it is in its place, and
+    /// when it was deleted.
+    pub fn moved_to(&self) -> Option<PathBuf> {
+        let linked = self.file.metadata().is_ok_and(|m| m.nlink() > 0);
+        let now = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()?;
+        (linked && !is_at(&self.file, &self.path)).then_some(now)
     }
 }
 
@@ -145,9 +165,12 @@ impl Journal {
 pub enum Tail {
     /// After a whole frame.
     Clean,
-    /// Within a frame, or before bytes that are none: the writer was killed or the power cut. The offset is
-    /// where the whole frames end.
+    /// Within a frame, or before zeros: the writer was killed or the power cut. The offset is where the whole frames
+    /// end.
     Torn(u64),
+    /// Before bytes that no killed writer leaves: there may be records behind them. The offset is where the whole frames
+    /// end.
+    Damaged(u64),
 }
 
 /// Reads the records of a journal in order.
@@ -220,6 +243,11 @@ impl JournalReader {
         self.seq
     }
 
+    /// Says whether everything was read that [`Self::read_until`] allows.
+    pub fn is_through(&self) -> bool {
+        self.offset >= self.until
+    }
+
     /// Reads the next record, or `None` where the whole frames end.
     ///
     /// # Errors
@@ -244,8 +272,7 @@ impl JournalReader {
         let Some(head) = self.peek(FRAME_BYTES)? else {
             return Ok(None);
         };
-        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let (length, crc) = (word(0) as usize, word(4));
+        let (length, crc) = (word(head, 0) as usize, word(head, 4));
         if length == 0 || length > limits::RECORD_BYTES {
             return Ok(None);
         }
@@ -267,9 +294,59 @@ impl JournalReader {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn tail(&self) -> Result<Tail> {
-        let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
-        Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) })
+    pub fn tail(&mut self) -> Result<Tail> {
+        self.until = u64::MAX;
+        let Some(head) = self.peek(FRAME_BYTES)? else {
+            let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
+            return Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) });
+        };
+        let length = word(head, 0) as usize;
+        let torn = if head == [0; FRAME_BYTES] {
+            self.is_zero_to_the_end()?
+        } else if length == 0 || length > limits::RECORD_BYTES || self.peek(FRAME_BYTES + length)?.is_some() {
+            false
+        } else {
+            !self.frame_follows(length)?
+        };
+        Ok(if torn { Tail::Torn(self.offset) } else { Tail::Damaged(self.offset) })
+    }
+
+    fn is_zero_to_the_end(&self) -> Result<bool> {
+        let mut buffer = vec![0; 1 << 16];
+        let mut at = self.offset;
+        loop {
+            match self.file.read_at(&mut buffer, at) {
+                Ok(0) => return Ok(true),
+                Ok(n) if buffer[..n].iter().all(|byte| *byte == 0) => at += n as u64,
+                Ok(_) => return Ok(false),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io("read the journal", &self.path, e)),
+            }
+        }
+    }
+
+    /// Says whether the record after the next is within the rest, which is shorter than the next one's head says: then
+    /// it is the head that is wrong.
+    fn frame_follows(&self, length: usize) -> Result<bool> {
+        let mut rest = Vec::with_capacity(length.min(1 << 20));
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.take((FRAME_BYTES + length) as u64).read_to_end(&mut rest))
+            .map_err(|e| Error::io("read the journal", &self.path, e))?;
+        let mut effort = SEARCH_BYTES;
+        for at in FRAME_BYTES..rest.len().saturating_sub(FRAME_BYTES) {
+            let (length, crc) = (word(&rest[at..], 0) as usize, word(&rest[at..], 4));
+            let Some(payload) = rest[at + FRAME_BYTES..].get(..length).filter(|payload| !payload.is_empty())
+            else {
+                continue;
+            };
+            let Some(left) = effort.checked_sub(length) else { return Ok(true) };
+            effort = left;
+            if checksum(self.seq + 2, payload) == crc {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the next `wanted` bytes without using them up, or `None` if the file has fewer.

@@ -2,7 +2,7 @@
 
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
-use super::{Appender, JournalReader, Liveness, Stream, blob, journal, run_file, verify};
+use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
 use std::fs::File;
@@ -85,7 +85,7 @@ pub fn seal_and_remove(
     warn: &dyn Fn(String),
 ) -> Result<()> {
     let has_journal = journal.exists();
-    if !has_journal {
+    if !has_journal && run.exists() {
         warn(format!("The journal `{}` is gone; the run ends with what its run file has", journal.display()));
     }
     let sealed = match seal(run, has_journal.then_some(journal), attempt) {
@@ -102,15 +102,35 @@ pub fn seal_and_remove(
     for path in verify::missing_contents(&run_file::open(run)?)? {
         warn(format!("The content of file `{path}` was lost with a damaged run file; save it again"));
     }
-    if let Some(records) = records.filter(|records| *records != sealed) {
-        let message = format!("`{}` has {sealed} of {records} records that were written", run.display());
+    if let Some(records) = records.filter(|records| *records != sealed.records) {
+        let message =
+            format!("`{}` has {} of {records} records that were written", run.display(), sealed.records);
         return Err(Error::damaged(message).with_hint("somebody has changed the journal or the run file"));
     }
     sync_file(run)?;
-    if has_journal {
-        std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))?;
+    match sealed.tail {
+        Tail::Damaged(at) => {
+            let kept = journal.with_extension("journal.damaged");
+            std::fs::rename(journal, &kept).map_err(|e| Error::io("rename the journal", journal, e))?;
+            warn(format!(
+                "The journal is damaged at byte {at}: the run has the {} records before that; the file is kept as `{}`",
+                sealed.records,
+                kept.display()
+            ));
+            Ok(())
+        }
+        _ if has_journal => {
+            std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// What came of sealing an attempt.
+struct Sealed {
+    records: u64,
+    /// How its journal ends.
+    tail: Tail,
 }
 
 fn is_short(journal: &Path) -> bool {
@@ -127,12 +147,10 @@ fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Seals an attempt after applying its journal, if there is one, and returns how many records it has.
-fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<u64> {
+/// Seals an attempt after applying its journal, if there is one.
+fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<Sealed> {
     let mut file = Appender::open(run, BUSY_TIMEOUT)?;
-    if let Some(journal) = journal {
-        apply_journal(&mut file, journal)?;
-    }
+    let tail = journal.map_or(Ok(Tail::Clean), |journal| apply_journal(&mut file, journal))?;
     let tx = file.begin()?;
     Stream::open(&tx, attempt)?.seal(&tx)?;
     tx.commit()?;
@@ -141,18 +159,19 @@ fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<u64> {
     let gone = || Error::damaged(format!("`{}`: attempt {attempt} is not in it", run.display()));
     let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt).ok_or_else(gone)?;
     match verify::verify_attempt(&connection, &sealed).damage.first() {
-        None => Ok(sealed.records),
+        None => Ok(Sealed { records: sealed.records, tail }),
         Some(first) => Err(Error::damaged(format!("`{}`: {}", run.display(), first.message))),
     }
 }
 
-/// Applies all of a journal that is not applied yet, in transactions of bounded size.
-fn apply_journal(file: &mut Appender, path: &Path) -> Result<()> {
+/// Applies all of a journal that is not applied yet, in transactions of bounded size, and says how it ends.
+fn apply_journal(file: &mut Appender, path: &Path) -> Result<Tail> {
     let mut journal = JournalReader::open(path)?;
     let mut stream = Stream::open(&*file.begin()?, journal.attempt())?;
     journal.skip_to(stream.seq())?;
     while !stream.is_sealed() && apply_some(file, &mut stream, &mut journal)? {}
-    Ok(())
+    journal.skip_to(u64::MAX)?;
+    journal.tail()
 }
 
 /// Applies what one transaction takes of a journal, and says whether there may be more. Records are applied as they are
@@ -189,8 +208,20 @@ pub fn apply_some(file: &mut Appender, stream: &mut Stream, journal: &mut Journa
 pub fn rebuild(run: &Path) -> Result<()> {
     let fresh = run.with_extension("rebuilt");
     std::fs::remove_file(&fresh).ok();
-    run_file::create(&fresh)?;
-    let mut file = Appender::open(&fresh, BUSY_TIMEOUT)?;
+    // What cannot be completed takes no room: a full disk may be the reason.
+    build(run, &fresh).inspect_err(|_| {
+        std::fs::remove_file(&fresh).ok();
+    })?;
+    // The old file keeps its name until the new one takes it.
+    let damaged = run.with_extension("sqlite.damaged");
+    std::fs::remove_file(&damaged).ok();
+    std::fs::hard_link(run, &damaged).ok();
+    std::fs::rename(&fresh, run).map_err(|e| Error::io("put the rebuilt run file in place", run, e))
+}
+
+fn build(run: &Path, fresh: &Path) -> Result<()> {
+    run_file::create(fresh)?;
+    let mut file = Appender::open(fresh, BUSY_TIMEOUT)?;
     if let Ok(old) = run_file::open(run) {
         salvage(run, &old, &mut file)?;
     }
@@ -198,19 +229,14 @@ pub fn rebuild(run: &Path) -> Result<()> {
         apply_journal(&mut file, &journal)?;
     }
     drop(file);
-    sync_file(&fresh)?;
-    let (before, after) = (count(run), count(&fresh));
+    sync_file(fresh)?;
+    let (before, after) = (count(run), count(fresh));
     if after < before {
-        std::fs::remove_file(&fresh).ok();
         let message =
             format!("`{}` cannot be built anew: {before} records would become {after}", run.display());
         return Err(Error::damaged(message).with_hint("`danlu verify` tells what is damaged"));
     }
-    // The old file keeps its name until the new one takes it.
-    let damaged = run.with_extension("sqlite.damaged");
-    std::fs::remove_file(&damaged).ok();
-    std::fs::hard_link(run, &damaged).ok();
-    std::fs::rename(&fresh, run).map_err(|e| Error::io("put the rebuilt run file in place", run, e))
+    Ok(())
 }
 
 /// Counts the records of a run file, as far as they can be counted.

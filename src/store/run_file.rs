@@ -1,5 +1,6 @@
 //! Opening and creating run files.
 
+use super::append::has_locks;
 use super::records::attempts;
 use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
@@ -38,7 +39,8 @@ pub fn create(path: &Path) -> Result<()> {
 }
 
 fn fill(path: &Path) -> Result<()> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")?;
+    // Nobody else looks into an empty file, so it takes no locks.
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix-none")?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection
@@ -75,6 +77,26 @@ pub fn open_packed(path: &Path) -> Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix")
         .or_else(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, c"unix"))?;
     connection.pragma_update(None, "query_only", true)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    match check_header(&connection, path) {
+        // Where there are no locks, SQLite thinks that somebody else has them all.
+        Err(e) if matches!(e.kind(), ErrorKind::Busy | ErrorKind::Io) && !has_locks(path) => {
+            return open_without_locks(path);
+        }
+        Err(e) if e.kind() == ErrorKind::Busy => {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            check_header(&connection, path)?;
+        }
+        other => other?,
+    }
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Opens a run file to read it where there are no locks: an error while a transaction is under way, since it cannot be
+/// told from one that a dead writer left.
+fn open_without_locks(path: &Path) -> Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, c"unix-none")?;
     check_header(&connection, path)?;
     Ok(connection)
 }

@@ -282,6 +282,17 @@ fn check_journals(connection: &Connection, path: &Path, report: &mut Report) -> 
         report.add("records", "It holds no attempt, and there is no journal");
     }
     journals.iter().for_each(|journal| check_journal(journal, report));
+    for attempt in &attempts {
+        let name = format!("{}.journal.damaged", &attempt.attempt.to_string()[..8]);
+        let kept = path.with_extension(name);
+        if kept.exists() {
+            let message = format!(
+                "`{}` may hold records that could not be read; remove it if they do not matter",
+                kept.display()
+            );
+            report.add("journal", message);
+        }
+    }
     Ok(())
 }
 
@@ -298,6 +309,10 @@ fn check_journal(path: &Path, report: &mut Report) {
                 "journal",
                 format!("`{}` holds {seq} whole records and ends in a torn one at byte {at}", path.display()),
             );
+        }
+        Ok((seq, Tail::Damaged(at))) => {
+            let message = format!("`{}` is damaged at byte {at}, after {seq} whole records", path.display());
+            report.add("journal", message);
         }
         Err(e) => report.add("journal", e.to_string()),
     }

@@ -3,7 +3,6 @@
 use super::shared::Shared;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::{self, Appender, JournalReader, Stream};
-use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,12 +21,12 @@ pub(super) struct Drainer {
 }
 
 impl Drainer {
-    /// Starts to drain the journal of a run, whose file `journal` is a handle on, every `tick`.
-    pub(super) fn start(shared: Arc<Shared>, journal: File, tick: Duration) -> Result<Self> {
+    /// Starts to drain the journal of a run every `tick`.
+    pub(super) fn start(shared: Arc<Shared>, tick: Duration) -> Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopping = Arc::clone(&stop);
         let reader = JournalReader::open(&shared.journal)?;
-        let mut drain = Drain { shared, journal, reader, stream: None, synced: 0 };
+        let mut drain = Drain { shared, reader, stream: None, applied: 0 };
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
@@ -61,49 +60,41 @@ impl Drainer {
 
 struct Drain {
     shared: Arc<Shared>,
-    journal: File,
     reader: JournalReader,
     /// Where in the run file the attempt is; unknown at first and after an error.
     stream: Option<Stream>,
-    synced: u64,
+    /// How many bytes of the journal are durable and in the run file.
+    applied: u64,
 }
 
 impl Drain {
     /// Does what is to do now. What fails is tried again at the next tick: nothing is lost, it is in the journal.
     fn tick(&mut self) {
-        let written = self.shared.written();
-        if written == self.synced {
-            return self.keep_alive();
+        let shared = Arc::clone(&self.shared);
+        let written = shared.written();
+        if written == self.applied {
+            return shared.lock_syncer().keep_alive();
         }
-        match self.journal.sync_data() {
-            Ok(()) => self.synced = written,
-            Err(e) => self.shared.warnings.once("sync", || {
-                format!(
-                    "Cannot sync the journal `{}`: {e}; a power cut may cost rows",
-                    self.shared.journal.display()
-                )
-            }),
+        let synced = shared.sync(written);
+        match &synced {
+            Ok(()) => shared.warnings.over("sync"),
+            Err(e) => shared.warnings.once("sync", || format!("{e}; a power cut may cost rows")),
         }
+        match self.apply(written) {
+            Ok(()) if synced.is_ok() => self.applied = written,
+            Ok(()) => {}
+            Err(e) => {
+                self.stream = None;
+                shared.warnings.once("drain", || {
+                    let run_file = shared.run_file.display();
+                    format!("Cannot update the run file `{run_file}`: {e}; rows are safe in the journal")
+                });
+            }
+        }
+    }
+
+    fn apply(&mut self, written: u64) -> Result<()> {
         self.reader.read_until(written);
-        if let Err(e) = self.apply() {
-            self.stream = None;
-            self.shared.warnings.once("drain", || {
-                format!(
-                    "Cannot update the run file `{}`: {e}; rows are safe in the journal",
-                    self.shared.run_file.display()
-                )
-            });
-        }
-    }
-
-    /// Touches the journal, so that where there are no locks others see that its writer lives.
-    fn keep_alive(&self) {
-        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
-        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
-        rustix::fs::futimens(&self.journal, &times).ok();
-    }
-
-    fn apply(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let _database = shared.lock_database();
         let mut file = Appender::open(&shared.run_file, PATIENCE)?;
@@ -117,6 +108,10 @@ impl Drain {
             }
         };
         while store::apply_some(&mut file, &mut stream, &mut self.reader)? {}
+        if !self.reader.is_through() {
+            let message = format!("The journal is damaged after record {}", self.reader.seq());
+            return Err(Error::damaged(message));
+        }
         self.stream = Some(stream);
         Ok(())
     }

@@ -24,8 +24,6 @@ pub struct Run {
     start: Start,
     restored: Restored,
     directory: PathBuf,
-    /// The journal, until it is drained.
-    handle: Option<std::fs::File>,
     /// Taken by whoever ends the run.
     drainer: Mutex<Option<Drainer>>,
     forks: u32,
@@ -50,9 +48,9 @@ impl Run {
 
     pub(super) fn start(begun: Begun) -> Result<Self> {
         let Begun { start, standing, run_file, journal, directory, clock, warn } = begun;
-        let handle = journal.0.handle()?;
+        let syncer = journal.0.syncer()?;
         let rewinds = matches!(start.origin, Origin::Rewind { .. });
-        let shared = Shared::new(run_file, journal, clock, warn);
+        let shared = Shared::new(run_file, journal, syncer, clock, warn);
         let restored = standing.filter(|_| !rewinds).map(|standing| {
             shared.lock().step = standing.step;
             Restored { step: standing.step, config: standing.config, summary: standing.summary }
@@ -63,7 +61,6 @@ impl Run {
             start,
             restored: restored.unwrap_or_default(),
             directory,
-            handle: Some(handle),
             drainer: Mutex::default(),
             forks,
         })
@@ -109,10 +106,8 @@ impl Run {
 
     /// Starts to drain the journal.
     pub(super) fn drain_every(&mut self, tick: Duration) -> Result<()> {
-        if let Some(handle) = self.handle.take() {
-            let drainer = Drainer::start(Arc::clone(&self.shared), handle, tick)?;
-            *self.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
-        }
+        let drainer = Drainer::start(Arc::clone(&self.shared), tick)?;
+        *self.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
         Ok(())
     }
 
@@ -290,7 +285,24 @@ impl Run {
                 format!("Cannot write down that `{name}` was saved: the journal cannot be written"),
             ));
         }
-        log.journal.sync()
+        let written = log.journal.length();
+        drop(log);
+        self.shared.sync(written)
+    }
+
+    /// Makes everything that was logged so far durable: when this returns, it survives a power cut. Without it that
+    /// happens about once a second.
+    ///
+    /// # Errors
+    /// The disk refuses, or the run belongs to another process. What was logged is in the journal all the same, and
+    /// survives the death of this process.
+    pub fn flush(&self) -> Result<()> {
+        let Some(log) = self.guard() else {
+            return Err(Error::usage("Cannot flush the run: it belongs to another process"));
+        };
+        let (written, finished) = (log.journal.length(), log.finished);
+        drop(log);
+        if finished { Ok(()) } else { self.shared.sync(written) }
     }
 
     /// Ends the run with the exit code of the training, 0 for success, and seals its file.
@@ -327,6 +339,21 @@ impl Run {
         let warn = |warning: String| self.shared.warnings.once(&warning.clone(), || warning);
         let (run_file, journal) = (&self.shared.run_file, &self.shared.journal);
         store::seal_and_remove(run_file, journal, self.start.attempt, Some(written), &warn)
+            .map_err(|e| self.where_it_is(e))
+    }
+
+    /// Says where the run is when it is not where it was begun.
+    fn where_it_is(&self, error: Error) -> Error {
+        if self.shared.journal.exists() {
+            return error;
+        }
+        let run = &self.start.run;
+        match self.shared.lock().journal.moved_to() {
+            Some(journal) => error
+                .in_context(format!("Run {run} was moved while it was written, to `{}`", journal.display()))
+                .with_hint("nothing is lost: `danlu ls --dir` on that directory completes the run"),
+            None => error.in_context(format!("Run {run} was deleted while it was written")),
+        }
     }
 
     fn cannot_end(&self) -> Error {

@@ -2,8 +2,8 @@
 
 use super::fork;
 use super::warnings::{Sink, Warnings};
-use crate::model::{Clock, Event, EventKind, Record, Row, Value, limits};
-use crate::store::Journal;
+use crate::model::{Clock, Event, EventKind, Record, Result, Row, Value, limits};
+use crate::store::{Journal, JournalSync};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
@@ -13,6 +13,8 @@ pub(super) struct Shared {
     log: Mutex<Log>,
     /// Held by whoever has the run file open, so that the two threads do not wait for each other inside SQLite.
     database: Mutex<()>,
+    /// Held by whoever makes the journal durable; logging goes on meanwhile.
+    syncer: Mutex<JournalSync>,
     pub(super) run_file: PathBuf,
     pub(super) journal: PathBuf,
     pub(super) warnings: Warnings,
@@ -45,6 +47,7 @@ impl Shared {
     pub(super) fn new(
         run_file: PathBuf,
         (journal, path): (Journal, PathBuf),
+        syncer: JournalSync,
         clock: Arc<dyn Clock>,
         warn: Sink,
     ) -> Self {
@@ -59,7 +62,15 @@ impl Shared {
             finished: false,
         };
         let warnings = Warnings::new(warn);
-        Self { log: Mutex::new(log), database: Mutex::new(()), run_file, journal: path, warnings, clock }
+        Self {
+            log: Mutex::new(log),
+            database: Mutex::new(()),
+            syncer: Mutex::new(syncer),
+            run_file,
+            journal: path,
+            warnings,
+            clock,
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Log> {
@@ -74,6 +85,15 @@ impl Shared {
     /// Returns how many bytes of the journal are written.
     pub(super) fn written(&self) -> u64 {
         self.lock().journal.length()
+    }
+
+    /// Makes the first `written` bytes of the journal durable.
+    pub(super) fn sync(&self, written: u64) -> Result<()> {
+        self.lock_syncer().sync(written)
+    }
+
+    pub(super) fn lock_syncer(&self) -> MutexGuard<'_, JournalSync> {
+        self.syncer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds the sequence number of a key, introducing its name when it is new. `place` is where in the row it

@@ -2,7 +2,7 @@
 
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
-use super::{Appender, JournalReader, Liveness, Stream, blob, journal, run_file, verify};
+use super::{Appender, JournalReader, Liveness, Stream, blob, journal, put_blob::put_blob, run_file, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
 use std::fs::File;
@@ -220,7 +220,7 @@ fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Result<()> {
     }
     for found in blob::blobs(old).unwrap_or_default() {
         if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
-            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open(run)?, &found))?;
+            put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open(run)?, &found))?;
         }
     }
     Ok(())

@@ -9,6 +9,7 @@
 mod child;
 mod cli;
 mod damage;
+mod files;
 mod journal;
 mod kill;
 mod layers;

@@ -2,9 +2,12 @@
 
 mod complete;
 mod config;
+mod files;
+mod get;
 mod login;
 mod ls;
 mod output;
+mod progress;
 mod serve;
 mod show;
 mod sql;
@@ -33,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   danlu ls                                    the runs of this directory
   danlu show latest                           the newest one
   danlu sql \"SELECT key, count(*), min(value) FROM history GROUP BY key\"
+  danlu get latest model.pth -o best.pth      a saved file
   danlu sync /media/usb                       push all runs to a USB stick
   danlu serve --data ~/danlu-server           a server to sync to, with a page to look at";
 
@@ -41,6 +45,8 @@ enum Command {
     Ls(ls::Ls),
     Show(show::Show),
     Sql(sql::Sql),
+    Files(files::Files),
+    Get(get::Get),
     Verify(verify::Verify),
     Sync(sync::Sync),
     Serve(serve::Serve),
@@ -83,6 +89,8 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Ls(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
         Command::Sql(command) => command.run(&mut output),
+        Command::Files(command) => command.run(&mut output),
+        Command::Get(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),
         Command::Sync(command) => command.run(&mut output),
         Command::Serve(command) => command.run(&mut output),

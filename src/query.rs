@@ -1,11 +1,13 @@
 //! Reading runs: the list of a directory, one run, a series of values, SQL.
 
+mod files;
 mod runs;
 mod series;
 mod sql;
 mod tables;
 mod unite;
 
+pub use files::{FileVersion, file_versions, pick, read_file};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,
 };

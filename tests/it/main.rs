@@ -10,6 +10,7 @@ mod child;
 mod cli;
 mod damage;
 mod files;
+mod get;
 mod journal;
 mod kill;
 mod layers;

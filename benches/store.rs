@@ -336,25 +336,90 @@ fn bare_rows(path: &Path, points: f64) -> f64 {
     took
 }
 
-/// `save` of a file, beside copying and syncing it.
+/// `save` of a large file and reading it back, beside copying and syncing it; `DANLU_BENCH_MIB` says how large.
 fn save(scratch: &Path) {
-    const MIB: usize = 256;
+    let mib: usize = std::env::var("DANLU_BENCH_MIB").map_or(512, |text| text.parse().unwrap());
     let source = scratch.join("model.bin");
-    let (mut ours, mut copy, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let speed = |took: f64| mib as f64 / took;
+    let (mut ours, mut copy, mut again, mut back) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut written, mut memory) = (Vec::new(), Vec::new());
     for round in 0..3u8 {
-        write_file(&source, MIB, round);
+        write_file(&source, mib, round);
         let run = Run::builder("bench").dir(scratch).start().unwrap();
         let path = run.path().to_owned();
-        ours.push(MIB as f64 / timed(|| drop(run.save(&source).unwrap())));
-        again.push(MIB as f64 / timed(|| drop(run.save(&source).unwrap())));
+        copy.push(speed(timed(|| copy_and_sync(&source, &scratch.join("copy")))));
+        let (bytes, resident) = (bytes_written(), reset_peak());
+        ours.push(speed(timed(|| drop(run.save(&source).unwrap()))));
+        written.push((bytes_written() - bytes) / (mib << 20) as f64);
+        memory.push((peak() - resident) / 1024.0);
+        again.push(speed(timed(|| drop(run.save(&source).unwrap()))));
         drop(run);
+        back.push(speed(timed(|| read_back(&path))));
         std::fs::remove_file(path).unwrap();
-        copy.push(MIB as f64 / timed(|| copy_and_sync(&source, &scratch.join("copy"))));
     }
-    row("copy+fsync", &format!("`save` of {MIB} MiB"), median(ours), median(copy.clone()), "MiB/s");
-    row("copy+fsync", "`save` of the same content again", median(again), median(copy), "MiB/s");
+    let floor = median(copy);
+    row("copy+fsync", &format!("`save` of {mib} MiB"), median(ours), floor, "MiB/s");
+    row("copy+fsync", "`save` of the same content again", median(again), floor, "MiB/s");
+    row("copy+fsync", "reading it back, checked", median(back), floor, "MiB/s");
+    println!("| bytes written by `save`, per byte of the file | {:.3} | 1 | - |", median(written));
+    println!("| memory that `save` takes at most | {:.1} MiB | - | - |", median(memory));
     std::fs::remove_file(source).unwrap();
     std::fs::remove_file(scratch.join("copy")).unwrap();
+    save_small(scratch);
+}
+
+/// `save` of a glob of many small files, beside writing as many and syncing once.
+fn save_small(scratch: &Path) {
+    let directory = scratch.join("small");
+    for count in [1000u32, 10_000] {
+        let copy = timed(|| {
+            std::fs::create_dir_all(&directory).unwrap();
+            for n in 0..count {
+                std::fs::write(directory.join(n.to_string()), n.to_le_bytes().repeat(256)).unwrap();
+            }
+            rustix::fs::syncfs(File::open(&directory).unwrap()).unwrap();
+        });
+        let run = Run::builder("bench").dir(scratch).start().unwrap();
+        let path = run.path().to_owned();
+        let ours = timed(|| assert_eq!(run.save("small/*").unwrap().len(), count as usize));
+        drop(run);
+        row(
+            "writing them+syncfs",
+            &format!("`save` of {count} files of 1 KiB"),
+            ours * 1e3,
+            copy * 1e3,
+            "ms",
+        );
+        std::fs::remove_file(path).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
+
+fn read_back(path: &Path) {
+    let connection = store::open(path).unwrap();
+    for blob in store::blobs(&connection).unwrap() {
+        store::read_blob(&connection, blob.sha256, |_| Ok(())).unwrap();
+    }
+}
+
+fn proc_value(file: &str, name: &str) -> f64 {
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+fn bytes_written() -> f64 {
+    proc_value("/proc/self/io", "write_bytes")
+}
+
+/// The most memory that this process had since [`reset_peak`], in KiB.
+fn peak() -> f64 {
+    proc_value("/proc/self/status", "VmHWM")
+}
+
+fn reset_peak() -> f64 {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    peak()
 }
 
 fn write_file(path: &Path, mib: usize, seed: u8) {

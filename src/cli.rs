@@ -3,10 +3,13 @@
 mod compact;
 mod complete;
 mod config;
+mod files;
 mod gc;
+mod get;
 mod login;
 mod ls;
 mod output;
+mod progress;
 mod recover;
 mod serve;
 mod show;
@@ -36,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   danlu ls                                    the runs of this directory
   danlu show latest                           the newest one
   danlu sql \"SELECT key, count(*), min(value) FROM history GROUP BY key\"
+  danlu get latest model.pth -o best.pth      a saved file
   danlu sync /media/usb                       push all runs to a USB stick
   danlu serve --data ~/danlu-server           a server to sync to, with a page to look at";
 
@@ -44,6 +48,8 @@ enum Command {
     Ls(ls::Ls),
     Show(show::Show),
     Sql(sql::Sql),
+    Files(files::Files),
+    Get(get::Get),
     Verify(verify::Verify),
     Recover(recover::Recover),
     Sync(sync::Sync),
@@ -90,6 +96,8 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Ls(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
         Command::Sql(command) => command.run(&mut output),
+        Command::Files(command) => command.run(&mut output),
+        Command::Get(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),
         Command::Recover(command) => command.run(&mut output),
         Command::Sync(command) => command.run(&mut output),

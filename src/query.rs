@@ -1,6 +1,7 @@
 //! Reading runs: the list of a directory, one run, a series of values, SQL.
 
 mod envelope;
+mod files;
 mod leftovers;
 mod runs;
 mod series;
@@ -9,6 +10,7 @@ mod tables;
 mod unite;
 
 pub use envelope::{Axis, Column, envelope};
+pub use files::{FileVersion, file_versions, pick, read_file};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,

@@ -15,6 +15,7 @@ mod journal;
 mod lock;
 mod numbers;
 mod private;
+mod put_blob;
 mod records;
 mod recover;
 mod rescue;
@@ -25,13 +26,14 @@ mod verify;
 
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
-pub use blob::{Blob, BlobReader, blobs, has_blob, put_blob, read_blob};
+pub use blob::{Blob, BlobReader, blobs, has_blob, read_blob};
 pub use compact::{compact, expand, is_compacted, pack, unpack};
 pub use durable::JournalSync;
 pub use envelope::Bucket;
 pub use file_system::shared_file_system;
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
+pub use put_blob::{may_have, put_blob, put_small, put_stream};
 pub use records::{
     AttemptInfo, SegmentInfo, attempts, each_segment, first_start_of, records, segment_records, segments,
     start_of,

@@ -6,18 +6,25 @@
 
 mod builder;
 mod drain;
+mod ears;
 mod files;
 mod fork;
+mod ignore;
+mod live;
 mod resume;
 mod run;
+mod save;
 mod shared;
+mod source;
+mod store_files;
+mod turns;
 mod warnings;
 
 pub use builder::RunBuilder;
-pub use files::expand;
 pub use fork::{ForkGuard, before_fork, forked};
 pub use resume::Resume;
 pub use run::{Key, Restored, Run};
+pub use save::{Policy, Saved};
 
 #[cfg(feature = "cli")]
 pub(crate) use builder::host_name;

@@ -34,6 +34,7 @@ class Run:
         resume: str | None = None,
         fork_from: tuple[str, int] | None = None,
         rewind_to: int | None = None,
+        ignore: list[str] = ...,
         dir: str | os.PathLike[str] | None = None,
         silent: bool = False,
         lossy: bool = False,
@@ -64,7 +65,7 @@ class Run:
     def _get_summary(self, key: str) -> tuple[Any] | None: ...
     def _get_summary_items(self) -> list[tuple[str, Any]]: ...
     def _save(
-        self, pattern: str | os.PathLike[str], base: str | os.PathLike[str]
+        self, pattern: str | os.PathLike[str], base: str | os.PathLike[str], policy: str
     ) -> tuple[list[str], list[str]]: ...
     def _rename(self, what: str, text: str) -> None: ...
     def _tag(self, tag: str, add: bool) -> None: ...

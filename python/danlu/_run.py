@@ -172,21 +172,23 @@ class Run(_core.Run):
         base_path: AnyPath | None = None,
         policy: str = "live",
     ) -> list[str]:
-        """Store a file, or every file that a glob matches, as it is now; return the names in the run.
+        """Store a file, or every file that a glob matches; return the names in the run.
 
         Names are relative to `base_path`, by default to the current directory; an absolute path outside of
-        it keeps its last part. A file that cannot be stored is warned about. All policies mean `now`.
+        it keeps its last part. `policy` says when: `"now"`, `"end"` (when the run finishes) or `"live"` (now,
+        whenever it changes, and when the run finishes). A file that cannot be stored is warned about.
         """
         try:
             if policy not in _POLICIES:
                 self._lose(f"save() has no policy `{text_of(policy)}`: the file is stored now")
+                policy = "now"
             pattern, base = _resolve(glob_str, base_path)
             pattern.encode()
             base.encode()
         except Exception as e:
             self._lose(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
             return []
-        names, problems = self._save(pattern, base)
+        names, problems = self._save(pattern, base, policy)
         for problem in problems:
             self._lose(problem)
         return names

@@ -39,6 +39,7 @@ _VARIABLES = {
     "resume": "RESUME",
     "fork_from": "FORK_FROM",
     "resume_from": "RESUME_FROM",
+    "ignore_globs": "IGNORE_GLOBS",
 }
 
 #: Where launchers of several processes say which one this is, with the variable that says how many there are.
@@ -69,6 +70,7 @@ class Settings:
         run_id = _argument_or_variable(arguments, "id")
         self.id = None if run_id is None else text_of(run_id)
         self.tags = tags_of(_argument_or_variable(arguments, "tags"))
+        self.ignore_globs = tags_of(_argument_or_variable(arguments, "ignore_globs"))
         self.dir = absolute(os.fsdecode(_argument_or_variable(arguments, "dir") or "."))
         self.mode = _mode(text("mode", "offline"))
         self.resume = _resume(_argument_or_variable(arguments, "resume"))
@@ -111,6 +113,7 @@ class Settings:
             "resume": self.resume,
             "fork_from": self.fork_from,
             "rewind_to": self.rewind_to,
+            "ignore": self.ignore_globs,
         }
 
 

@@ -5,7 +5,7 @@ use crate::error::{reason, sentence, to_python};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
 use danlu::model::{EventKind, Origin};
-use danlu::{Resume, Value};
+use danlu::{Policy, Resume, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a run below `dir`; without `dir`, one that writes nothing, whose rows count as lost if `lossy`.
     #[new]
-    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", rank=None, resume=None, fork_from=None, rewind_to=None, dir=None, silent=false, lossy=false))]
+    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", rank=None, resume=None, fork_from=None, rewind_to=None, ignore=Vec::new(), dir=None, silent=false, lossy=false))]
     #[expect(clippy::too_many_arguments, reason = "named arguments of a Python class")]
     fn new(
         py: Python<'_>,
@@ -44,6 +44,7 @@ impl Run {
         resume: Option<&str>,
         fork_from: Option<(String, i64)>,
         rewind_to: Option<i64>,
+        ignore: Vec<String>,
         dir: Option<PathBuf>,
         silent: bool,
         lossy: bool,
@@ -53,6 +54,7 @@ impl Run {
             danlu::Run::builder(project).entity(entity).name(name).group(group).job_type(job_type);
         builder = builder.notes(notes).info(info).dir(dir);
         builder = tags.into_iter().fold(builder, danlu::RunBuilder::tag);
+        builder = ignore.into_iter().fold(builder, danlu::RunBuilder::ignore_glob);
         if let Some(id) = id {
             builder = builder.id(id);
         }
@@ -206,11 +208,23 @@ impl Run {
         items.into_iter().map(|(name, value)| Ok((name.into(), values::to_python(py, &value)?))).collect()
     }
 
-    /// Stores what a path or glob means, with names relative to `base`. Returns the names, and what went wrong.
+    /// Stores what a path or glob means, with names relative to `base`, when `policy` says. Returns the names, and what
+    /// went wrong.
     #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
-    fn _save(&self, py: Python<'_>, pattern: PathBuf, base: PathBuf) -> (Vec<String>, Vec<String>) {
+    fn _save(
+        &self,
+        py: Python<'_>,
+        pattern: PathBuf,
+        base: PathBuf,
+        policy: &str,
+    ) -> (Vec<String>, Vec<String>) {
         let Some(run) = self.sink.file() else { return (Vec::new(), Vec::new()) };
-        py.detach(|| save(run, &pattern, &base))
+        let policy = match policy {
+            "end" => Policy::End,
+            "live" => Policy::Live,
+            _ => Policy::Now,
+        };
+        py.detach(|| save(run, &pattern, &base, policy))
     }
 
     /// Records that `name`, `notes`, `group` or `job_type` is something else now.
@@ -358,20 +372,11 @@ impl Run {
     }
 }
 
-fn save(run: &danlu::Run, pattern: &Path, base: &Path) -> (Vec<String>, Vec<String>) {
-    let (mut names, mut problems) = (Vec::new(), Vec::new());
-    let found = danlu::writer::expand(pattern, base).unwrap_or_else(|e| {
-        problems.push(sentence(&e));
-        Vec::new()
-    });
-    if found.is_empty() && problems.is_empty() {
+fn save(run: &danlu::Run, pattern: &Path, base: &Path, policy: Policy) -> (Vec<String>, Vec<String>) {
+    let saved = run.save_with(pattern, Some(base), policy);
+    let mut problems: Vec<String> = saved.problems.iter().map(sentence).collect();
+    if saved.names.is_empty() && problems.is_empty() && policy != Policy::End {
         problems.push(format!("Cannot save `{}`: no file matches", pattern.display()));
     }
-    for (path, name) in found {
-        match run.save_as(&path, &name) {
-            Ok(()) => names.push(name),
-            Err(e) => problems.push(sentence(&e)),
-        }
-    }
-    (names, problems)
+    (saved.names, problems)
 }

@@ -64,7 +64,12 @@ pub(super) fn state(run: &RunInfo) -> String {
 }
 
 pub(super) fn started(run: &RunInfo) -> String {
+    time(run.started)
+}
+
+/// A time in seconds since 1970-01-01 UTC as people read it.
+pub(super) fn time(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a time that was whole microseconds")]
-    let micros = (run.started * 1e6) as i64;
+    let micros = (seconds * 1e6) as i64;
     to_rfc3339(micros).replace('T', " ").replace('Z', "")
 }

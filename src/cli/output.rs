@@ -24,15 +24,24 @@ impl Output {
     /// Prints a line.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
         let written = writeln!(self.stdout, "{}", text.as_ref()).and_then(|()| self.stdout.flush());
-        written.map_err(|e| {
-            self.closed = e.kind() == io::ErrorKind::BrokenPipe;
-            Error::new(ErrorKind::Io, "Cannot print").with_source(e)
-        })
+        written.map_err(|e| self.failed(e))
     }
 
     /// Prints bytes as they are.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stdout.write_all(bytes).map_err(|e| Error::new(ErrorKind::Io, "Cannot print").with_source(e))
+        let written = self.stdout.write_all(bytes);
+        written.map_err(|e| self.failed(e))
+    }
+
+    /// Hands on what was printed.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let flushed = self.stdout.flush();
+        flushed.map_err(|e| self.failed(e))
+    }
+
+    fn failed(&mut self, e: io::Error) -> Error {
+        self.closed = e.kind() == io::ErrorKind::BrokenPipe;
+        Error::new(ErrorKind::Io, "Cannot print").with_source(e)
     }
 
     /// Prints a value as JSON.

@@ -2,15 +2,14 @@
 
 use super::config::Credentials;
 use super::output::{Output, bytes, plain, to_stderr, warn};
+use super::progress::progress_bar;
 use super::{Common, here_and_now};
 use crate::model::{Error, Result, SystemClock};
 use crate::sync::{self, Outcome, Progress, RunOutcome, Settings, State, Status};
 use crate::{query, remote};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Push runs to a directory or a server
 ///
@@ -184,16 +183,7 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn shown() -> Arc<dyn Progress> {
-        let bar = ProgressBar::new(0);
-        if !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Arc::new(Self(bar))
+        Arc::new(Self(progress_bar(0)))
     }
 }
 

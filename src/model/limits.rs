@@ -40,8 +40,9 @@ pub const SEGMENT_BYTES: usize = RECORD_BYTES + (8 << 20);
 /// Bytes of a blob in one row of the run file.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
-/// Chunks written in one transaction: readers wait while it commits.
-pub const CHUNKS_PER_COMMIT: usize = 32;
+/// Bytes of a blob written in one transaction, at most: readers and the background thread wait for it. Many small
+/// transactions cost syncs.
+pub const COMMIT_BYTES: u64 = 256 << 20;
 
 /// Largest manifest, in bytes.
 pub const MANIFEST_BYTES: usize = 64 << 20;

@@ -82,6 +82,12 @@ impl Appender {
         Ok(Append { transaction, held })
     }
 
+    /// Returns another handle on the file, to sync it while it is written. There is none where closing it would take
+    /// SQLite's locks away.
+    pub(super) fn handle(&self) -> Option<File> {
+        self.lock.as_ref().and_then(|file| file.try_clone().ok())
+    }
+
     fn hold(&self) -> Result<Option<Held<'_>>> {
         hold(self.lock.as_ref(), &self.path, self.patience)
     }

@@ -1,13 +1,13 @@
-//! Blobs: the contents of files, kept once each by their SHA-256, in chunks of a mebibyte.
+//! Blobs: the contents of files, kept once each by their SHA-256, in chunks of a mebibyte. [`super::put_blob`] stores
+//! them.
 
-use super::Appender;
-use crate::model::{Error, ErrorKind, Hash, Result, limits};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use crate::model::{Error, ErrorKind, Hash, Result};
+use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
 /// Bits of a chunk's id that hold its place in the blob; those above hold the blob's number.
-const CHUNK_BITS: u32 = 24;
+pub(super) const CHUNK_BITS: u32 = 24;
 
 /// A blob in a run file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn has_blob(connection: &Connection, sha256: Hash) -> Result<bool> {
     find(connection, sha256).map(|found| found.is_some())
 }
 
-fn find(connection: &Connection, sha256: Hash) -> Result<Option<Blob>> {
+pub(super) fn find(connection: &Connection, sha256: Hash) -> Result<Option<Blob>> {
     let mut statement = connection.prepare_cached("SELECT sha256, size, n FROM blob WHERE sha256 = ?")?;
     Ok(statement.query_row([sha256.0], read).optional()?)
 }
@@ -46,60 +46,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Blob> {
     Ok(Blob { sha256: Hash(row.get(0)?), size: row.get::<_, i64>(1)?.cast_unsigned(), n: row.get(2)? })
 }
 
-/// Stores the blob named `sha256` from a reader, unless it is there.
-///
-/// Its row is written last, after the bytes proved to be those of that name, so a blob is there whole or not at
-/// all. Returns whether it was new.
-///
-/// # Errors
-/// [`ErrorKind::Conflict`] when the bytes are not those of that name: the source changed since it was hashed.
-/// Otherwise the reader fails or the database refuses.
-pub fn put_blob(file: &mut Appender, sha256: Hash, mut source: impl Read) -> Result<bool> {
-    if has_blob(&*file.begin()?, sha256)? {
-        return Ok(false);
-    }
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; limits::CHUNK_BYTES];
-    let (mut size, mut chunks, mut number) = (0u64, 0i64, None);
-    loop {
-        let tx = file.begin()?;
-        let n = match number {
-            Some(n) => n,
-            None => *number.insert(next_number(&tx)?),
-        };
-        let mut at_end = false;
-        for _ in 0..limits::CHUNKS_PER_COMMIT {
-            let filled = fill(&mut source, &mut buffer)?;
-            if filled == 0 {
-                at_end = true;
-                break;
-            }
-            hasher.update(&buffer[..filled]);
-            tx.prepare_cached("INSERT INTO chunk VALUES (?, ?)")?
-                .execute(params![(n << CHUNK_BITS) + chunks, &buffer[..filled]])?;
-            size += filled as u64;
-            chunks += 1;
-        }
-        if at_end {
-            if Hash(hasher.finalize().into()) != sha256 {
-                return Err(Error::new(ErrorKind::Conflict, "It changed while it was being read"));
-            }
-            let stored_size = i64::try_from(size).unwrap_or(i64::MAX);
-            tx.execute("INSERT INTO blob VALUES (?, ?, ?)", params![sha256.0, stored_size, n])?;
-            tx.commit()?;
-            return Ok(true);
-        }
-        tx.commit()?;
-    }
-}
-
-/// Returns a number that no blob has, nor the chunks that a killed writer left behind.
-fn next_number(tx: &Transaction<'_>) -> Result<i64> {
-    let sql = "SELECT 1 + max(coalesce((SELECT max(id) >> ? FROM chunk), -1), coalesce((SELECT max(n) FROM blob), -1))";
-    Ok(tx.query_row(sql, [CHUNK_BITS], |row| row.get(0))?)
-}
-
-fn fill(source: &mut impl Read, buffer: &mut [u8]) -> Result<usize> {
+pub(super) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match source.read(&mut buffer[filled..]) {

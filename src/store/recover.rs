@@ -1,5 +1,6 @@
 //! From the journal to a sealed run file: at the end of a run, after a crash, and after damage.
 
+use super::put_blob::put_blob;
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
 use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, verify};
@@ -258,7 +259,7 @@ pub(super) fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Res
     }
     for found in blob::blobs(old).unwrap_or_default() {
         if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
-            blob::put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open_packed(run)?, &found))?;
+            put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open_packed(run)?, &found))?;
         }
     }
     Ok(())

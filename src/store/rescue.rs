@@ -3,6 +3,7 @@
 //! Attempts that are whole are taken over as they are. Of any other, what can still be read becomes an attempt of its own:
 //! it cannot be the old one, whose digest it does not lead to. It says whose remains it is, and how much is missing.
 
+use super::put_blob::put_blob;
 use super::records::{self, AttemptInfo, attempts, segment_records, segments};
 use super::{Appender, BUSY_TIMEOUT, Stream, blob, run_file, segment, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Event, EventKind, Hash, Record, Result, Row, Start};
@@ -67,7 +68,7 @@ fn fill(damaged: &Path, old: &Connection, fresh: &Path, now: i64) -> Result<Resc
     for found in blob::blobs(old).unwrap_or_default() {
         if blob::read_blob(old, found.sha256, |_| Ok(())).is_ok() {
             let reader = blob::BlobReader::new(run_file::open_packed(damaged)?, &found);
-            blob::put_blob(&mut file, found.sha256, reader)?;
+            put_blob(&mut file, found.sha256, reader)?;
         }
     }
     drop(file);

@@ -31,6 +31,7 @@ pub struct RunBuilder {
     resume: Resume,
     from: Option<From>,
     dir: PathBuf,
+    ignore: Vec<String>,
     clock: Arc<dyn Clock>,
     warn: Sink,
     tick: Duration,
@@ -73,6 +74,7 @@ impl RunBuilder {
             resume: Resume::No,
             from: None,
             dir: PathBuf::from("."),
+            ignore: Vec::new(),
             clock: Arc::new(SystemClock),
             warn: Arc::new(|_| {}),
             tick: TICK,
@@ -153,6 +155,13 @@ impl RunBuilder {
         self
     }
 
+    /// Adds a pattern of files that globs leave out, as in a `.gitignore`, beside those in `.wandbignore`.
+    #[must_use]
+    pub fn ignore_glob(mut self, pattern: impl Into<String>) -> Self {
+        self.ignore.push(pattern.into());
+        self
+    }
+
     /// Sets the clock that rows are stamped with.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -221,6 +230,7 @@ impl RunBuilder {
             run_file,
             journal: (journal, journal_path),
             directory: self.dir,
+            ignore: self.ignore,
             clock: self.clock,
             warn: self.warn,
         })?;
@@ -342,6 +352,7 @@ pub(super) struct Begun {
     pub(super) run_file: PathBuf,
     pub(super) journal: (Journal, PathBuf),
     pub(super) directory: PathBuf,
+    pub(super) ignore: Vec<String>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) warn: Sink,
 }

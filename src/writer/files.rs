@@ -1,29 +1,30 @@
-//! From paths and globs to blobs.
+//! From paths and globs to files and the names that they are stored under.
 
-use crate::model::{Error, ErrorKind, Hash, Result, check_file_name};
-use crate::store::{self, Appender, BUSY_TIMEOUT, DIR_NAME};
-use rustix::fs::OFlags;
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::unix::fs::OpenOptionsExt;
+use super::ignore::Ignore;
+use super::source::name_of;
+use crate::model::{Error, Result, check_file_name};
+use crate::store::DIR_NAME;
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-/// How often a file that changes while it is read is tried.
-const TRIES: usize = 3;
+/// What a path or a glob means now.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    /// Each file with the name that it is stored under, sorted.
+    pub(super) files: Vec<(PathBuf, String)>,
+    /// What was left out, and why.
+    pub(super) left_out: Vec<String>,
+}
 
-/// Finds the files that a path or glob means, each with the name that it is stored under, sorted: for callers of
-/// [`super::Run::save_as`] with a directory of their own. Names are given as [`super::Run::save`] gives them.
-///
-/// # Errors
-/// The pattern is no UTF-8 text or no glob, or a name would lead out of the directory.
-pub fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, String)>> {
+/// Finds the files that a path or glob means. A path that is named as it is need not be there.
+pub(super) fn expand(pattern: &Path, directory: &Path, ignore: &Ignore) -> Result<Expanded> {
     let text = pattern
         .to_str()
         .ok_or_else(|| Error::usage(format!("Cannot save `{}`: the path is not UTF-8", pattern.display())))?;
     let literal = directory.join(pattern);
-    if literal.symlink_metadata().is_ok() || !text.contains(['*', '?', '[']) {
-        return Ok(vec![(literal, stored_name(pattern, directory)?)]);
+    if literal.symlink_metadata().is_ok() || !is_glob(text) {
+        let files = vec![(literal, stored_name(pattern, directory)?)];
+        return Ok(Expanded { files, ..Expanded::default() });
     }
     stored_name(pattern, directory)?;
     let full = match directory.to_str() {
@@ -31,16 +32,64 @@ pub fn expand(pattern: &Path, directory: &Path) -> Result<Vec<(PathBuf, String)>
         _ => text.to_owned(),
     };
     let bad = |e: glob::PatternError| Error::usage(format!("`{text}` is no glob")).with_source(e);
-    let mut found = Vec::new();
+    let root = fixed_part(&literal, directory);
+    let root = root.canonicalize().unwrap_or(root);
+    let mut parents = HashMap::new();
+    let mut found = Expanded::default();
     for path in glob::glob(&full).map_err(bad)?.filter_map(std::result::Result::ok) {
         let name = path.strip_prefix(directory).unwrap_or(&path);
         let own = name.components().next() == Some(Component::Normal(DIR_NAME.as_ref()));
-        if path.is_file() && !own {
-            found.push((path.clone(), stored_name(name, directory)?));
+        let real = real_place(&path, &mut parents);
+        if own || path.is_dir() || ignore.is_ignored(&real) {
+            continue;
+        }
+        match reason_against(&path, real, &root) {
+            Some(why) => found.left_out.push(format!("`{}` is not saved: {why}", path.display())),
+            None => found.files.push((path.clone(), stored_name(name, directory)?)),
         }
     }
-    found.sort();
+    found.files.sort();
     Ok(found)
+}
+
+/// Returns a path with the links in its directories followed. Thousands of files have the same directory.
+fn real_place(path: &Path, parents: &mut HashMap<PathBuf, PathBuf>) -> PathBuf {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+    if !parents.contains_key(parent) {
+        let real = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
+        parents.insert(parent.to_owned(), real);
+    }
+    parents.get(parent).map_or_else(|| path.to_owned(), |parent| parent.join(name))
+}
+
+/// Says whether a text has what makes it a glob.
+pub(super) fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Returns the directory that links found by a glob must not lead out of.
+fn fixed_part(pattern: &Path, directory: &Path) -> PathBuf {
+    if pattern.starts_with(directory) {
+        return directory.to_owned();
+    }
+    let fixed = |part: &Component<'_>| !is_glob(&part.as_os_str().to_string_lossy());
+    pattern.components().take_while(fixed).collect()
+}
+
+/// Says why a path that a glob found, and that really is at `real`, is not stored.
+fn reason_against(path: &Path, mut real: PathBuf, root: &Path) -> Option<String> {
+    if real.is_symlink() {
+        real = match real.canonicalize() {
+            Ok(target) => target,
+            Err(e) => return Some(format!("it is a link that leads nowhere: {e}")),
+        };
+    }
+    if !real.starts_with(root) {
+        let (real, root) = (real.display(), root.display());
+        return Some(format!("it leads to `{real}`, outside of `{root}`; name it to save what it points to"));
+    }
+    let kind = path.metadata().ok()?.file_type();
+    (!kind.is_file()).then(|| format!("it is {}", name_of(kind)))
 }
 
 /// Derives the name that a path is stored under.
@@ -63,53 +112,4 @@ fn stored_name(path: &Path, directory: &Path) -> Result<String> {
     check_file_name(&name)
         .map_err(|e| e.with_hint("save a path below the run's directory, or give another base path"))?;
     Ok(name)
-}
-
-/// Stores the content of a file as a blob of a run file and returns its name and size.
-pub(super) fn store(path: &Path, run_file: &Path) -> Result<(Hash, u64)> {
-    let in_context = |e: Error| e.in_context(format!("Cannot save `{}`", path.display()));
-    let mut run_file = Appender::open(run_file, BUSY_TIMEOUT)?;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let mut file = open_regular(path)?;
-        let (sha256, size) = hash(&mut file, path)?;
-        file.rewind().map_err(|e| Error::io("read", path, e))?;
-        match store::put_blob(&mut run_file, sha256, &file) {
-            Ok(_) => return Ok((sha256, size)),
-            Err(e) if e.kind() == ErrorKind::Conflict && tries < TRIES => {}
-            Err(e) => return Err(in_context(e)),
-        }
-    }
-}
-
-/// Opens a regular file. A FIFO or a device would block or never end, so it is refused without waiting.
-fn open_regular(path: &Path) -> Result<File> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file =
-        File::options().read(true).custom_flags(flags).open(path).map_err(|e| Error::io("save", path, e))?;
-    let kind = file.metadata().map_err(|e| Error::io("save", path, e))?.file_type();
-    if kind.is_file() {
-        return Ok(file);
-    }
-    let what = if kind.is_dir() { "it is a directory" } else { "it is no regular file" };
-    let error = Error::usage(format!("Cannot save `{}`: {what}", path.display()));
-    Err(if kind.is_dir() { error.with_hint(format!("save `{}/*`", path.display())) } else { error })
-}
-
-fn hash(file: &mut File, path: &Path) -> Result<(Hash, u64)> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((Hash(hasher.finalize().into()), size)),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                size += n as u64;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::io("read", path, e)),
-        }
-    }
 }

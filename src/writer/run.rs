@@ -2,10 +2,12 @@
 
 use super::builder::Begun;
 use super::drain::Drainer;
+use super::ignore::Ignore;
+use super::live::Keeper;
 use super::resume::{self, Said};
 use super::shared::{Log, Shared, problem_of, shown};
-use super::{RunBuilder, files, fork};
-use crate::model::{Error, ErrorKind, Event, EventKind, File, Origin, Record, Result, Setting, Start, Value};
+use super::{RunBuilder, fork};
+use crate::model::{Error, ErrorKind, Event, EventKind, Origin, Record, Result, Setting, Start, Value};
 use crate::store;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,10 +22,11 @@ pub struct Key(u64);
 /// Its methods take `&self` and may be called from several threads. Dropping it without [`Run::finish`] leaves a run
 /// that counts as crashed: everything that was logged is there, but nobody said that it ended.
 pub struct Run {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) keeper: Arc<Keeper>,
     start: Start,
     restored: Restored,
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     /// Taken by whoever ends the run.
     drainer: Mutex<Option<Drainer>>,
     forks: u32,
@@ -47,7 +50,7 @@ impl Run {
     }
 
     pub(super) fn start(begun: Begun) -> Result<Self> {
-        let Begun { start, standing, run_file, journal, directory, clock, warn } = begun;
+        let Begun { start, standing, run_file, journal, directory, ignore, clock, warn } = begun;
         let syncer = journal.0.syncer()?;
         let rewinds = matches!(start.origin, Origin::Rewind { .. });
         let shared = Shared::new(run_file, journal, syncer, clock, warn);
@@ -56,8 +59,14 @@ impl Run {
             Restored { step: standing.step, config: standing.config, summary: standing.summary }
         });
         let forks = fork::count();
+        let shared = Arc::new(shared);
+        let (ignore, problems) = Ignore::new(&directory, &ignore);
+        for problem in problems {
+            shared.warnings.once(&problem.clone(), || problem);
+        }
         Ok(Self {
-            shared: Arc::new(shared),
+            keeper: Arc::new(Keeper::new(Arc::clone(&shared), ignore)),
+            shared,
             start,
             restored: restored.unwrap_or_default(),
             directory,
@@ -244,52 +253,6 @@ impl Run {
         }
     }
 
-    /// Stores a file, or every file that a glob such as `*.pt` matches, and returns the names they are stored under.
-    ///
-    /// A relative path is taken from the run's directory and keeps its directories; an absolute one outside of it
-    /// keeps its last part. When this returns, the content is durable. A content that is there already takes no space.
-    ///
-    /// # Errors
-    /// No such file, it cannot be read, is no regular file, leads out of the directory, changes faster than it can be
-    /// read, or the run file cannot be written.
-    pub fn save(&self, pattern: impl AsRef<Path>) -> Result<Vec<String>> {
-        let found = files::expand(pattern.as_ref(), &self.directory)?;
-        for (path, name) in &found {
-            self.save_as(path, name)?;
-        }
-        Ok(found.into_iter().map(|(_, name)| name).collect())
-    }
-
-    /// Stores a file under a name.
-    ///
-    /// # Errors
-    /// As [`Self::save`].
-    pub fn save_as(&self, path: &Path, name: &str) -> Result<()> {
-        crate::model::check_file_name(name)?;
-        if self.is_foreign() || self.guard().is_none_or(|log| log.finished) {
-            return Err(Error::usage(format!(
-                "Cannot save `{name}`: the run is finished, or belongs to another process"
-            )));
-        }
-        let (sha256, size) = {
-            let _database = self.shared.lock_database();
-            files::store(path, &self.shared.run_file)?
-        };
-        let Some(mut log) = self.open_log("save") else {
-            return Ok(());
-        };
-        let file = File { time: self.shared.clock.now(), path: name.to_owned(), sha256, size };
-        if self.shared.append(&mut log, &Record::File(file)).is_none() {
-            return Err(Error::new(
-                ErrorKind::Io,
-                format!("Cannot write down that `{name}` was saved: the journal cannot be written"),
-            ));
-        }
-        let written = log.journal.length();
-        drop(log);
-        self.shared.sync(written)
-    }
-
     /// Makes everything that was logged so far durable: when this returns, it survives a power cut. Without it that
     /// happens about once a second.
     ///
@@ -318,6 +281,10 @@ impl Run {
     /// # Errors
     /// As [`Self::finish`].
     pub fn end(&self, exit_code: i32) -> Result<()> {
+        if self.guard().is_none_or(|log| log.finished) {
+            return Ok(());
+        }
+        self.keeper.finish();
         let Some(mut log) = self.guard().filter(|log| !log.finished) else { return Ok(()) };
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
@@ -367,12 +334,12 @@ impl Run {
     }
 
     /// Says whether this process is a fork of the one that started the run.
-    fn is_foreign(&self) -> bool {
+    pub(super) fn is_foreign(&self) -> bool {
         self.forks != fork::count()
     }
 
     /// Returns the log, unless this process is a fork: then its lock may be held by a thread that is not there.
-    fn guard(&self) -> Option<MutexGuard<'_, Log>> {
+    pub(super) fn guard(&self) -> Option<MutexGuard<'_, Log>> {
         (!self.is_foreign()).then(|| self.shared.lock())
     }
 
@@ -398,7 +365,10 @@ impl Drop for Run {
         if self.is_foreign() {
             // The thread is the parent's. Its handle is forgotten, not joined.
             std::mem::forget(self.take_drainer());
-        } else if let Some(drainer) = self.take_drainer()
+            return self.keeper.forget();
+        }
+        self.keeper.stop();
+        if let Some(drainer) = self.take_drainer()
             && let Err(e) = drainer.stop()
         {
             self.shared.warnings.once("drain", || e.to_string());

@@ -1,6 +1,7 @@
 //! The appending side of a run: its journal, its keys, and what could not be stored. Both threads hold it.
 
 use super::fork;
+use super::turns::{Turn, Turns};
 use super::warnings::{Sink, Warnings};
 use crate::model::{Clock, Event, EventKind, Record, Result, Row, Value, limits};
 use crate::store::{Journal, JournalSync};
@@ -12,9 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 pub(super) struct Shared {
     log: Mutex<Log>,
     /// Held by whoever has the run file open, so that the two threads do not wait for each other inside SQLite.
-    database: Mutex<()>,
+    database: Turns,
     /// Held by whoever makes the journal durable; logging goes on meanwhile.
     syncer: Mutex<JournalSync>,
+    /// Held by whoever stores files.
+    saving: Mutex<()>,
     pub(super) run_file: PathBuf,
     pub(super) journal: PathBuf,
     pub(super) warnings: Warnings,
@@ -64,8 +67,9 @@ impl Shared {
         let warnings = Warnings::new(warn);
         Self {
             log: Mutex::new(log),
-            database: Mutex::new(()),
+            database: Turns::default(),
             syncer: Mutex::new(syncer),
+            saving: Mutex::default(),
             run_file,
             journal: path,
             warnings,
@@ -77,9 +81,14 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the other thread to be done with the run file, and keeps it and forks away.
-    pub(super) fn lock_database(&self) -> (MutexGuard<'_, ()>, RwLockReadGuard<'static, ()>) {
-        (self.database.lock().unwrap_or_else(PoisonError::into_inner), fork::use_database())
+    /// Waits for the other threads to be done with the run file, and keeps them and forks away.
+    pub(super) fn lock_database(&self) -> (Turn<'_>, RwLockReadGuard<'static, ()>) {
+        (self.database.take(), fork::use_database())
+    }
+
+    /// Waits for the other threads to be done with storing files. Taken before the turn at the database.
+    pub(super) fn lock_saving(&self) -> MutexGuard<'_, ()> {
+        self.saving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how many bytes of the journal are written.

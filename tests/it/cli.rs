@@ -100,7 +100,9 @@ fn names_cannot_command_the_terminal() {
 fn every_command_explains_itself() {
     let place = Place::new();
     insta::assert_snapshot!(said(&place, &["--help"]));
-    for command in ["ls", "show", "sql", "verify", "sync", "serve", "login", "version", "completions"] {
+    for command in
+        ["ls", "show", "sql", "files", "get", "verify", "sync", "serve", "login", "version", "completions"]
+    {
         let done = place.danlu(&[command, "--help"]);
         assert_eq!(done.code, 0);
         assert!(done.stdout.len() > 200, "{command}: {}", done.stdout);

@@ -174,7 +174,7 @@ fn files_that_cannot_be_saved_are_refused_with_the_reason() {
     assert!(refused("nothing.pt").contains("No such file"), "{}", refused("nothing.pt"));
     assert!(refused("../outside").contains("leads out of the directory"));
     assert!(refused("folder").contains("it is a directory"));
-    assert!(refused("fifo").contains("no regular file"));
+    assert!(refused("fifo").contains("no regular file"), "{}", refused("fifo"));
     assert!(refused("[").contains("no glob") || refused("[").contains("No such file"));
     assert_eq!(run.save("*.nothing").unwrap(), Vec::<String>::new());
     // An absolute path elsewhere keeps its last part.

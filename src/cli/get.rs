@@ -1,0 +1,170 @@
+//! `danlu get`.
+
+use super::output::{Output, bytes, plain, warn};
+use super::progress::progress_bar;
+use super::{Common, here_and_now};
+use crate::model::{Error, ErrorKind, Result, check_file_name};
+use crate::query::{self, FileVersion};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Read saved files out of a run
+///
+/// Checks what it reads, and puts a file in place only when it is whole.
+#[derive(Debug, Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "Examples:
+  danlu get latest model.pth                  into ./model.pth
+  danlu get ab12 'checkpoints/*.pt' -o out/   into out/checkpoints/
+  danlu get latest model.pth --version 1 -o first.pth
+  danlu get latest report.json -o - | jq ."
+)]
+pub(super) struct Get {
+    /// A run id or its beginning, the path of a run file, or `latest`
+    run: String,
+
+    /// The path that a file is stored under, or a glob of such
+    #[arg(value_name = "PATH|GLOB")]
+    file: String,
+
+    /// The file to write, a directory that keeps the stored paths below it (if it is there or ends in `/`), or `-` for
+    /// standard output
+    #[arg(short, long, value_name = "DEST", default_value = "./")]
+    output: String,
+
+    /// Which version, as `danlu files --all` counts them; the newest if none is given
+    #[arg(long, value_name = "N")]
+    version: Option<u64>,
+
+    /// Replace files that are there
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A file that was read out.
+#[derive(Serialize)]
+struct Got<'a> {
+    #[serde(flatten)]
+    file: &'a FileVersion,
+    written_to: PathBuf,
+}
+
+impl Get {
+    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let (host, now) = here_and_now();
+        let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
+        let versions = query::file_versions(&info)?;
+        let picked = query::pick(&versions, &self.file, self.version)?;
+        let is_directory = self.output.ends_with('/') || Path::new(&self.output).is_dir();
+        if picked.len() > 1 && !is_directory {
+            let message =
+                format!("`{}` names {} files, and `{}` is one", self.file, picked.len(), self.output);
+            return Err(
+                Error::usage(message).with_hint(format!("`-o {}/` writes them below it", self.output))
+            );
+        }
+        let bar = progress_bar(picked.iter().map(|file| file.size).sum());
+        if self.output == "-" {
+            for file in picked {
+                to_stdout(file, &bar, output)?;
+            }
+            return Ok(true);
+        }
+        let mut got = Vec::new();
+        for file in picked {
+            bar.set_message(plain(&file.path));
+            let target = if is_directory { self.below(file)? } else { PathBuf::from(&self.output) };
+            self.write(file, &target, &bar)?;
+            got.push(Got { file, written_to: target });
+        }
+        bar.finish_and_clear();
+        self.print(&got, output)?;
+        Ok(true)
+    }
+
+    fn print(&self, got: &[Got<'_>], output: &mut Output) -> Result<()> {
+        if self.common.format.json {
+            return output.json(&got);
+        }
+        got.iter().try_for_each(|Got { file, written_to }| {
+            let name = plain(&written_to.display().to_string());
+            output.line(format!(
+                "{name}: {}, version {} of {}",
+                bytes(file.size),
+                file.version,
+                plain(&file.path)
+            ))
+        })
+    }
+
+    /// Makes the directories that the stored path needs below the destination. A link on the way could lead out of it.
+    fn below(&self, file: &FileVersion) -> Result<PathBuf> {
+        check_file_name(&file.path)?;
+        let mut path = PathBuf::from(&self.output);
+        let made = std::fs::create_dir_all(&path);
+        made.map_err(|e| Error::io("create the directory", &path, e))?;
+        let mut parts = file.path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            path.push(part);
+            if parts.peek().is_none() {
+                break;
+            }
+            match path.symlink_metadata() {
+                Ok(there) if there.is_dir() => {}
+                Ok(_) => {
+                    let message = format!("Cannot write below `{}`: it is no directory", path.display());
+                    return Err(Error::usage(message).with_hint("`-o` writes elsewhere"));
+                }
+                Err(_) => {
+                    std::fs::create_dir(&path).map_err(|e| Error::io("create the directory", &path, e))?;
+                }
+            }
+        }
+        Ok(path)
+    }
+
+    /// Writes a file beside its place, and puts it there when it is whole.
+    fn write(&self, file: &FileVersion, target: &Path, bar: &ProgressBar) -> Result<()> {
+        if target.symlink_metadata().is_ok() && !self.force {
+            let message = format!("`{}` is there already", target.display());
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with_hint("`--force` replaces it, `-o` writes elsewhere"));
+        }
+        let fresh = beside(target);
+        let write = || -> Result<()> {
+            let failed = |e| Error::io("write", &fresh, e);
+            let mut to = File::create_new(&fresh).map_err(failed)?;
+            query::read_file(file, |piece| {
+                bar.inc(piece.len() as u64);
+                to.write_all(piece).map_err(failed)
+            })?;
+            to.sync_all().map_err(failed)?;
+            std::fs::rename(&fresh, target).map_err(|e| Error::io("write", target, e))
+        };
+        write().inspect_err(|_| {
+            std::fs::remove_file(&fresh).ok();
+        })
+    }
+}
+
+fn to_stdout(file: &FileVersion, bar: &ProgressBar, output: &mut Output) -> Result<()> {
+    query::read_file(file, |piece| {
+        bar.inc(piece.len() as u64);
+        output.bytes(piece)
+    })?;
+    bar.finish_and_clear();
+    output.flush()
+}
+
+fn beside(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.{}.danlu", std::process::id()))
+}

@@ -68,6 +68,13 @@ fn timed(work: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
+/// Returns the median of what a call takes over groups of a hundred: reading the clock costs as much as a part of a call, and
+/// one group that is interrupted does not count.
+fn per_call(calls: usize, mut call: impl FnMut()) -> f64 {
+    const GROUP: usize = 100;
+    median((0..calls / GROUP).map(|_| timed(|| (0..GROUP).for_each(|_| call())) / GROUP as f64).collect())
+}
+
 /// Values that do not compress, as measurements do not.
 struct Noise(u64);
 
@@ -126,13 +133,7 @@ fn log(scratch: &Path) {
             std::thread::park_timeout(Duration::from_millis(50)); // The first tick is over then.
             let journal = store::journals_of(run.path()).unwrap().remove(0);
             let before = journal.metadata().unwrap().len();
-            ours.push(
-                timed(|| {
-                    for _ in 0..CALLS {
-                        run.log(names.iter().map(|name| (name, noise.next())));
-                    }
-                }) / CALLS as f64,
-            );
+            ours.push(per_call(CALLS, || run.log(names.iter().map(|name| (name, noise.next())))));
             let bytes = usize::try_from(journal.metadata().unwrap().len() - before).unwrap() / CALLS;
             drop(run);
             write.push(bare_write(&scratch.join(format!("write-{round}")), bytes, CALLS));
@@ -162,9 +163,9 @@ fn log(scratch: &Path) {
 fn bare_write(path: &Path, bytes: usize, calls: usize) -> f64 {
     let mut file = File::options().append(true).create(true).open(path).unwrap();
     let frame = vec![0x5au8; bytes];
-    let took = timed(|| (0..calls).for_each(|_| file.write_all(&frame).unwrap()));
+    let took = per_call(calls, || file.write_all(&frame).unwrap());
     std::fs::remove_file(path).unwrap();
-    took / calls as f64
+    took
 }
 
 /// The row as JSON text in a table, committed by itself, in the fastest mode that survives the death of the process.
@@ -173,13 +174,11 @@ fn autocommit(path: &Path, names: &[String], calls: usize) -> f64 {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t (step INTEGER PRIMARY KEY, row TEXT)").unwrap();
     let mut noise = Noise(9);
     let mut statement = connection.prepare("INSERT INTO t (row) VALUES (?)").unwrap();
-    timed(|| {
-        for _ in 0..calls {
-            let row: serde_json::Map<String, serde_json::Value> =
-                names.iter().map(|name| (name.clone(), noise.next().into())).collect();
-            statement.execute([serde_json::Value::from(row).to_string()]).unwrap();
-        }
-    }) / calls as f64
+    per_call(calls, || {
+        let row: serde_json::Map<String, serde_json::Value> =
+            names.iter().map(|name| (name.clone(), noise.next().into())).collect();
+        statement.execute([serde_json::Value::from(row).to_string()]).unwrap();
+    })
 }
 
 /// From records to a committed run file, and what a point takes there and on the wire.

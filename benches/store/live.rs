@@ -1,6 +1,6 @@
 //! What a run costs while it runs and when it ends.
 
-use super::{Noise, Target, claim, median, names, timed};
+use super::{Noise, Target, claim, median, names, per_call, timed};
 use danlu::{Run, store};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -41,13 +41,10 @@ pub(super) fn log_while_draining(scratch: &Path) {
     );
 }
 
-/// Logs rows and returns the median of what a call takes, in microseconds, over groups of a hundred.
+/// Logs rows and returns what a call takes, in microseconds.
 fn log_rows(run: &Run, rows: usize) -> f64 {
-    const GROUP: usize = 100;
     let (names, mut noise) = (names(KEYS), Noise(31));
-    let mut log = || run.log(names.iter().map(|name| (name, noise.next())));
-    let groups = (0..rows / GROUP).map(|_| timed(|| (0..GROUP).for_each(|_| log())) / GROUP as f64 * 1e6);
-    median(groups.collect())
+    per_call(rows, || run.log(names.iter().map(|name| (name, noise.next())))) * 1e6
 }
 
 /// Waits until a run file has so many rows.

@@ -91,7 +91,7 @@ impl Stream {
         if first > self.seq + 1 {
             return Err(self.misfit(&format!("record {first} follows record {}", self.seq)));
         }
-        let mut points_from = self.open.len();
+        let (mut points_from, mut waiting) = (self.open.len(), 0);
         for (seq, record) in (first..).zip(records) {
             if seq <= self.seq {
                 continue;
@@ -102,12 +102,17 @@ impl Stream {
             if self.open.len() as u64 >= limits::SEGMENT_RECORDS || self.weight >= limits::SEGMENT_WEIGHT {
                 self.insert_points(tx, points_from)?;
                 self.cut(tx, false)?;
-                points_from = 0;
+                (points_from, waiting) = (0, 0);
             }
             self.insert(tx, seq, &record)?;
             self.seq = seq;
             self.weight += record.weight();
+            waiting += record.weight();
             self.open.push(record);
+            if waiting >= POINTS_WEIGHT {
+                self.insert_points(tx, points_from)?;
+                (points_from, waiting) = (self.open.len(), 0);
+            }
         }
         self.insert_points(tx, points_from)
     }
@@ -295,6 +300,9 @@ impl Stream {
 
 /// The values that one key got in a batch.
 type Column<'a> = Vec<Point<'a>>;
+
+/// Weight of the records whose points are put in order by key at once: they take six times as much memory for that.
+const POINTS_WEIGHT: u64 = limits::SEGMENT_WEIGHT / 4;
 
 /// Points that one statement inserts.
 const POINTS_AT_ONCE: usize = 64;

@@ -152,7 +152,9 @@ impl Shared {
         if !values.is_sorted_by(|(a, _), (b, _)| a < b) {
             keep_last_of_each(&mut values);
         }
-        values.retain_mut(|(_, value)| self.check(log, value));
+        if !values.iter().all(|(_, value)| is_as_stored(value)) {
+            values.retain_mut(|(_, value)| self.check(log, value));
+        }
         let record = Record::Row(Row { step: Some(step), time, values });
         self.append(log, &record);
         if let Record::Row(row) = record {
@@ -212,6 +214,15 @@ impl Shared {
             log.unreported = 0;
             self.warnings.over("append");
         }
+    }
+}
+
+/// Says of most values at a glance that they are in their stored form.
+fn is_as_stored(value: &Value) -> bool {
+    match value {
+        Value::Float(float) => !float.is_nan(),
+        Value::Int(_) => true,
+        Value::Json(_) => false,
     }
 }
 

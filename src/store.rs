@@ -24,6 +24,7 @@ mod segment;
 mod standing;
 mod verify;
 
+pub(crate) use append::has_locks;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use blob::{Blob, BlobReader, blobs, has_blob, read_blob};

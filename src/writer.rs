@@ -20,7 +20,7 @@ mod store_files;
 mod turns;
 mod warnings;
 
-pub use builder::RunBuilder;
+pub use builder::{RunBuilder, Storage};
 pub use fork::{ForkGuard, before_fork, forked};
 pub use resume::Resume;
 pub use run::{Key, Restored, Run};

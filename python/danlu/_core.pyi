@@ -34,6 +34,7 @@ class Run:
         resume: str | None = None,
         fork_from: tuple[str, int] | None = None,
         rewind_to: int | None = None,
+        storage: str | None = None,
         ignore: list[str] = ...,
         dir: str | os.PathLike[str] | None = None,
         silent: bool = False,

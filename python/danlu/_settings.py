@@ -113,6 +113,7 @@ class Settings:
             "resume": self.resume,
             "fork_from": self.fork_from,
             "rewind_to": self.rewind_to,
+            "storage": _storage(os.environ.get("DANLU_STORAGE", "")),
             "ignore": self.ignore_globs,
         }
 
@@ -167,6 +168,15 @@ def _moment(what: str, value: object) -> tuple[str, int] | None:
         raise UsageError(
             f"`{what}` takes a run id and a step, `<run id>?_step=<step>`, not `{value}`"
         ) from None
+
+
+def _storage(storage: str) -> str | None:
+    """Return when the run file follows the journal: `live`, `at_end`, or None for what the file system asks for."""
+    if storage in ("", "auto"):
+        return None
+    if storage not in ("live", "at_end"):
+        raise UsageError(f"DANLU_STORAGE cannot be `{storage}` (known are `auto`, `live`, `at_end`)")
+    return storage
 
 
 def _rank() -> int | None:

@@ -5,6 +5,7 @@ use crate::error::{reason, sentence, to_python};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
 use danlu::model::{EventKind, Origin};
+use danlu::writer::Storage;
 use danlu::{Policy, Resume, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -27,7 +28,7 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a run below `dir`; without `dir`, one that writes nothing, whose rows count as lost if `lossy`.
     #[new]
-    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", rank=None, resume=None, fork_from=None, rewind_to=None, ignore=Vec::new(), dir=None, silent=false, lossy=false))]
+    #[pyo3(signature = (*, project, entity="", id=None, name="", group="", job_type="", notes="", tags=Vec::new(), info="{}", rank=None, resume=None, fork_from=None, rewind_to=None, storage=None, ignore=Vec::new(), dir=None, silent=false, lossy=false))]
     #[expect(clippy::too_many_arguments, reason = "named arguments of a Python class")]
     fn new(
         py: Python<'_>,
@@ -44,6 +45,7 @@ impl Run {
         resume: Option<&str>,
         fork_from: Option<(String, i64)>,
         rewind_to: Option<i64>,
+        storage: Option<&str>,
         ignore: Vec<String>,
         dir: Option<PathBuf>,
         silent: bool,
@@ -67,6 +69,11 @@ impl Run {
             Some("never") => Resume::Never,
             Some("auto") => Resume::Auto,
             _ => Resume::No,
+        });
+        builder = builder.storage(match storage {
+            Some("live") => Storage::Live,
+            Some("at_end") => Storage::AtEnd,
+            _ => Storage::Auto,
         });
         if let Some((run, step)) = fork_from {
             builder = builder.fork_from(run, step);

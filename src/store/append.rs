@@ -172,7 +172,7 @@ impl Locks {
 }
 
 /// Says whether a file is on a file system that has locks.
-pub(super) fn has_locks(path: &Path) -> bool {
+pub(crate) fn has_locks(path: &Path) -> bool {
     File::options().read(true).write(true).open(path).is_ok_and(|file| Locks::of(&file) != Locks::None)
 }
 

@@ -35,6 +35,20 @@ pub struct RunBuilder {
     clock: Arc<dyn Clock>,
     warn: Sink,
     tick: Duration,
+    storage: Storage,
+}
+
+/// When the run file gets what the journal has. Rows are safe in the journal either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Storage {
+    /// `Live`, except on file systems that several machines share or that have no locks: there `AtEnd`.
+    #[default]
+    Auto,
+    /// About once a second: any `sqlite3` reads the run while it is written.
+    Live,
+    /// When the run ends. Until then danlu's own commands read the journal. Nothing that others do with the run file while it
+    /// is written matters.
+    AtEnd,
 }
 
 /// Which run, up to which step, is the beginning of the new one.
@@ -78,6 +92,7 @@ impl RunBuilder {
             clock: Arc::new(SystemClock),
             warn: Arc::new(|_| {}),
             tick: TICK,
+            storage: Storage::Auto,
         }
     }
 
@@ -183,6 +198,13 @@ impl RunBuilder {
         self
     }
 
+    /// Sets when the run file gets what the journal has.
+    #[must_use]
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = storage;
+        self
+    }
+
     /// Starts the run: makes its file and its journal under `wandb/`, or goes on with those that are there.
     ///
     /// # Errors
@@ -224,6 +246,7 @@ impl RunBuilder {
             }
         })?;
         point_latest(&directory, &run_file);
+        let follows = self.follows(&directory, &run_file);
         let mut run = Run::start(Begun {
             start,
             standing,
@@ -240,7 +263,7 @@ impl RunBuilder {
         for (key, value) in self.config {
             run.config(key, value);
         }
-        run.drain_every(self.tick)?;
+        run.drain_every(self.tick, follows)?;
         Ok(run)
     }
 
@@ -300,6 +323,23 @@ impl RunBuilder {
         if start.tags.is_empty() {
             start.tags.clone_from(&known.tags);
         }
+    }
+
+    /// Decides whether the run file follows the journal while the run is written.
+    fn follows(&self, directory: &Path, run_file: &Path) -> bool {
+        if self.storage != Storage::Auto {
+            return self.storage == Storage::Live;
+        }
+        let reason = match store::shared_file_system(directory) {
+            Some(name) => format!("is on {name}"),
+            None if !store::has_locks(run_file) => "has no locks".to_owned(),
+            None => return true,
+        };
+        (self.warn)(&format!(
+            "`{}` {reason}: the run file is filled when the run ends; `danlu ls`, `show` and `sql` read the journal until then",
+            directory.display()
+        ));
+        false
     }
 
     fn tell_beside(&self, start: &Start, writer: &Start) {

@@ -21,12 +21,12 @@ pub(super) struct Drainer {
 }
 
 impl Drainer {
-    /// Starts to drain the journal of a run every `tick`.
-    pub(super) fn start(shared: Arc<Shared>, tick: Duration) -> Result<Self> {
+    /// Starts to drain the journal of a run every `tick`: to make it durable and, if the run file `follows`, to apply it.
+    pub(super) fn start(shared: Arc<Shared>, tick: Duration, follows: bool) -> Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopping = Arc::clone(&stop);
         let reader = JournalReader::open(&shared.journal)?;
-        let mut drain = Drain { shared, reader, stream: None, applied: 0 };
+        let mut drain = Drain { shared, reader, stream: None, applied: 0, follows, mended: false };
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
@@ -63,8 +63,11 @@ struct Drain {
     reader: JournalReader,
     /// Where in the run file the attempt is; unknown at first and after an error.
     stream: Option<Stream>,
-    /// How many bytes of the journal are durable and in the run file.
+    /// How many bytes of the journal are durable and, if it follows, in the run file.
     applied: u64,
+    follows: bool,
+    /// The run file was built anew since it could last be written.
+    mended: bool,
 }
 
 impl Drain {
@@ -80,17 +83,32 @@ impl Drain {
             Ok(()) => shared.warnings.over("sync"),
             Err(e) => shared.warnings.once("sync", || format!("{e}; a power cut may cost rows")),
         }
-        match self.apply(written) {
-            Ok(()) if synced.is_ok() => self.applied = written,
-            Ok(()) => {}
-            Err(e) => {
-                self.stream = None;
-                shared.warnings.once("drain", || {
-                    let run_file = shared.run_file.display();
-                    format!("Cannot update the run file `{run_file}`: {e}; rows are safe in the journal")
-                });
+        let applied = if self.follows { self.apply(written) } else { Ok(()) };
+        match applied {
+            Ok(()) if self.follows && !self.reader.is_through() => shared.warnings.once("journal", || {
+                let journal = shared.journal.display();
+                format!("The journal `{journal}` is damaged after record {}", self.reader.seq())
+            }),
+            Ok(()) => {
+                self.mended = false;
+                if synced.is_ok() {
+                    self.applied = written;
+                }
             }
+            Err(e) => self.failed(&e),
         }
+    }
+
+    /// Builds the run file anew if that helps, once; else the next tick tries again.
+    fn failed(&mut self, error: &Error) {
+        self.stream = None;
+        if !std::mem::replace(&mut self.mended, true) && self.shared.mend(error) {
+            return;
+        }
+        self.shared.warnings.once("drain", || {
+            let run_file = self.shared.run_file.display();
+            format!("Cannot update the run file `{run_file}`: {error}; rows are safe in the journal")
+        });
     }
 
     fn apply(&mut self, written: u64) -> Result<()> {
@@ -108,10 +126,6 @@ impl Drain {
             }
         };
         while store::apply_some(&mut file, &mut stream, &mut self.reader)? {}
-        if !self.reader.is_through() {
-            let message = format!("The journal is damaged after record {}", self.reader.seq());
-            return Err(Error::damaged(message));
-        }
         self.stream = Some(stream);
         Ok(())
     }

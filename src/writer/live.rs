@@ -214,6 +214,20 @@ impl Keeper {
         if files.is_empty() {
             return;
         }
+        let (mut stored, mut failures) = self.try_store(files);
+        if failures.iter().any(|(_, e)| self.shared.mend(e)) {
+            (stored, failures) = self.try_store(files);
+        }
+        for place in stored {
+            done(&files[place].1, Ok(()));
+        }
+        for (place, e) in failures {
+            done(&files[place].1, Err(e));
+        }
+    }
+
+    /// Stores files; returns the places of those that were, and why others were not.
+    fn try_store(&self, files: &[(PathBuf, String)]) -> (Vec<usize>, Vec<(usize, Error)>) {
         let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
         let mut failures = Vec::new();
         let mut stored = Vec::new();
@@ -227,12 +241,7 @@ impl Keeper {
             stored.clear();
             failures.push((0, e));
         }
-        for place in stored {
-            done(&files[place].1, Ok(()));
-        }
-        for (place, e) in failures {
-            done(&files[place].1, Err(e));
-        }
+        (stored, failures)
     }
 
     fn write_down(&self, name: &str, stored: Stored) -> Result<()> {

@@ -114,8 +114,8 @@ impl Run {
     }
 
     /// Starts to drain the journal.
-    pub(super) fn drain_every(&mut self, tick: Duration) -> Result<()> {
-        let drainer = Drainer::start(Arc::clone(&self.shared), tick)?;
+    pub(super) fn drain_every(&mut self, tick: Duration, follows: bool) -> Result<()> {
+        let drainer = Drainer::start(Arc::clone(&self.shared), tick, follows)?;
         *self.drainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(drainer);
         Ok(())
     }
@@ -289,7 +289,7 @@ impl Run {
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
         let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
-        let ended = self.shared.append(&mut log, &Record::Event(end)).is_some();
+        let ended = self.shared.append_end(&mut log, end);
         log.finished = true;
         let (written, lost) = (log.journal.seq(), log.lost);
         drop(log);

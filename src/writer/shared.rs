@@ -3,8 +3,8 @@
 use super::fork;
 use super::turns::{Turn, Turns};
 use super::warnings::{Sink, Warnings};
-use crate::model::{Clock, Event, EventKind, Record, Result, Row, Value, limits};
-use crate::store::{Journal, JournalSync};
+use crate::model::{Clock, Error, ErrorKind, Event, EventKind, Record, Result, Row, Value, limits};
+use crate::store::{self, Journal, JournalSync};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
@@ -105,6 +105,23 @@ impl Shared {
         self.syncer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Builds the run file anew from its journal if an error says that it is damaged, or if it is gone. Says whether it did.
+    pub(super) fn mend(&self, error: &Error) -> bool {
+        if error.kind() != ErrorKind::Damaged && self.run_file.exists() {
+            return false;
+        }
+        let _database = self.lock_database();
+        let run_file = self.run_file.display();
+        let mended = store::rebuild(&self.run_file);
+        self.warnings.once("mend", || match &mended {
+            Ok(()) => {
+                format!("The run file `{run_file}` was damaged or gone; it is built anew from its journal")
+            }
+            Err(e) => format!("The run file `{run_file}` is damaged and cannot be built anew yet: {e}"),
+        });
+        mended.is_ok()
+    }
+
     /// Finds the sequence number of a key, introducing its name when it is new. `place` is where in the row it
     /// stands: most rows have the keys of the row before.
     pub(super) fn find_key(&self, log: &mut Log, place: usize, name: &str) -> Option<u64> {
@@ -181,13 +198,14 @@ impl Shared {
         true
     }
 
-    /// Appends a record and returns its sequence number, or counts it as lost.
+    /// Appends a record and returns its sequence number, or counts it as lost. What was lost before is written into the run
+    /// after the first record that fits again: a smaller one may fit while rows do not.
     pub(super) fn append(&self, log: &mut Log, record: &Record) -> Option<u64> {
-        if log.unreported > 0 {
-            self.report_lost(log);
-        }
         match log.journal.append(record) {
-            Ok(seq) => Some(seq),
+            Ok(seq) => {
+                self.report_lost(log);
+                Some(seq)
+            }
             Err(e) => {
                 log.lost += 1;
                 log.unreported += 1;
@@ -205,8 +223,17 @@ impl Shared {
         self.warnings.once(why, || why.to_owned());
     }
 
-    /// Writes into the run how much of it is missing, as soon as that can be written.
+    /// Appends the record that ends the run, after what was lost and could not be said yet.
+    pub(super) fn append_end(&self, log: &mut Log, end: Event) -> bool {
+        self.report_lost(log);
+        self.append(log, &Record::Event(end)).is_some()
+    }
+
+    /// Writes into the run how much of it is missing, if anything is.
     fn report_lost(&self, log: &mut Log) {
+        if log.unreported == 0 {
+            return;
+        }
         let data = format!("{{\"records\":{}}}", log.unreported);
         let text = "could not be stored".to_owned();
         let event = Event { time: self.clock.now(), kind: EventKind::Lost, name: String::new(), text, data };

@@ -19,6 +19,7 @@ mod journal;
 mod kill;
 mod layers;
 mod limits;
+mod machine;
 
 mod rescue;
 mod resume;

@@ -1,6 +1,7 @@
 //! A run from the inside: what the Rust API promises.
 
 use crate::support::{Place, ask, names, wait_until};
+use danlu::writer::Storage;
 use danlu::{Run, Value};
 use std::sync::{Arc, Mutex};
 
@@ -50,25 +51,21 @@ fn a_running_run_can_be_read_by_others() {
 }
 
 #[test]
-fn a_run_whose_file_lags_behind_is_read_from_its_journal() {
+fn a_run_file_that_is_filled_at_the_end_is_read_from_its_journal_until_then() {
     let place = Place::new();
-    let run = Run::builder("live")
-        .id("r")
-        .dir(place.path())
-        .tick(std::time::Duration::from_secs(3600))
-        .start()
-        .unwrap();
-    wait_until("the first tick is over", || ask::<i64>(run.path(), "SELECT count(*) FROM attempt") == 1);
-    // As on a file system where the file follows at the end only.
-    let empty = place.join("wandb/run-20260101_000000-none.sqlite");
-    danlu::store::create(&empty).unwrap();
-    std::fs::rename(&empty, run.path()).unwrap();
+    let run = Run::builder("live").id("r").dir(place.path()).storage(Storage::AtEnd).start().unwrap();
     run.log([("loss", 0.5)]);
+    std::fs::write(place.join("model.bin"), "weights").unwrap();
+    run.save("model.bin").unwrap();
     let shown = place.json(&["show", "r"]);
     assert_eq!((&shown["state"], &shown["summary"]["loss"]), (&"running".into(), &0.5.into()));
     assert_eq!(place.json(&["sql", "r", "SELECT value FROM history"]), serde_json::json!([{"value": 0.5}]));
+    assert_eq!(place.danlu(&["get", "r", "model.bin", "-o", "-"]).stdout, "weights");
+    assert_eq!(ask::<i64>(run.path(), "SELECT count(*) FROM attempt"), 0, "nobody has written the file");
+    run.log([("loss", 0.25)]);
     run.finish(0).unwrap();
-    assert_eq!(place.json(&["show", "r"])["state"], "finished");
+    let shown = place.json(&["show", "r"]);
+    assert_eq!((&shown["state"], &shown["summary"]["loss"]), (&"finished".into(), &0.25.into()));
     assert_eq!(place.danlu(&["verify"]).code, 0);
 }
 

@@ -49,7 +49,7 @@ def version(name: str) -> str:
     distribution = TRACKERS[name].distribution
     code = f"from importlib.metadata import version; print(version({distribution!r}))"
     if not distribution:
-        return sys.version.split()[0]
+        return ""
     return subprocess.run(
         [python(name), "-c", code], check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -144,7 +144,7 @@ def show(results: dict[str, dict[str, list[Result]]]) -> None:
         for heading, what, key, form, _ in COLUMNS:
             value = figure(name, what, key) * (1e3 if heading.endswith("ms") else 1)
             shown.append(f"{value:{form}}")
-        print(f"| {name} {version(name)} | " + " | ".join(shown) + " |")
+        print(f"| {name} {version(name)}".rstrip() + " | " + " | ".join(shown) + " |")
     print(
         "\n| danlu is so many times faster than | "
         + " | ".join(heading for heading, *_ in COLUMNS[:5])

@@ -308,7 +308,7 @@ const POINTS_WEIGHT: u64 = limits::SEGMENT_WEIGHT / 4;
 const POINTS_AT_ONCE: usize = 64;
 
 /// Inserts points after the last one. Many go into one statement where there are many, and SQLite counts the ids itself:
-/// each takes a third of the time that a statement with the id takes.
+/// with ids that are given it looks for the place of each from the root, which takes twice as long.
 struct Points<'a> {
     many: CachedStatement<'a>,
     one: CachedStatement<'a>,

@@ -1,7 +1,7 @@
 //! Records as bytes in the journal. The only module that knows them; `docs/format.md` describes them.
 //!
-//! They are what bincode makes of a record. Rows, which a training loop waits for, are written by hand: the same bytes in
-//! a third of the time, and a test holds the two together.
+//! They are what bincode makes of a record. Rows, which a training loop waits for, are written by hand, without a call for
+//! every number: the same bytes, and a test holds the two together.
 
 use crate::model::{Error, Record, Result, Row, Value, limits};
 

@@ -4,6 +4,11 @@ use crate::model::{Error, ErrorKind, Record, Result, RunId, RunKey, Start, Value
 use crate::store::{self, Liveness};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and after how long, a writer of this process is looked for again.
+const ALIVE_TRIES: u32 = 10;
+const ALIVE_WAIT: Duration = Duration::from_millis(5);
 
 /// Whether to go on with a run of the same id that is in the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,12 +56,12 @@ impl Place<'_> {
     pub(super) fn find(&self, run: &RunKey) -> Result<Option<Standing>> {
         let mut standing: Option<Standing> = None;
         for file in self.files_of(run.id.as_str())? {
+            let writer = self.writer_of(&file)?;
             store::recover(&file, self.host, self.now, self.warn)?;
             if !file.exists() {
                 continue;
             }
             let connection = store::open(&file)?;
-            let writer = self.writer_of(&file)?;
             let found = if store::attempts(&connection)?.is_empty() {
                 // It has only just begun.
                 writer.map(|writer| Standing::begun(file, writer))
@@ -124,13 +129,32 @@ impl Place<'_> {
 
     fn writer_of(&self, file: &Path) -> Result<Option<Start>> {
         for journal in store::journals_of(file)? {
-            if matches!(store::liveness(&journal, self.host, self.now), Ok(Liveness::Alive))
+            if self.is_alive(&journal)
                 && let Some(Record::Start(start)) = store::JournalReader::open(&journal)?.read()?
             {
                 return Ok(Some(*start));
             }
         }
         Ok(None)
+    }
+
+    /// Says whether the writer of a journal lives. One of this process may have ended just now while another thread starts a
+    /// program: until that has begun, it has a copy of the lock.
+    fn is_alive(&self, journal: &Path) -> bool {
+        let alive = || matches!(store::liveness(journal, self.host, self.now), Ok(Liveness::Alive));
+        let ours = || {
+            let first = store::JournalReader::open(journal).and_then(|mut journal| journal.read());
+            matches!(first, Ok(Some(Record::Start(start))) if start.pid == std::process::id() && start.host == self.host)
+        };
+        let mut tries = 0;
+        while alive() {
+            tries += 1;
+            if tries > ALIVE_TRIES || !ours() {
+                return true;
+            }
+            std::thread::park_timeout(ALIVE_WAIT);
+        }
+        false
     }
 }
 

@@ -57,12 +57,19 @@ struct Machine {
     run: Option<Run>,
     path: PathBuf,
     value: i64,
+    damaged: bool,
 }
 
 impl Machine {
     fn new() -> Self {
-        let mut machine =
-            Self { place: Place::new(), model: Model::default(), run: None, path: PathBuf::new(), value: 0 };
+        let mut machine = Self {
+            place: Place::new(),
+            model: Model::default(),
+            run: None,
+            path: PathBuf::new(),
+            value: 0,
+            damaged: false,
+        };
         machine.open();
         machine
     }
@@ -82,13 +89,19 @@ impl Machine {
         }
     }
 
+    fn take_run(&mut self) -> Option<Run> {
+        self.damaged = false;
+        self.run.take()
+    }
+
     fn take(&mut self, step: &Step) {
         match step {
             Step::Log(rows) => self.log(*rows),
             Step::Save(name, seed) => self.save(*name, *seed),
-            Step::Crash => drop(self.run.take()),
-            Step::Finish => self.run.take().map_or((), |run| run.finish(0).unwrap()),
-            Step::Look => assert_eq!(self.place.danlu(&["ls"]).code, 0),
+            Step::Crash => drop(self.take_run()),
+            Step::Finish => self.take_run().map_or((), |run| run.finish(0).unwrap()),
+            // What has just been destroyed is said to be, until its writer notices.
+            Step::Look => assert!(self.place.danlu(&["ls"]).code == 0 || self.damaged),
             Step::Damage(how) => self.damage(*how),
             Step::Rewind(share) => self.rewind(*share),
             Step::Compact | Step::Expand if self.run.is_some() => {}
@@ -125,6 +138,7 @@ impl Machine {
         if self.run.is_none() || self.model.attempts > 1 || !self.model.files.is_empty() {
             return;
         }
+        self.damaged = true;
         match how % 3 {
             0 => std::fs::remove_file(&self.path).unwrap(),
             1 => std::fs::write(&self.path, "overwritten").unwrap(),
@@ -136,7 +150,7 @@ impl Machine {
         if self.model.next == 0 {
             return;
         }
-        drop(self.run.take());
+        drop(self.take_run());
         let step = self.model.next * i64::from(share) / 256;
         self.run = Some(self.builder().rewind_to(step).start().unwrap());
         self.model.rows.retain(|(at, _)| *at <= step);
@@ -146,7 +160,7 @@ impl Machine {
 
     /// Ends the run, if it has not ended, and compares all of it.
     fn check(mut self) {
-        drop(self.run.take());
+        drop(self.take_run());
         let done = self.place.danlu(&["verify"]);
         assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
         let connection = store::open(&self.path).unwrap();

@@ -258,15 +258,9 @@ impl Keeper {
         }
         drop(log);
         let mut state = self.state();
-        if !state.wishes.is_empty() {
-            let seen = state.seen.entry(name.to_owned()).or_insert_with(Seen::new);
-            *seen = Seen {
-                stored: Some(stamp),
-                looked: None,
-                at: Instant::now(),
-                apart: (seen.apart * 2).min(APART_MOST),
-            };
-        }
+        let seen = state.seen.entry(name.to_owned()).or_insert_with(Seen::new);
+        let apart = (seen.apart * 2).min(APART_MOST);
+        *seen = Seen { stored: Some(stamp), looked: None, at: Instant::now(), apart };
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::Run;
 use super::files::expand;
 use super::live::Wish;
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
 /// When a file is stored.
@@ -60,13 +60,15 @@ impl Run {
                 return saved;
             }
         };
-        if policy != Policy::Now {
-            self.keeper.wish(Wish { pattern: pattern.to_owned(), base: base.to_owned(), policy });
-        }
         if policy == Policy::End {
             saved.names = files.into_iter().map(|(_, name)| name).collect();
         } else {
             self.store(&files, &mut saved);
+        }
+        // What cannot be saved at all is not tried again; what is not there yet may come.
+        let is_refused = saved.problems.iter().any(|e| e.kind() == ErrorKind::Usage);
+        if policy != Policy::Now && !is_refused {
+            self.keeper.wish(Wish { pattern: pattern.to_owned(), base: base.to_owned(), policy });
         }
         saved
     }

@@ -281,6 +281,19 @@ fn with_policy_end_a_run_that_dies_stores_nothing() {
 }
 
 #[test]
+fn what_cannot_be_saved_is_said_once() {
+    let place = Place::new();
+    let (run, path, said) = start(&place);
+    std::fs::create_dir(place.join("folder")).unwrap();
+    assert_eq!(run.save_with(Path::new("folder"), None, Policy::Live).problems.len(), 1);
+    assert_eq!(run.save_with(Path::new("later"), None, Policy::Live).problems.len(), 1);
+    write(&place, "later", "there");
+    run.finish(0).unwrap();
+    assert_eq!(*said.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(content(&path, "later", 1), b"there");
+}
+
+#[test]
 fn with_policy_live_files_are_stored_again_when_they_change_or_appear() {
     let place = Place::new();
     let (run, path, _) = start(&place);

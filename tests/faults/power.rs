@@ -6,6 +6,7 @@ use crate::mount::Disk;
 use crate::process::{Process, Said};
 use crate::support::{Place, ask};
 use danlu::model::{Clock, SystemClock};
+use std::time::{Duration, Instant};
 
 /// What the background thread may take for a sync beside a whole tick, in milliseconds.
 const SYNC: i64 = 1000;
@@ -50,10 +51,11 @@ fn a_power_cut_costs_about_the_last_tick_and_leaves_a_prefix() {
         let OnDisk(place) = OnDisk::new();
         // Every other one with the tick that users have.
         let tick = if n % 2 == 0 { 100 } else { 1000 };
-        let wanted = 500 + n * 7919 % 20_000;
         let (disk, mut said, time) = cut(&place, tick, |process| {
-            process.tell("log for ever");
-            while process.said.rows < wanted {
+            // As fast as it can, or as trainings do; up to two and a half ticks long.
+            process.tell(if n % 2 == 0 { "log for ever 0" } else { "log for ever 100" });
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(tick / 20 + n * 7919 % (tick * 5 / 2)) {
                 process.hear("ack ").expect("it lives");
             }
         });

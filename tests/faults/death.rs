@@ -257,7 +257,7 @@ fn a_run_that_is_looked_at_while_it_is_killed_is_whole_in_the_end() {
     let mut looked = 0;
     while process.said.rows < times(3000, 50_000) {
         process.hear("ack ").expect("it lives");
-        if process.said.rows % 300 == 0 {
+        if process.said.rows.is_multiple_of(300) {
             let ls = place.danlu(&["ls"]);
             assert!(ls.stdout.contains("running"), "{}{}", ls.stdout, ls.stderr);
             looked += 1;

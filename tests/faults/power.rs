@@ -85,14 +85,14 @@ fn nothing_that_was_logged_before_save_or_flush_returned_is_lost_to_a_power_cut(
     if !can_mount_disks() {
         return;
     }
-    for n in 0..times(4, 40) {
+    for n in 0..usize::try_from(times(4, 40)).unwrap() {
         let OnDisk(place) = OnDisk::new();
         let (_disk, said, _) = cut(&place, 3_600_000, |process| {
-            std::fs::write(place.join("disk/model.bin"), "weights ".repeat(1 + 977 * n as usize)).unwrap();
+            std::fs::write(place.join("disk/model.bin"), "weights ".repeat(1 + 977 * n)).unwrap();
             process.does("log 100");
             process.does(if n % 2 == 0 { "save model.bin" } else { "flush" });
         });
-        assert_eq!((said.rows, said.saved.len()), (100, 1 - n as usize % 2));
+        assert_eq!((said.rows, said.saved.len()), (100, 1 - n % 2));
         assert_eq!(check(&place, &said), 100);
     }
 }

@@ -51,7 +51,7 @@ check: $(VENV)/.tools $(VENV)/.built
 test-rust:
 	INSTA_UPDATE=no cargo test --locked
 
-# Every fault at full density: a thousand kills, a hundred power cuts. Takes root, and about half an hour.
+# Every fault at full density: a thousand kills, a hundred power cuts. Takes root, and about ten minutes.
 test-faults: tools
 	rm -f target/tmp/faults.txt
 	CI=true DANLU_FAULTS=long cargo test --locked --test faults

@@ -4,7 +4,7 @@ use crate::check::{check, check_after_loss, rows, runs};
 use crate::means::{can_trace, long, note, times};
 use crate::process::{Process, Said};
 use crate::strace::Strace;
-use crate::support::Place;
+use crate::support::{Place, wait_until};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -228,7 +228,7 @@ fn killed_at_any_moment_every_acknowledged_row_and_file_is_there() {
         let place = Place::new();
         let mut process = Process::new(place.path());
         process.does("start 30");
-        process.tell("log for ever");
+        process.tell("log for ever 0");
         // From the first row to many drains later, at no regular distance.
         let until = cycle * 7919 % 4001;
         while process.said.rows < until {
@@ -253,11 +253,11 @@ fn a_run_that_is_looked_at_while_it_is_killed_is_whole_in_the_end() {
     let place = Place::new();
     let mut process = Process::new(place.path());
     process.does("start 5");
-    process.tell("log for ever");
+    process.tell("log for ever 0");
     let mut looked = 0;
     while process.said.rows < times(3000, 50_000) {
         process.hear("ack ").expect("it lives");
-        if process.said.rows % 300 == 0 {
+        if process.said.rows.is_multiple_of(300) {
             let ls = place.danlu(&["ls"]);
             assert!(ls.stdout.contains("running"), "{}{}", ls.stdout, ls.stderr);
             looked += 1;
@@ -267,4 +267,33 @@ fn a_run_that_is_looked_at_while_it_is_killed_is_whole_in_the_end() {
     assert!(looked >= 10);
     check_after_loss(&place, &said, 0);
     assert!(rows(&runs(&place)[0]) >= said.rows);
+}
+
+#[test]
+fn a_background_thread_that_breaks_down_costs_no_row() {
+    let place = Place::new();
+    let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let breaks = std::sync::Arc::clone(&broken);
+    let run = danlu::Run::builder("p")
+        .dir(place.path())
+        .tick(std::time::Duration::from_millis(10))
+        .on_warning(move |_| {
+            breaks.store(true, std::sync::atomic::Ordering::Relaxed);
+            panic!("on purpose");
+        })
+        .start()
+        .unwrap();
+    let log = |n: u64| run.log([("n", n), ("twice", 2 * n)]);
+    (0..50).for_each(log);
+    // It cannot update the run file, says so, and whoever is told takes the thread down.
+    std::fs::remove_file(run.path()).unwrap();
+    log(50);
+    wait_until("the thread breaks down", || broken.load(std::sync::atomic::Ordering::Relaxed));
+    (51..100).for_each(log);
+    assert_eq!(run.lost(), 0);
+    let error = run.finish(0).unwrap_err();
+    assert!(error.to_string().contains("broke down"), "{error}");
+    let looked = place.danlu(&["ls"]);
+    assert!(looked.stdout.contains("finished"), "{}{}", looked.stdout, looked.stderr);
+    assert_eq!(check(&place, &Said { rows: 100, ..Said::default() }), 100);
 }

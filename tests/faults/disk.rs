@@ -36,7 +36,7 @@ fn a_disk_that_is_full_while_logging_costs_only_rows_that_are_counted() {
     let (place, _memory) = small("size=2m", 1 << 20);
     let mut process = Process::new(place.path());
     process.does("start 10");
-    let logged = process.does("log for ever");
+    let logged = process.does("log for ever 0");
     assert_eq!(logged, "something was lost");
     // Nothing fits now, and the training goes on.
     process.does("log 1000");
@@ -196,7 +196,7 @@ fn a_limit_on_the_size_of_files_is_an_error_like_a_full_disk() {
     // In blocks of 512 bytes. Python ignores the signal that comes with the error; so does whoever sets a handler.
     let mut process = Process::limited("trap '' XFSZ; ulimit -f 400", place.path());
     process.does("start 20");
-    process.does("log for ever");
+    process.does("log for ever 0");
     process.does("log 100");
     process.fails("finish");
     let (status, said) = process.end();

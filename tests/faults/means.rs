@@ -49,7 +49,7 @@ fn has(program: &str, args: &[&str]) -> bool {
 fn skip(why: &str) {
     // Past the capturing of the test harness: a fault that was not tried must be seen.
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    writeln!(std::io::stderr(), "\nNOT TESTED: {name}: {why}").unwrap();
+    std::io::stderr().write_all(format!("\nNOT TESTED: {name}: {why}\n").as_bytes()).unwrap();
     assert!(
         std::env::var("CI").is_err(),
         "{name} cannot run, and CI is set: {why}; it takes root, strace, mount and mkfs.ext4 (.ci/tools)"

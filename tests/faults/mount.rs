@@ -45,7 +45,7 @@ impl Disk {
     /// Makes the disk in `image` and mounts it on `path`.
     pub fn new(image: &Path, path: &Path) -> Self {
         let file = std::fs::File::create(image).unwrap();
-        file.set_len(48 << 20).unwrap();
+        file.set_len(256 << 20).unwrap();
         run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
         std::fs::create_dir_all(path).unwrap();
         let mut disk = Self { image: image.to_owned(), path: path.to_owned(), mounted: false };

@@ -340,13 +340,14 @@ fn a_disk_whose_sync_takes_seconds_does_not_hold_up_the_logging() {
     let seconds = times(2, 10);
     let inject = format!("inject=fdatasync,fsync:delay_enter={}", seconds * 1_000_000);
     let strace = Strace::thread(process.background(), &["-e", &inject]);
+    let path = process.said.run_file.clone().unwrap();
     process.does("log 1");
-    // The background thread is in its sync now. Rows go on as if nothing were.
-    strace.wait_for(1);
     let begun = Instant::now();
     process.does("log 2000");
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(seconds * 500), "2000 rows took {took:?}");
+    assert_eq!(count(&path), 0, "the background thread is still in its first sync");
+    strace.wait_for(1);
     assert!(strace.detach() > 0);
     process.does("finish");
     assert_eq!(check(&place, &process.end().1), 2001);

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `start TICK` | starts run `r` with a tick of so many milliseconds | `done start PATH` |
 //! | `log N` | logs N rows | `ack ROW TIME` for each whose `log` returned and was stored, `done log` |
-//! | `log for ever` | logs, and saves now and then, until something is lost | also `saved ROWS NAME` |
+//! | `log for ever PAUSE` | logs with a pause of so many microseconds, and saves now and then, until something is lost | also `saved ROWS NAME` |
 //! | `settle` | waits until the background thread has nothing to do | `done settle` |
 //! | `save NAME` | saves a file | `done save NAME`, or `failed save …` |
 //! | `flush` | makes all rows durable | `done flush`, or `failed flush …` |
@@ -53,7 +53,7 @@ impl Does {
         let words: Vec<&str> = line.split(' ').collect();
         let done = match words[..] {
             ["start", tick] => self.start(tick.parse().unwrap()),
-            ["log", "for", "ever"] => self.log_for_ever(),
+            ["log", "for", "ever", pause] => self.log_for_ever(Duration::from_micros(pause.parse().unwrap())),
             ["log", rows] => {
                 (0..rows.parse().unwrap()).for_each(|_| self.log());
                 Ok(String::new())
@@ -101,9 +101,12 @@ impl Does {
         }
     }
 
-    fn log_for_ever(&mut self) -> danlu::Result<String> {
+    fn log_for_ever(&mut self, pause: Duration) -> danlu::Result<String> {
         while self.run().lost() == 0 {
             self.log();
+            if !pause.is_zero() {
+                std::thread::park_timeout(pause);
+            }
             if self.rows % 5000 == 1000 {
                 let name = format!("model-{}.bin", self.rows);
                 let content: Vec<u8> = (0..self.rows * 20).map(|n| (n * n % 251) as u8).collect();

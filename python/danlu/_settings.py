@@ -171,7 +171,7 @@ def _moment(what: str, value: object) -> tuple[str, int] | None:
 
 
 def _storage(storage: str) -> str | None:
-    """Return when the run file follows the journal: `live`, `at_end`, or None for what the file system asks for."""
+    """Return when the run file follows the journal: `live`, `at_end`, or None for what suits the place."""
     if storage in ("", "auto"):
         return None
     if storage not in ("live", "at_end"):

@@ -50,6 +50,13 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
         return (run.exists() && is_idle(path, now))
             .then_some("a rebuilding that was broken off; the run file is there");
     }
+    if name.starts_with("run-") && name.ends_with(".sqlite") {
+        let empty = store::open_packed(path)
+            .and_then(|file| Ok(store::attempts(&file)?.is_empty() && store::blobs(&file)?.is_empty()));
+        let alone = store::journals_of(path).is_ok_and(|journals| journals.is_empty());
+        return (empty.unwrap_or(false) && alone && is_idle(path, now))
+            .then_some("a start that was broken off before the run said anything");
+    }
     if name.ends_with(".journal.new") {
         let dead = matches!(store::liveness(path, host, now), Ok(Liveness::Dead(_)));
         let empty = JournalReader::open(path)

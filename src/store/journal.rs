@@ -151,6 +151,11 @@ impl Journal {
         Ok(JournalSync::new(file, &self.path))
     }
 
+    /// Says whether the file is at its place: neither it nor a directory above it was moved, deleted or replaced.
+    pub fn is_in_place(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+
     /// Returns where the file is if somebody moved it or a directory above it; `None` while it is in its place, and
     /// when it was deleted.
     pub fn moved_to(&self) -> Option<PathBuf> {

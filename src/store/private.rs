@@ -3,6 +3,7 @@
 //! They are made by the same function as any run file, with the blobs of the file beside them. SQLite keeps them in memory
 //! while they are small, else in a temporary file that nobody else sees.
 
+use super::append::has_locks;
 use super::compact::unpack;
 use super::records::{attempts, segments};
 use super::{JournalReader, Stream, journals_of, run_file, segment};
@@ -86,7 +87,9 @@ fn empty() -> Result<Connection> {
 
 fn attach_blobs(whole: &Connection, path: &Path) -> Result<()> {
     let name = path.to_str().ok_or_else(|| Error::usage("The path of a run file is not UTF-8"))?;
-    whole.execute("ATTACH ? AS packed", [name])?;
+    let escaped = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let vfs = if has_locks(path) { "unix" } else { "unix-none" };
+    whole.execute("ATTACH ? AS packed", [format!("file:{escaped}?mode=ro&vfs={vfs}")])?;
     // Names without a schema mean these first.
     whole.execute_batch(
         "CREATE TEMP VIEW blob AS SELECT * FROM packed.blob;

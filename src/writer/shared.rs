@@ -107,7 +107,9 @@ impl Shared {
 
     /// Builds the run file anew from its journal if an error says that it is damaged, or if it is gone. Says whether it did.
     pub(super) fn mend(&self, error: &Error) -> bool {
-        if error.kind() != ErrorKind::Damaged && self.run_file.exists() {
+        let needed = error.kind() == ErrorKind::Damaged || !self.run_file.exists();
+        // In a directory that somebody has put in the place of ours, nothing is made.
+        if !needed || !self.lock().journal.is_in_place() {
             return false;
         }
         let _database = self.lock_database();

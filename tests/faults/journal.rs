@@ -89,11 +89,11 @@ fn a_writer_whose_journal_is_overwritten_says_so_and_does_not_call_it_a_success(
     // Zeros over what is not yet written: its next rows come after them.
     std::fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(length + 100).unwrap();
     process.does("log 10");
-    process.warns("Cannot update the run file");
+    process.warns("The journal `");
     let why = process.fails("finish");
     assert!(why.contains("records that were written"), "{why}");
     let said = process.end().1;
-    assert!(said.warnings[0].contains("The journal is damaged after record"), "{:?}", said.warnings);
+    assert!(said.warnings[0].contains("is damaged after record"), "{:?}", said.warnings);
     assert!(journal.exists(), "the journal is kept");
     assert!(place.danlu(&["ls"]).stderr.contains("The journal is damaged"));
     assert_eq!(runs(&place).len(), 1);

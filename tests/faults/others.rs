@@ -118,7 +118,8 @@ fn without_locks_runs_are_written_killed_and_completed_as_with_them() {
         process.does("log 100");
         let path = process.said.run_file.clone().unwrap();
         strace.wait_for(2);
-        process.warns("has no locks: the run file is filled when the run ends");
+        let told = process.said.warnings.join("\n");
+        assert!(told.contains("has no locks: the run file is filled when the run ends"), "{error}: {told}");
         // Who looks at it asks whether its process lives, and reads the journal: the run file is left alone.
         let journal = journal_of(&path);
         let (looked, injected) = look(&place, &inject, &[&path, &journal]);

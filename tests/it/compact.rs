@@ -146,12 +146,15 @@ fn what_is_left_over_is_shown_before_it_goes() {
     leave(format!("{stem}.sqlite.damaged"));
     leave(format!("{stem}.rebuilt"));
     leave(format!("{stem}.0123abcd.journal.new"));
+    let begun = place.join("wandb/run-20240101_000000-begun.sqlite");
+    danlu::store::create(&begun).unwrap();
+    std::fs::File::options().write(true).open(&begun).unwrap().set_modified(old).unwrap();
     std::fs::write(place.join("wandb/notes.txt"), b"mine").unwrap();
     let shown = place.danlu(&["gc"]);
-    assert_eq!((shown.code, shown.stdout.lines().count()), (0, 4), "{}", shown.stdout);
-    assert_eq!(names(&place.join("wandb")).len(), 6, "nothing has gone yet");
+    assert_eq!((shown.code, shown.stdout.lines().count()), (0, 5), "{}", shown.stdout);
+    assert_eq!(names(&place.join("wandb")).len(), 7, "nothing has gone yet");
     let gone = place.json(&["gc", "--delete"]);
-    assert_eq!(gone.as_array().unwrap().iter().filter(|one| one["deleted"] == true).count(), 3);
+    assert_eq!(gone.as_array().unwrap().iter().filter(|one| one["deleted"] == true).count(), 4);
     assert_eq!(names(&place.join("wandb")).len(), 3);
     assert_eq!(place.danlu(&["verify"]).code, 0);
 }

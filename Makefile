@@ -1,4 +1,5 @@
-# Everything is built into this checkout: `target/` and `.venv/`. Nothing is installed elsewhere, except by `install`.
+# Everything is built into this checkout: `target/` and `.venv/`. Elsewhere only `install` puts anything, and `tools`, which asks
+# apt-get for what is missing of Debian.
 
 PYTHON ?= python3
 VENV := .venv

@@ -14,6 +14,7 @@ pub use files::{FileVersion, file_versions, pick, read_file};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,
+    unreadable_of,
 };
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql};

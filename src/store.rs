@@ -41,9 +41,11 @@ pub use records::{
 };
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
-pub use recover::{apply_some, journals_of, rebuild, recover, seal_and_remove, stem_of_journal};
+pub use recover::{
+    apply_some, journals_of, rebuild, recover, recover_from, seal_and_remove, stem_of_journal,
+};
 pub use rescue::{Rescued, rescue};
-pub use run_file::{BUSY_TIMEOUT, create, digest, open, open_packed, run_digest, run_key};
+pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use standing::{config, counts_from, last_step, next_step, summary, tags};
 pub use verify::{Damage, Report, verify};

@@ -201,8 +201,9 @@ class Run(_core.Run):
         self._over = True
         if not self._foreign:
             try:
-                self._end(_as_exit_code(exit_code))
-                self._tell_end()
+                code = _as_exit_code(exit_code)
+                self._end(code)
+                self._tell_end(code)
             except Error as e:
                 _say.tell(
                     f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
@@ -214,13 +215,14 @@ class Run(_core.Run):
             verb = f"goes on at step {self.starting_step} in" if self.resumed else "goes to"
             _say.tell(f"run {self.id} of project {self.project} {verb} {_shown_path(self.file)}")
 
-    def _tell_end(self) -> None:
+    def _tell_end(self, exit_code: int) -> None:
         if self.lost and self.mode != "disabled":
             _say.tell(f"WARNING: {self.lost} records or values of run {self.id} could not be stored")
         if self.file is not None:
             steps = max(self._steps, 0)
             plural = "" if steps == 1 else "s"
-            _say.tell(f"run {self.id} finished: {steps} step{plural} in {_shown_path(self.file)}")
+            verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
+            _say.tell(f"run {self.id} {verb}: {steps} step{plural} in {_shown_path(self.file)}")
 
     def __enter__(self) -> Run:
         return self

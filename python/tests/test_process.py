@@ -33,7 +33,8 @@ def test_the_end_of_the_program_is_the_end_of_the_run(
 ) -> None:
     done = scripts.run(START + code)
     assert read.end(scripts.file()) == f'{{"exit_code":{exit_code}}}'
-    assert done.stderr.count("danlu: run r finished: 1 step in wandb/run-") == 1
+    verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
+    assert done.stderr.count(f"danlu: run r {verb}: 1 step in wandb/run-") == 1
     if "boom" in code:
         assert "ValueError: boom" in done.stderr
         assert done.returncode == 1

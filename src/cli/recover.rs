@@ -70,7 +70,12 @@ impl Recover {
         let paths = if Path::new(&self.run).is_file() {
             vec![PathBuf::from(&self.run)]
         } else {
-            query::find(&self.common.dir, &self.run, &host, now, &warn)?.parts
+            let mut paths = query::unreadable_of(&self.common.dir, &self.run, &host, now, &warn)?;
+            match query::find(&self.common.dir, &self.run, &host, now, &warn) {
+                Err(e) if e.kind() == ErrorKind::NotFound && !paths.is_empty() => {}
+                found => paths.extend(found?.parts),
+            }
+            paths
         };
         if self.output.is_some() && paths.len() > 1 {
             return Err(Error::usage(format!("Run `{}` has several files", self.run))

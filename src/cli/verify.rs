@@ -2,7 +2,7 @@
 
 use super::output::{Output, warn};
 use super::{Common, here_and_now};
-use crate::model::Result;
+use crate::model::{Error, ErrorKind, Result};
 use crate::remote::Directory;
 use crate::store::{self, Damage, Report};
 use crate::{query, remote};
@@ -41,11 +41,18 @@ impl Verify {
                 continue;
             }
             for part in self.paths_of(target)? {
-                checked.push(check_run(target.clone(), &part)?);
+                let name = part.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                checked.push(check_run(name, &part)?);
             }
         }
         if self.targets.is_empty() {
-            for path in all_runs(&self.common.dir)? {
+            let runs = all_runs(&self.common.dir)?;
+            if runs.is_empty() {
+                let directory = query::run_directory(&self.common.dir);
+                let message = format!("There are no runs in `{}`", directory.display());
+                return Err(Error::new(ErrorKind::NotFound, message).with_hint("`--dir` looks elsewhere"));
+            }
+            for path in runs {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 checked.push(check_run(name, &path)?);
             }
@@ -65,7 +72,12 @@ impl Verify {
             return Ok(vec![PathBuf::from(target)]);
         }
         let (host, now) = here_and_now();
-        Ok(query::find(&self.common.dir, target, &host, now, &warn)?.parts)
+        let unreadable = query::unreadable_of(&self.common.dir, target, &host, now, &warn)?;
+        let readable = match query::find(&self.common.dir, target, &host, now, &warn) {
+            Err(e) if e.kind() == ErrorKind::NotFound && !unreadable.is_empty() => Vec::new(),
+            found => found?.parts,
+        };
+        Ok(readable.into_iter().chain(unreadable).collect())
     }
 }
 

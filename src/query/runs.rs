@@ -6,7 +6,7 @@ use crate::model::{Error, ErrorKind, EventKind, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// How a run is.
@@ -145,28 +145,59 @@ pub fn run_directory(dir: &Path) -> PathBuf {
 /// The directory cannot be read. A file in it that cannot be read is part of the answer.
 pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Found> {
     let mut found = Found::default();
-    for path in run_files(&run_directory(dir))? {
-        match read(&path, host, now, warn) {
+    for (path, journals) in run_files(&run_directory(dir))? {
+        match read(&path, &journals, host, now, warn) {
             Ok(Some(info)) => found.runs.push(info),
             Ok(None) => {}
-            Err(e) => found.unreadable.push((path, e)),
+            Err(e) => {
+                let e = named(e, &path);
+                found.unreadable.push((path, e));
+            }
         }
     }
     found.runs.sort_by(|a, b| a.started.total_cmp(&b.started).then_with(|| a.path.cmp(&b.path)));
     Ok(found)
 }
 
+/// Lets an error say which file it is about, and what to do.
+fn named(error: Error, path: &Path) -> Error {
+    let name = path.display().to_string();
+    let error = if error.to_string().contains(&name) { error } else { error.in_context(format!("`{name}`")) };
+    match error.hint() {
+        Some(_) => error,
+        None => {
+            error.with_hint("`danlu verify` tells what is damaged, `danlu recover` saves what can be read")
+        }
+    }
+}
+
+/// How long a run file may be empty because it is just being created, in microseconds.
+const CREATION: i64 = 5_000_000;
+
+/// Says whether a file is empty because somebody is just creating it.
+fn is_being_created(path: &Path, now: i64) -> bool {
+    let Ok(metadata) = path.metadata() else { return false };
+    let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified = modified.and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or(0);
+    metadata.len() == 0 && modified > now - CREATION
+}
+
 /// Recovers and reads one run file; `None` for one whose writer was killed before it said anything.
-fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Option<RunInfo>> {
-    if let Err(e) = store::recover(path, host, now, warn) {
+fn read(
+    path: &Path,
+    journals: &[PathBuf],
+    host: &str,
+    now: i64,
+    warn: &dyn Fn(String),
+) -> Result<Option<RunInfo>> {
+    if let Err(e) = store::recover_from(path, journals, host, now, warn) {
         warn(format!("{e}; what the run file has is shown, the rest is still in the journal"));
     }
     if !path.exists() {
         return Ok(None);
     }
     let mut connection = match store::open_packed(path) {
-        // Just being created.
-        Err(_) if path.metadata().is_ok_and(|m| m.len() == 0) => return Ok(None),
+        Err(_) if is_being_created(path, now) => return Ok(None),
         other => other?,
     };
     if store::attempts(&connection)?.is_empty() {
@@ -175,16 +206,17 @@ fn read(path: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<Opti
     if store::attempts(&connection)?.is_empty() {
         return Ok(None);
     }
-    info(&connection, path, host, now).map(Some)
+    info_of(&connection, path, journals, host, now).map(Some)
 }
 
-/// Finds the run files of a directory: those that are there, and those that only a journal tells of.
-fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
+/// Finds the run files of a directory, each with its journals: those that are there, and those that only a journal tells
+/// of.
+fn run_files(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
     let entries = std::fs::read_dir(directory).map_err(|e| {
         Error::io("read the directory", directory, e)
             .with_hint("runs are in `./wandb` of the directory that training ran in")
     })?;
-    let mut files = BTreeSet::new();
+    let mut files: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(stem) = name.strip_suffix(".sqlite").or_else(|| store::stem_of_journal(&name)) else {
@@ -193,7 +225,10 @@ fn run_files(directory: &Path) -> Result<BTreeSet<PathBuf>> {
         if !name.starts_with("run-") || entry.file_type().is_ok_and(|t| !t.is_file()) {
             continue;
         }
-        files.insert(directory.join(format!("{stem}.sqlite")));
+        let journals = files.entry(directory.join(format!("{stem}.sqlite"))).or_default();
+        if !name.ends_with(".sqlite") {
+            journals.push(entry.path());
+        }
     }
     Ok(files)
 }
@@ -210,7 +245,7 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
         let nothing = || {
             Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"))
         };
-        return read(&path, host, now, warn)?.ok_or_else(nothing);
+        return read(&path, &store::journals_of(&path)?, host, now, warn)?.ok_or_else(nothing);
     }
     let mut runs = unite(list(dir, host, now, warn)?.runs)?;
     if name == "latest" {
@@ -240,11 +275,36 @@ fn missing(dir: &Path, message: &str) -> Error {
         .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
 }
 
+/// Lists the files that look like those of a run of this id and cannot be read.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn unreadable_of(
+    dir: &Path,
+    id: &str,
+    host: &str,
+    now: i64,
+    warn: &dyn Fn(String),
+) -> Result<Vec<PathBuf>> {
+    let unreadable = list(dir, host, now, warn)?.unreadable.into_iter().map(|(path, _)| path);
+    Ok(unreadable.filter(|path| store::is_named_after(path, id)).collect())
+}
+
 /// Reads a run at a glance.
 ///
 /// # Errors
 /// The file is damaged.
 pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Result<RunInfo> {
+    info_of(connection, path, &store::journals_of(path).unwrap_or_default(), host, now)
+}
+
+fn info_of(
+    connection: &Connection,
+    path: &Path,
+    journals: &[PathBuf],
+    host: &str,
+    now: i64,
+) -> Result<RunInfo> {
     let attempts = store::attempts(connection)?;
     let (id, entity, project, name, started) =
         connection.query_row("SELECT id, entity, project, name, started FROM run", [], |row| {
@@ -263,7 +323,7 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
         .as_ref()
         .and_then(|(_, data)| serde_json::from_str::<serde_json::Value>(data).ok()?["exit_code"].as_i64());
     let state = match (&end, exit_code) {
-        _ if is_running(path, host, now) => State::Running,
+        _ if is_running(journals, host, now) => State::Running,
         (None, _) => State::Crashed,
         (Some(_), Some(0)) => State::Finished,
         (Some(_), _) => State::Failed,
@@ -291,8 +351,7 @@ pub fn info(connection: &Connection, path: &Path, host: &str, now: i64) -> Resul
     })
 }
 
-fn is_running(path: &Path, host: &str, now: i64) -> bool {
-    let journals = store::journals_of(path).unwrap_or_default();
+fn is_running(journals: &[PathBuf], host: &str, now: i64) -> bool {
     journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
 }
 

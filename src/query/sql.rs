@@ -30,6 +30,9 @@ pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
     connection.authorizer(Some(authorize))?;
     answer(&connection, query).map_err(|e| match e {
         rusqlite::Error::SqlInputError { msg, .. } => Error::usage(format!("Cannot answer the query: {msg}")),
+        e if e.sqlite_error_code() == Some(rusqlite::ErrorCode::AuthorizationForStatementDenied) => {
+            Error::usage("Cannot answer the query: it would do more than read runs").with_source(e)
+        }
         e => Error::usage("Cannot answer the query").with_source(e),
     })
 }

@@ -127,14 +127,26 @@ pub fn each_segment<'a>(
 /// Returns the largest sequence number that the attempt at `base` has in any table.
 pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
     let mut last = base;
-    // A compacted file has no rows, but a segment has the id of its last record.
-    for table in ["attempt", "key", "row", "setting", "file", "event", "segment"] {
-        let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
-        let max: i64 =
-            connection.prepare_cached(&sql)?.query_row([base, base + (1 << SEQ_BITS)], |row| row.get(0))?;
-        last = last.max(max);
+    for max in last_of_each_table(connection, base) {
+        last = last.max(max?);
     }
     Ok((last - base).cast_unsigned())
+}
+
+/// Returns the largest sequence number that the attempt at `base` has in any table that can be read.
+pub(super) fn last_readable_seq(connection: &Connection, base: i64) -> u64 {
+    let readable = last_of_each_table(connection, base).filter_map(Result::ok);
+    (readable.fold(base, i64::max) - base).cast_unsigned()
+}
+
+fn last_of_each_table(connection: &Connection, base: i64) -> impl Iterator<Item = Result<i64>> {
+    // A compacted file has no rows, but a segment has the id of its last record.
+    let tables = ["attempt", "key", "row", "setting", "file", "event", "segment"];
+    tables.into_iter().map(move |table| {
+        let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
+        let range = [base, base + (1 << SEQ_BITS)];
+        Ok(connection.prepare_cached(&sql)?.query_row(range, |row| row.get(0))?)
+    })
 }
 
 /// Reads records `first` to `last`, whose points lie after `after` and not after `until`.
@@ -161,6 +173,20 @@ pub(super) fn without_values(
     slots(connection, base, first, last).map(|slots| slots.records)
 }
 
+/// Does what [`without_values`] does, and passes over tables that cannot be read.
+pub(super) fn without_values_or_tables(
+    connection: &Connection,
+    base: i64,
+    first: u64,
+    last: u64,
+) -> Vec<Option<Record>> {
+    let mut slots = Slots::new(base, first, last);
+    for fill in FILLS {
+        fill(&mut slots, connection).ok();
+    }
+    slots.records
+}
+
 /// Reads the points of these ids: for each the key, the id of its row, and the value.
 pub(super) fn points(
     connection: &Connection,
@@ -180,31 +206,30 @@ pub(super) fn points(
 }
 
 fn slots(connection: &Connection, base: i64, first: u64, last: u64) -> Result<Slots> {
-    let mut slots = Slots {
-        base,
-        first,
-        records: vec![None; usize::try_from((last + 1).saturating_sub(first)).unwrap_or(0)],
-    };
-    slots.fill(connection, "attempt", START_COLUMNS, read_start)?;
-    slots.fill(connection, "key", "id, name, system", |row| {
-        Ok(Record::Key { name: row.get(1)?, system: row.get(2)? })
-    })?;
-    slots.fill(connection, "row", "id, step, time", |row| {
-        Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
-    })?;
-    slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting)?;
-    slots.fill(connection, "file", "id, time, path, sha256, size", |row| {
-        let size: i64 = row.get(4)?;
-        Ok(Record::File(File {
-            time: row.get(1)?,
-            path: row.get(2)?,
-            sha256: Hash(row.get(3)?),
-            size: size.cast_unsigned(),
-        }))
-    })?;
-    slots.fill(connection, "event", "id, time, kind, name, text, data", read_event)?;
+    let mut slots = Slots::new(base, first, last);
+    for fill in FILLS {
+        fill(&mut slots, connection)?;
+    }
     Ok(slots)
 }
+
+/// Takes the records of one table each.
+const FILLS: [fn(&mut Slots, &Connection) -> Result<()>; 6] = [
+    |slots, connection| slots.fill(connection, "attempt", START_COLUMNS, read_start),
+    |slots, connection| {
+        slots.fill(connection, "key", "id, name, system", |row| {
+            Ok(Record::Key { name: row.get(1)?, system: row.get(2)? })
+        })
+    },
+    |slots, connection| {
+        slots.fill(connection, "row", "id, step, time", |row| {
+            Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
+        })
+    },
+    |slots, connection| slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting),
+    |slots, connection| slots.fill(connection, "file", "id, time, path, sha256, size", read_file),
+    |slots, connection| slots.fill(connection, "event", "id, time, kind, name, text, data", read_event),
+];
 
 /// Records by place, as the tables give them.
 struct Slots {
@@ -214,6 +239,11 @@ struct Slots {
 }
 
 impl Slots {
+    fn new(base: i64, first: u64, last: u64) -> Self {
+        let length = usize::try_from((last + 1).saturating_sub(first)).unwrap_or(0);
+        Self { base, first, records: vec![None; length] }
+    }
+
     fn ids(&self) -> (i64, i64) {
         let first = self.base + self.first.cast_signed();
         (first, first + i64::try_from(self.records.len()).unwrap_or(0) - 1)
@@ -344,6 +374,16 @@ fn read_origin(row: &rusqlite::Row<'_>) -> rusqlite::Result<Origin> {
         "rewind" => Ok(Origin::Rewind { step: row.get(18)? }),
         other => Err(unreadable(16, Error::damaged(format!("`{other}` is nothing to go on from")))),
     }
+}
+
+fn read_file(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    let size: i64 = row.get(4)?;
+    Ok(Record::File(File {
+        time: row.get(1)?,
+        path: row.get(2)?,
+        sha256: Hash(row.get(3)?),
+        size: size.cast_unsigned(),
+    }))
 }
 
 fn read_setting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {

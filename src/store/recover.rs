@@ -46,18 +46,32 @@ pub fn stem_of_journal(name: &str) -> Option<&str> {
 /// # Errors
 /// A journal or the run file cannot be read or written.
 pub fn recover(run: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<usize> {
+    recover_from(run, &journals_of(run)?, host, now, warn)
+}
+
+/// Does what [`recover`] does, with the journals of the run file already found.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_from(
+    run: &Path,
+    journals: &[PathBuf],
+    host: &str,
+    now: i64,
+    warn: &dyn Fn(String),
+) -> Result<usize> {
     let mut sealed = 0;
-    for path in journals_of(run)? {
-        match journal::liveness(&path, host, now) {
+    for path in journals {
+        match journal::liveness(path, host, now) {
             Ok(Liveness::Alive) => {}
             Ok(Liveness::Dead(_lock)) => {
-                match JournalReader::open(&path)
+                match JournalReader::open(path)
                     .and_then(|mut journal| Ok((journal.attempt(), journal.read()?)))
                 {
-                    Ok((attempt, Some(_))) => seal_and_remove(run, &path, attempt, None, warn)?,
+                    Ok((attempt, Some(_))) => seal_and_remove(run, path, attempt, None, warn)?,
                     // Killed before it said anything: there is nothing to keep.
-                    Ok((_, None)) => remove_empty(run, &path)?,
-                    Err(e) if e.kind() == ErrorKind::Damaged && is_short(&path) => remove_empty(run, &path)?,
+                    Ok((_, None)) => remove_empty(run, path)?,
+                    Err(e) if e.kind() == ErrorKind::Damaged && is_short(path) => remove_empty(run, path)?,
                     Err(e) => return Err(e),
                 }
                 sealed += 1;

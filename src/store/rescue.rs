@@ -4,7 +4,7 @@
 //! it cannot be the old one, whose digest it does not lead to. It says whose remains it is, and how much is missing.
 
 use super::put_blob::put_blob;
-use super::records::{self, AttemptInfo, attempts, segment_records, segments};
+use super::records::{self, AttemptInfo, segment_records, segments};
 use super::{Appender, BUSY_TIMEOUT, Stream, blob, run_file, segment, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Event, EventKind, Hash, Record, Result, Row, Start};
 use rusqlite::Connection;
@@ -46,7 +46,7 @@ pub fn rescue(damaged: &Path, fresh: &Path, now: i64) -> Result<Rescued> {
 fn fill(damaged: &Path, old: &Connection, fresh: &Path, now: i64) -> Result<Rescued> {
     let mut rescued = Rescued::default();
     let mut file = Appender::open(fresh, BUSY_TIMEOUT)?;
-    for attempt in attempts(old)? {
+    for attempt in readable_attempts(old)? {
         let remains = Remains::read(old, &attempt)?;
         rescued.lost_records += remains.lost;
         rescued.doubtful_records += remains.doubtful;
@@ -86,6 +86,17 @@ fn read_halving((first, last): (i64, i64), read: &mut impl FnMut(i64, i64) -> Re
     read_halving((middle + 1, last), read);
 }
 
+/// Lists the attempts of a file, of which any other table may be unreadable.
+fn readable_attempts(old: &Connection) -> Result<Vec<AttemptInfo>> {
+    let mut statement = old.prepare("SELECT id - 1, attempt FROM attempt ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        let base = row.get(0)?;
+        let records = records::last_readable_seq(old, base);
+        Ok(AttemptInfo { attempt: AttemptId(row.get(1)?), base, records, digest: None })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// What can be read of an attempt, each record with its old number.
 struct Remains {
     records: Vec<(u64, Record)>,
@@ -95,7 +106,8 @@ struct Remains {
 
 impl Remains {
     fn read(old: &Connection, attempt: &AttemptInfo) -> Result<Self> {
-        let segments = segments(old, attempt.base)?;
+        // Without its chain, nothing of it counts as whole.
+        let segments = segments(old, attempt.base).unwrap_or_default();
         let mut remains = Self { records: Vec::new(), lost: 0, doubtful: 0 };
         for (n, found) in segments.iter().enumerate() {
             let records = segment_records(old, attempt.base, &segments, n);
@@ -135,6 +147,13 @@ impl Remains {
                 .extend((from.cast_unsigned()..).zip(found).filter_map(|(seq, found)| Some((seq, found?))));
             Ok(())
         });
+        // Where a table cannot be read, the others can.
+        for seq in first..=last {
+            if !records.contains_key(&seq) {
+                let found = records::without_values_or_tables(old, base, seq, seq).pop().flatten();
+                records.extend(found.map(|found| (seq, found)));
+            }
+        }
         read_halving(points, &mut |from, until| {
             for (key, row, value) in records::points(old, base, from, until)? {
                 if let Some(Record::Row(row)) = records.get_mut(&(row - base).cast_unsigned()) {

@@ -199,3 +199,12 @@ pub(super) fn schema_of(connection: &Connection) -> Result<Vec<String>> {
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+/// Says whether a file may be of a run of this id, by its name: `run-<15 characters of time>-<id>.sqlite`, with a number
+/// behind the id when that name was taken.
+pub fn is_named_after(path: &Path, id: &str) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let after_time = stem.strip_prefix("run-").and_then(|rest| rest.get(16..));
+    let Some(rest) = after_time.and_then(|rest| rest.strip_prefix(id)) else { return false };
+    rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -101,7 +101,8 @@ impl Place<'_> {
             .filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
                 let stem = name.strip_suffix(".sqlite").or_else(|| store::stem_of_journal(&name))?;
-                is_of(stem, id).then(|| self.directory.join(format!("{stem}.sqlite")))
+                let path = self.directory.join(format!("{stem}.sqlite"));
+                store::is_named_after(&path, id).then_some(path)
             })
             .collect();
         files.sort();
@@ -156,14 +157,6 @@ impl Place<'_> {
         }
         false
     }
-}
-
-/// Says whether a file of this stem may be of a run of this id: `run-<15 characters of time>-<id>`, and a number when
-/// that name was taken.
-fn is_of(stem: &str, id: &str) -> bool {
-    let after_time = stem.strip_prefix("run-").and_then(|rest| rest.get(16..));
-    let Some(rest) = after_time.and_then(|rest| rest.strip_prefix(id)) else { return false };
-    rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Standing {

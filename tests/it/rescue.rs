@@ -59,6 +59,51 @@ fn pages_that_are_gone_cost_their_records_and_no_others() {
 }
 
 #[test]
+fn a_table_that_is_gone_costs_what_it_held_and_nothing_else() {
+    for table in ["setting", "file", "event", "segment", "key"] {
+        let place = Place::new();
+        let path = place.run("r", 500);
+        let page: i64 = ask(&path, &format!("SELECT rootpage FROM sqlite_schema WHERE name = '{table}'"));
+        let mut damaged = std::fs::read(&path).unwrap();
+        let at = (usize::try_from(page).unwrap() - 1) * 8192;
+        damaged[at..at + 200].fill(0xaa);
+        std::fs::write(&path, &damaged).unwrap();
+        let listed = place.danlu(&["ls"]);
+        assert!(
+            listed.code == 1
+                && listed.stderr.contains("-r.sqlite")
+                && listed.stderr.contains("danlu recover"),
+            "{}",
+            listed.stderr
+        );
+        assert_eq!(place.danlu(&["verify", "r"]).code, 1, "{table}");
+        let done = place.danlu(&["recover", "r"]);
+        assert_eq!(done.code, 0, "{table}: {}", done.stderr);
+        let kept: i64 = ask(&path, "SELECT count(*) FROM row");
+        assert_eq!(kept, 500, "{table}: {}", done.stdout);
+        let values: i64 = ask(&path, "SELECT count(*) FROM history");
+        assert_eq!(values, if table == "key" { 0 } else { 1000 }, "{table}");
+    }
+}
+
+#[test]
+fn an_emptied_file_is_spoken_of() {
+    let place = Place::new();
+    let path = place.run("r", 5);
+    std::fs::write(&path, "").unwrap();
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    for command in ["ls", "verify"] {
+        let done = place.danlu(&[command]);
+        assert!(done.code == 1 && (done.stdout + &done.stderr).contains("-r.sqlite"), "{command}");
+    }
+    let none = Place::new();
+    std::fs::create_dir(none.join("wandb")).unwrap();
+    let done = none.danlu(&["verify"]);
+    assert!(done.code == 1 && done.stderr.contains("There are no runs"), "{}", done.stderr);
+}
+
+#[test]
 fn a_wrong_value_and_a_lost_content_are_told() {
     let place = Place::new();
     let path = written(&place);

@@ -2,7 +2,7 @@
 
 use super::output::{Output, warn};
 use super::{Common, here_and_now};
-use crate::model::{Error, ErrorKind, Result};
+use crate::model::{ErrorKind, Result};
 use crate::remote::Directory;
 use crate::store::{self, Damage, Report};
 use crate::{query, remote};
@@ -47,10 +47,8 @@ impl Verify {
         }
         if self.targets.is_empty() {
             let runs = all_runs(&self.common.dir)?;
-            if runs.is_empty() {
-                let directory = query::run_directory(&self.common.dir);
-                let message = format!("There are no runs in `{}`", directory.display());
-                return Err(Error::new(ErrorKind::NotFound, message).with_hint("`--dir` looks elsewhere"));
+            if runs.is_empty() && !self.common.format.json {
+                output.line(format!("No runs in {}", query::run_directory(&self.common.dir).display()))?;
             }
             for path in runs {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -91,7 +89,7 @@ fn all_runs(dir: &Path) -> Result<Vec<PathBuf>> {
 fn check_run(target: String, path: &Path) -> Result<Checked> {
     let report = match store::verify(path) {
         Ok(report) => report,
-        Err(e) if e.kind() == crate::ErrorKind::Damaged => {
+        Err(e) if e.kind() == ErrorKind::Damaged => {
             let damage = vec![Damage { kind: "database", message: e.to_string() }];
             Report { damage, ..Report::default() }
         }

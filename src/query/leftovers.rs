@@ -51,6 +51,9 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
             .then_some("a rebuilding that was broken off; the run file is there");
     }
     if name.starts_with("run-") && name.ends_with(".sqlite") {
+        if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            return is_idle(path, now).then_some("a file without a single byte");
+        }
         let empty = store::open_packed(path)
             .and_then(|file| Ok(store::attempts(&file)?.is_empty() && store::blobs(&file)?.is_empty()));
         let alone = store::journals_of(path).is_ok_and(|journals| journals.is_empty());

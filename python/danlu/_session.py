@@ -181,6 +181,9 @@ def _start(settings: Settings) -> Run:
     except UsageError:
         raise
     except Error as e:
+        if settings.fork_from is not None or settings.rewind_to is not None:
+            # What it goes on from is here or nowhere.
+            raise
         problem = e
     try:
         directory = _spare_directory()

@@ -60,6 +60,9 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
         return (empty.unwrap_or(false) && alone && is_idle(path, now))
             .then_some("a start that was broken off before the run said anything");
     }
+    if name.ends_with(".sqlite.new") {
+        return is_idle(path, now).then_some("a start that was broken off before the run said anything");
+    }
     if name.ends_with(".journal.new") {
         let dead = matches!(store::liveness(path, host, now), Ok(Liveness::Dead(_)));
         let empty = JournalReader::open(path)

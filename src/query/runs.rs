@@ -242,6 +242,9 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
     let as_path = Path::new(name);
     if name.ends_with(".sqlite") || (name.contains('/') && as_path.is_file()) {
         let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
+        if !path.is_file() {
+            return Err(Error::usage(format!("`{name}` is no run file: it is no file")));
+        }
         let nothing = || {
             Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"))
         };

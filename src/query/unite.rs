@@ -24,7 +24,7 @@ pub fn unite(files: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
             }
         }
     }
-    for run in runs.iter_mut().filter(|run| run.parts.len() > 1) {
+    for run in runs.iter_mut().filter(|run| run.parts.len() > 1 && run.digest.is_some()) {
         run.digest = digest(run)?;
     }
     Ok(runs)
@@ -43,6 +43,7 @@ fn join(run: &mut RunInfo, file: RunInfo) {
     run.lost += file.lost;
     run.bytes += file.bytes;
     run.ranks.push(file.rank);
+    run.digest = run.digest.and(file.digest);
     run.path = file.path;
     run.parts.extend(file.parts);
 }

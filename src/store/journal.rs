@@ -50,17 +50,36 @@ pub struct Journal {
     frame: Vec<u8>,
     /// Part of a frame that could not be written may be after the whole ones.
     torn: bool,
+    /// Where the file is while it does not have its name.
+    unnamed: Option<PathBuf>,
     _lock: WriterLock,
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Some(fresh) = &self.unnamed {
+            std::fs::remove_file(fresh).ok();
+        }
+    }
 }
 
 impl Journal {
     /// Creates a journal that must not exist yet, locked and with its first record in it.
     ///
-    /// It gets its name last: who sees it by that name finds it locked, and does not take its writer for dead.
-    ///
     /// # Errors
     /// The directory cannot be written, or the file exists.
     pub fn create(path: &Path, attempt: AttemptId, start: &Record) -> Result<Self> {
+        let mut journal = Self::begin(path, attempt, start)?;
+        journal.publish()?;
+        Ok(journal)
+    }
+
+    /// Does what [`Self::create`] does, but for the name: until [`Self::publish`] nobody takes it for a journal, and if it is
+    /// dropped before, it goes.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn begin(path: &Path, attempt: AttemptId, start: &Record) -> Result<Self> {
         let fresh = path.with_extension("journal.new");
         let file = OpenOptions::new()
             .read(true)
@@ -68,25 +87,42 @@ impl Journal {
             .create_new(true)
             .open(&fresh)
             .map_err(|e| Error::io("create the journal", path, e))?;
-        let give_up = || {
-            std::fs::remove_file(&fresh).ok();
-        };
         let lock = WriterLock::take(&fresh).map_err(|e| Error::io("lock the journal", path, e));
-        let lock = lock.inspect_err(|_| give_up())?;
+        let lock = lock.inspect_err(|_| {
+            std::fs::remove_file(&fresh).ok();
+        })?;
         let mut header = [0; HEADER_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[16..].copy_from_slice(&attempt.0);
-        let frame = Vec::with_capacity(FRAME_MEMORY);
-        let (path_owned, length) = (path.to_owned(), HEADER_BYTES as u64);
-        let mut journal = Self { file, path: path_owned, length, seq: 0, frame, torn: false, _lock: lock };
-        let write = |journal: &mut Self| {
-            (&journal.file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
-            journal.append(start)?;
-            std::fs::rename(&fresh, path).map_err(|e| Error::io("create the journal", path, e))
+        let mut journal = Self {
+            file,
+            path: path.to_owned(),
+            unnamed: Some(fresh),
+            length: HEADER_BYTES as u64,
+            seq: 0,
+            frame: Vec::with_capacity(FRAME_MEMORY),
+            torn: false,
+            _lock: lock,
         };
-        write(&mut journal).inspect_err(|_| give_up())?;
+        (&journal.file).write_all(&header).map_err(|e| Error::io("write the journal", path, e))?;
+        journal.append(start)?;
         Ok(journal)
+    }
+
+    /// Gives the journal its name. Whoever sees it by that finds it locked, and does not take its writer for dead. What is
+    /// in it beside the start is made durable before: it counts as a whole or not at all.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or the disk cannot sync.
+    pub fn publish(&mut self) -> Result<()> {
+        let Some(fresh) = self.unnamed.clone() else { return Ok(()) };
+        if self.seq > 1 {
+            self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))?;
+        }
+        std::fs::rename(&fresh, &self.path).map_err(|e| Error::io("create the journal", &self.path, e))?;
+        self.unnamed = None;
+        Ok(())
     }
 
     /// Appends one record and returns its sequence number. Either all of it is there or none.

@@ -5,6 +5,8 @@ use super::records::attempts;
 use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::ffi::CStr;
 use std::path::Path;
@@ -27,18 +29,34 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// # Errors
 /// [`ErrorKind::Conflict`] if the file exists; or it cannot be written.
 pub fn create(path: &Path) -> Result<()> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::Conflict, format!("There is a run file `{}` already", path.display()))
-        }
-        _ => Error::io("create the run file", path, e),
-    })?;
-    fill(path).inspect_err(|_| {
-        std::fs::remove_file(path).ok();
+    // It gets its name when it is whole: whoever sees it by that may look into it.
+    let random = AttemptId::random()?.to_string();
+    let fresh = path.with_extension(format!("{}.sqlite.new", &random[..8]));
+    let made = fill(&fresh).and_then(|()| place(&fresh, path));
+    made.inspect_err(|_| {
+        std::fs::remove_file(&fresh).ok();
     })
 }
 
+/// Gives a file a name that nothing else has.
+fn place(fresh: &Path, path: &Path) -> Result<()> {
+    let taken =
+        || Error::new(ErrorKind::Conflict, format!("There is a run file `{}` already", path.display()));
+    match renameat_with(CWD, fresh, CWD, path, RenameFlags::NOREPLACE) {
+        Ok(()) => return Ok(()),
+        Err(Errno::EXIST) => return Err(taken()),
+        // Some file systems cannot; a link is refused just so where there is such a name.
+        Err(_) => {}
+    }
+    std::fs::hard_link(fresh, path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => taken(),
+        _ => Error::io("create the run file", path, e),
+    })?;
+    std::fs::remove_file(fresh).map_err(|e| Error::io("remove", fresh, e))
+}
+
 fn fill(path: &Path) -> Result<()> {
+    std::fs::File::create_new(path).map_err(|e| Error::io("create the run file", path, e))?;
     // Nobody else looks into an empty file, so it takes no locks.
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix-none")?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;

@@ -240,26 +240,31 @@ impl RunBuilder {
         };
         let journal_path = run_file.with_extension(format!("{}.journal", &start.attempt.to_string()[..8]));
         let first = Record::Start(Box::new(start.clone()));
-        let journal = Journal::create(&journal_path, start.attempt, &first).inspect_err(|_| {
+        let begun = Journal::begin(&journal_path, start.attempt, &first).and_then(|journal| {
+            let mut run = Run::start(Begun {
+                start,
+                standing,
+                run_file: run_file.clone(),
+                journal: (journal, journal_path),
+                directory: self.dir.clone(),
+                ignore: self.ignore.clone(),
+                clock: Arc::clone(&self.clock),
+                warn: Arc::clone(&self.warn),
+            })?;
+            // The copy counts as a whole or not at all: the journal gets its name after it.
+            if let Some((files, step)) = &source {
+                run.copy_from(files, *step)?;
+            }
+            run.publish()?;
+            Ok(run)
+        });
+        let mut run = begun.inspect_err(|_| {
             if fresh {
                 std::fs::remove_file(&run_file).ok();
             }
         })?;
         point_latest(&directory, &run_file);
         let follows = self.follows(&directory, &run_file);
-        let mut run = Run::start(Begun {
-            start,
-            standing,
-            run_file,
-            journal: (journal, journal_path),
-            directory: self.dir,
-            ignore: self.ignore,
-            clock: self.clock,
-            warn: self.warn,
-        })?;
-        if let Some((file, step)) = source {
-            run.copy_from(&file, step)?;
-        }
         for (key, value) in self.config {
             run.config(key, value);
         }
@@ -276,6 +281,7 @@ impl RunBuilder {
         match (self.resume, place.find(run)?) {
             (_, Some(Standing { writer: Some(writer), .. })) if rewinds => Err(resume::in_use(&writer)),
             (_, Some(Standing { compacted: true, file, .. })) if rewinds => Err(resume::archived(&file)),
+            (_, Some(found)) if rewinds && found.files.len() > 1 => Err(resume::scattered(&found)),
             (Resume::Must, None) => Err(resume::missing(run, place.directory, "resume")),
             (_, None) if rewinds => Err(resume::missing(run, place.directory, "rewind")),
             (Resume::Never, Some(found)) => Err(resume::there_already(&found)),
@@ -283,20 +289,20 @@ impl RunBuilder {
         }
     }
 
-    /// Finds the file to copy from, and up to which step.
+    /// Finds the files to copy from, and up to which step.
     fn source(
         &self,
         place: &Place<'_>,
         run: &RunKey,
         standing: Option<&Standing>,
-    ) -> Result<Option<(PathBuf, i64)>> {
+    ) -> Result<Option<(Vec<PathBuf>, i64)>> {
         match &self.from {
             None => Ok(None),
-            Some(From::Rewind(step)) => Ok(standing.map(|standing| (standing.file.clone(), *step))),
+            Some(From::Rewind(step)) => Ok(standing.map(|standing| (standing.files.clone(), *step))),
             Some(From::Fork(id, step)) => {
                 let other = RunKey { id: RunId::new(id)?, ..run.clone() };
                 let missing = || resume::missing(&other, place.directory, "fork");
-                Ok(Some((place.find(&other)?.ok_or_else(missing)?.file, *step)))
+                Ok(Some((place.find(&other)?.ok_or_else(missing)?.files, *step)))
             }
         }
     }

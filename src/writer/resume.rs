@@ -1,6 +1,6 @@
 //! Going on with a run that is there: resume, fork, rewind.
 
-use crate::model::{Error, ErrorKind, Record, Result, RunId, RunKey, Start, Value};
+use crate::model::{Error, ErrorKind, Origin, Record, Result, RunId, RunKey, Start, Value};
 use crate::store::{self, Liveness};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,12 @@ pub enum Resume {
 pub(super) struct Standing {
     /// Its newest file.
     pub(super) file: PathBuf,
+    /// All its files, oldest first.
+    pub(super) files: Vec<PathBuf>,
+    /// When its oldest file was begun.
+    began: i64,
+    /// Whether that began the run, whatever was there before.
+    begins: bool,
     /// What was known at its last start, with what was changed since.
     pub(super) start: Start,
     pub(super) config: Vec<(String, Value)>,
@@ -54,7 +60,7 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// Finds a run by its key. Runs whose writer died are completed on the way.
     pub(super) fn find(&self, run: &RunKey) -> Result<Option<Standing>> {
-        let mut standing: Option<Standing> = None;
+        let mut found = Vec::new();
         for file in self.files_of(run.id.as_str())? {
             let writer = self.writer_of(&file)?;
             store::recover(&file, self.host, self.now, self.warn)?;
@@ -62,19 +68,17 @@ impl Place<'_> {
                 continue;
             }
             let connection = store::open(&file)?;
-            let found = if store::attempts(&connection)?.is_empty() {
+            let standing = if store::attempts(&connection)?.is_empty() {
                 // It has only just begun.
                 writer.map(|writer| Standing::begun(file, writer))
             } else {
                 Some(Standing { writer, ..Self::read(file, &connection)? })
             };
-            let Some(found) = found.filter(|found| found.start.run == *run) else { continue };
-            standing = Some(match standing {
-                Some(known) => known.join(found),
-                None => found,
-            });
+            found.extend(standing.filter(|standing| standing.start.run == *run));
         }
-        Ok(standing)
+        found.sort_by_key(|standing| standing.began);
+        // A file that does not go on with the run begins it anew, as where runs are read.
+        Ok(found.into_iter().reduce(|known, newer| if newer.begins { newer } else { known.join(newer) }))
     }
 
     /// Finds the id of the newest run of a project, unless it finished.
@@ -112,6 +116,7 @@ impl Place<'_> {
 
     fn read(file: PathBuf, connection: &Connection) -> Result<Standing> {
         let mut start = store::start_of(connection)?;
+        let first = store::first_start_of(connection)?;
         (start.name, start.group, start.job_type, start.notes) =
             connection.query_row("SELECT name, job_group, job_type, notes FROM run", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -123,6 +128,9 @@ impl Place<'_> {
             summary: store::summary(connection)?,
             step: store::next_step(connection)?,
             writer: None,
+            began: first.time,
+            begins: first.origin != Origin::Resume && first.rank.is_none(),
+            files: vec![file.clone()],
             compacted: store::is_compacted(&store::open_packed(&file)?)?,
             file,
         })
@@ -163,7 +171,21 @@ impl Standing {
     fn begun(file: PathBuf, writer: Start) -> Self {
         let start = writer.clone();
         let (config, summary) = (Vec::new(), Vec::new());
-        Self { file, start, config, summary, step: 0, writer: Some(writer), compacted: false }
+        let files = vec![file.clone()];
+        let begins = start.origin != Origin::Resume && start.rank.is_none();
+        let began = start.time;
+        Self {
+            file,
+            files,
+            began,
+            begins,
+            start,
+            config,
+            summary,
+            step: 0,
+            writer: Some(writer),
+            compacted: false,
+        }
     }
 
     /// Takes in a newer file of the same run: writers beside each other have one each.
@@ -172,6 +194,7 @@ impl Standing {
             ours.retain(|(key, _)| !theirs.iter().any(|(other, _)| other == key));
             ours.extend(theirs);
         }
+        self.files.extend(newer.files);
         Self {
             file: newer.file,
             start: newer.start,
@@ -183,8 +206,12 @@ impl Standing {
     }
 }
 
-/// Hands on what a run file says up to a step, without its starts, files and console: keys, rows, settings and metrics.
-pub(super) fn said_until(file: &Path, step: i64, mut sink: impl FnMut(Said)) -> Result<()> {
+/// Hands on what the files of a run say up to a step, without its starts, files and console: keys, rows, settings and metrics.
+pub(super) fn said_until(files: &[PathBuf], step: i64, mut sink: impl FnMut(Said)) -> Result<()> {
+    files.iter().try_for_each(|file| said_in_file(file, step, &mut sink))
+}
+
+fn said_in_file(file: &Path, step: i64, sink: &mut impl FnMut(Said)) -> Result<()> {
     let connection = store::open(file)?;
     let from = store::counts_from(&connection)?;
     for attempt in store::attempts(&connection)?.iter().filter(|attempt| attempt.base >= from) {
@@ -249,4 +276,10 @@ pub(super) fn in_use(writer: &Start) -> Error {
 pub(super) fn archived(file: &Path) -> Error {
     Error::usage(format!("Cannot rewind `{}`: it is compacted", file.display()))
         .with_hint("`danlu expand` brings its rows back")
+}
+
+/// Explains why a run of several files cannot be rewound.
+pub(super) fn scattered(found: &Standing) -> Error {
+    let message = format!("Cannot rewind run {}: it has {} files", found.start.run, found.files.len());
+    Error::usage(message).with_hint("fork it: a fork takes from all of them")
 }

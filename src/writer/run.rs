@@ -76,10 +76,10 @@ impl Run {
     }
 
     /// Takes over what another run, or this one, said up to a step, and goes on after it.
-    pub(super) fn copy_from(&mut self, file: &Path, step: i64) -> Result<()> {
+    pub(super) fn copy_from(&mut self, files: &[PathBuf], step: i64) -> Result<()> {
         let mut log = self.shared.lock();
         let mut summary = std::collections::BTreeMap::new();
-        resume::said_until(file, step, |said| match said {
+        resume::said_until(files, step, |said| match said {
             Said::Row(step, time, values) => {
                 let mut row = log.take_row();
                 for (place, (name, value)) in values.into_iter().enumerate() {
@@ -109,8 +109,19 @@ impl Run {
         log.step = step.saturating_add(1);
         self.restored.step = log.step;
         self.restored.summary = summary.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        drop(log);
-        Ok(())
+        match log.lost {
+            0 => Ok(()),
+            lost => {
+                let message =
+                    format!("Cannot copy what the run goes on from: {lost} records could not be written");
+                Err(Error::new(ErrorKind::Io, message).with_hint("make room; nothing was changed"))
+            }
+        }
+    }
+
+    /// Lets others see the run.
+    pub(super) fn publish(&self) -> Result<()> {
+        self.shared.lock().journal.publish()
     }
 
     /// Starts to drain the journal.

@@ -80,6 +80,30 @@ fn a_disk_that_is_full_while_the_run_file_is_written_costs_nothing() {
 }
 
 #[test]
+fn a_rewind_on_a_full_disk_fails_and_leaves_the_run_as_it_was() {
+    if !can_mount() {
+        return;
+    }
+    let (place, _memory) = small("size=6m", 2 << 20);
+    let builder = || Run::builder("p").id("r").dir(place.path());
+    let run = builder().start().unwrap();
+    (0..20_000).for_each(|n| run.log([("n", n)]));
+    run.finish(0).unwrap();
+    fill(&place);
+    for error in [builder().rewind_to(19_000).start(), builder().id("f").fork_from("r", 19_000).start()] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), danlu::ErrorKind::Io, "{error}");
+    }
+    assert_eq!(count(&runs(&place)[0]), 20_000);
+    make_room(&place);
+    let run = builder().rewind_to(18_999).start().unwrap();
+    assert_eq!(run.step(), 19_000);
+    run.finish(0).unwrap();
+    assert_eq!(count(&runs(&place)[0]), 19_000);
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
 fn a_disk_that_is_full_in_save_leaves_no_part_of_the_file() {
     if !can_mount() {
         return;

@@ -147,6 +147,49 @@ fn a_fork_begins_with_what_the_other_run_said_until_a_step() {
 }
 
 #[test]
+fn a_fork_takes_from_all_files_of_a_run_and_a_run_of_several_is_not_rewound() {
+    let place = Place::new();
+    let log = |rows: std::ops::Range<i64>, run: Run| {
+        rows.for_each(|n| run.log([("loss", n)]));
+        run.finish(0).unwrap();
+    };
+    log(0..5, builder(&place, "a").start().unwrap());
+    assert_eq!(place.danlu(&["compact", "a"]).code, 0);
+    log(5..8, builder(&place, "a").resume(Resume::Must).start().unwrap());
+    let scattered = builder(&place, "a").rewind_to(1).start().unwrap_err();
+    assert!(scattered.to_string().ends_with("it has 2 files"), "{scattered}");
+    log(7..9, builder(&place, "b").fork_from("a", 6).start().unwrap());
+    assert_eq!(points(&place, "b"), (0..9).map(|n| format!("{n} loss {n}")).collect::<Vec<_>>());
+    assert_eq!(points(&place, "a").len(), 8);
+}
+
+#[test]
+fn of_two_runs_with_one_id_in_the_same_second_the_later_goes_on() {
+    let place = Place::new();
+    for rows in [3, 10] {
+        let run = builder(&place, "c").start().unwrap();
+        (0..rows).for_each(|n| run.log([("a", n)]));
+        run.finish(0).unwrap();
+    }
+    let run = builder(&place, "c").resume(Resume::Must).start().unwrap();
+    assert_eq!(run.step(), 10);
+    let rows: i64 = ask(run.path(), "SELECT count(*) FROM history");
+    assert_eq!(rows, 10, "the file of the later one");
+}
+
+#[test]
+fn ranks_whose_files_are_filled_at_the_end_are_listed_while_they_run() {
+    let place = Place::new();
+    let at_end = danlu::writer::Storage::AtEnd;
+    let ranks: Vec<Run> =
+        (0..2).map(|rank| builder(&place, "r").rank(rank).storage(at_end).start().unwrap()).collect();
+    ranks.iter().for_each(|run| run.log([("loss", 1)]));
+    assert_eq!(place.json(&["ls"])[0]["state"], "running");
+    assert_eq!(place.json(&["sql", "r", "SELECT count(*) AS n FROM history"])[0]["n"], 2);
+    assert_eq!(place.json(&["show", "r"])["keys"][0]["points"], 2);
+}
+
+#[test]
 fn a_rewound_run_counts_from_there_and_keeps_what_it_said_before() {
     let place = Place::new();
     let run = builder(&place, "r").config("lr", 0.1).start().unwrap();

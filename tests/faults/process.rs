@@ -122,7 +122,7 @@ impl Does {
     fn settle(&self) {
         let path = self.run().path();
         let drained = || {
-            let connection = danlu::store::open(path)?;
+            let connection = danlu::store::open_packed(path)?;
             danlu::store::attempts(&connection)
         };
         wait_until("the start is drained", || drained().is_ok_and(|attempts| !attempts.is_empty()));

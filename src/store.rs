@@ -6,6 +6,7 @@
 mod append;
 mod apply;
 mod blob;
+mod bulk;
 mod codec;
 mod compact;
 mod durable;
@@ -14,6 +15,7 @@ mod file_system;
 mod journal;
 mod lock;
 mod numbers;
+pub(crate) mod points;
 mod private;
 mod put_blob;
 mod records;

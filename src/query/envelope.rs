@@ -3,7 +3,8 @@
 use super::series::keys_of;
 use crate::model::{Error, Result};
 use crate::store::Bucket;
-use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Point, Standing};
+use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Standing};
+use crate::store::points::{Point, for_each_point, snapshot};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -61,6 +62,7 @@ pub fn envelope(
             "An envelope needs at least one column, and a range that does not end before it begins",
         ));
     }
+    let _snapshot = snapshot(connection)?;
     let mut lines = Vec::new();
     for y in keys_of(connection, key)? {
         let x = match axis {
@@ -228,27 +230,25 @@ impl<'a> Line<'a> {
         let (key, standing) = self.y;
         let Some((x, _)) = self.x else {
             let axis = self.axis;
-            store_envelope::for_each_point(self.connection, key, standing.points, ordinals, |point| {
+            for_each_point(self.connection, key, standing.points, ordinals, |point| {
                 let x = if axis == Axis::Time { seconds(point.time) } else { step(point) };
                 sink((x, x), &Bucket::of(point));
             })?;
             return Ok(true);
         };
         let mut xs = Vec::new();
-        store_envelope::for_each_point(self.connection, x, standing.points, ordinals.clone(), |point| {
+        for_each_point(self.connection, x, standing.points, ordinals.clone(), |point| {
             xs.push((point.row, point.value.as_f64()));
         })?;
         let mut xs = xs.into_iter();
         let mut together = true;
-        store_envelope::for_each_point(self.connection, key, standing.points, ordinals, |point| {
-            match xs.next() {
-                Some((row, x)) if row == point.row => {
-                    if let Some(x) = x {
-                        sink((x, x), &Bucket::of(point));
-                    }
+        for_each_point(self.connection, key, standing.points, ordinals, |point| match xs.next() {
+            Some((row, x)) if row == point.row => {
+                if let Some(x) = x {
+                    sink((x, x), &Bucket::of(point));
                 }
-                _ => together = false,
             }
+            _ => together = false,
         })?;
         Ok(together)
     }
@@ -259,21 +259,15 @@ impl<'a> Line<'a> {
         self.roots.clear();
         self.rest.clear();
         let (mut by_row, mut by_step) = (HashMap::new(), HashMap::new());
-        store_envelope::for_each_point(
-            self.connection,
-            x,
-            x_standing.points,
-            0..x_standing.points,
-            |point| {
-                if let Some(x) = point.value.as_f64() {
-                    by_row.insert(point.row, x);
-                    by_step.insert(point.step, x);
-                }
-            },
-        )?;
+        for_each_point(self.connection, x, x_standing.points, 0..x_standing.points, |point| {
+            if let Some(x) = point.value.as_f64() {
+                by_row.insert(point.row, x);
+                by_step.insert(point.step, x);
+            }
+        })?;
         let (y, y_standing) = self.y;
         let rest = &mut self.rest;
-        store_envelope::for_each_point(self.connection, y, y_standing.points, 0..y_standing.points, |point| {
+        for_each_point(self.connection, y, y_standing.points, 0..y_standing.points, |point| {
             if let Some(x) = by_row.get(&point.row).or_else(|| by_step.get(&point.step)) {
                 rest.push(((*x, *x), Bucket::of(point)));
             }

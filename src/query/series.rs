@@ -1,6 +1,7 @@
 //! The values of a run: config, summary, and one key of the history.
 
 use crate::model::{Result, Value};
+use crate::store::points::{for_each_point, snapshot};
 use crate::store::{self, envelope};
 use rusqlite::Connection;
 use serde::{Serialize, Serializer};
@@ -17,15 +18,27 @@ pub struct Series {
     pub value: Vec<Value>,
 }
 
+impl Series {
+    fn reserve(&mut self, points: u64) {
+        // What a damaged file says is not believed beyond reason.
+        let points = usize::try_from(points.min(1 << 24)).unwrap_or(0);
+        self.step.reserve(points);
+        self.time.reserve(points);
+        self.value.reserve(points);
+    }
+}
+
 /// Reads the values of a key; none if the run has no such key.
 ///
 /// # Errors
 /// The file is damaged.
 pub fn series(connection: &Connection, key: &str) -> Result<Series> {
+    let _snapshot = snapshot(connection)?;
     let mut series = Series::default();
     for key in keys_of(connection, key)? {
         let points = envelope::standing(connection, key)?.points;
-        envelope::for_each_point(connection, key, points, 0..points, |point| {
+        series.reserve(points);
+        for_each_point(connection, key, points, 0..points, |point| {
             series.step.push(point.step);
             #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
             series.time.push(point.time as f64 / 1e6);

@@ -1,6 +1,7 @@
 //! Records to rows: the one function that writes run files.
 
-use super::envelope::{self, Point, Standing};
+use super::envelope::{self, Standing};
+use super::points::Point;
 use super::{SEQ_BITS, records, segment};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Origin, Record, Result, Row, Start, Value, limits};
 use rusqlite::types::{ToSqlOutput, ValueRef};

@@ -7,7 +7,8 @@
 //! in. `docs/format.md` describes the bytes.
 
 use super::numbers::{Input, put, put_signed};
-use crate::model::{Error, Result, Value};
+use super::points::{Point, for_each_point};
+use crate::model::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 /// Points in a bucket of level 0.
@@ -53,16 +54,6 @@ pub struct Bucket {
     pub(crate) row: (i64, i64),
     /// The id of the first point.
     pub(crate) point: i64,
-}
-
-/// A point with the row that it is of.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Point<'a> {
-    pub(crate) id: i64,
-    pub(crate) row: i64,
-    pub(crate) step: Option<i64>,
-    pub(crate) time: i64,
-    pub(crate) value: &'a Value,
 }
 
 impl Bucket {
@@ -329,108 +320,6 @@ impl Summing {
             None => self.done.push(point),
         }
     }
-}
-
-/// Hands on the points of a key that has `count` of them, from one ordinal to before another.
-///
-/// # Errors
-/// The file is damaged.
-pub(crate) fn for_each_point(
-    connection: &Connection,
-    key: i64,
-    count: u64,
-    ordinals: std::ops::Range<u64>,
-    mut sink: impl FnMut(Point<'_>),
-) -> Result<()> {
-    if ordinals.is_empty() {
-        return Ok(());
-    }
-    let from = ordinals.start.cast_signed();
-    let until = ordinals.end.min(count).cast_signed();
-    let mut statement = connection.prepare_cached(
-        "SELECT p.id, p.row, p.value
-         FROM extent AS e
-         CROSS JOIN point AS p ON p.id BETWEEN e.first + max(0, ?2 - e.before) AND min(e.last, e.first + ?3 - e.before - 1)
-         WHERE e.key = ?1 AND e.first >= ?4 AND e.before < ?3 ORDER BY e.first",
-    )?;
-    let first_extent = extent_at(connection, key, from)?;
-    let mut rows = statement.query([key, from, until, first_extent])?;
-    let mut block: Vec<(i64, i64, Value)> = Vec::with_capacity(BLOCK);
-    while let Some(row) = rows.next()? {
-        block.push((row.get(0)?, row.get(1)?, row.get(2)?));
-        if block.len() == BLOCK {
-            hand_on(connection, &block, &mut sink)?;
-            block.clear();
-        }
-    }
-    hand_on(connection, &block, &mut sink)
-}
-
-/// Points that are read before their rows are.
-const BLOCK: usize = 1024;
-
-/// Finds the rows of points, and hands both on. Where most rows have a point, reading all of them is faster than looking
-/// each up.
-fn hand_on(
-    connection: &Connection,
-    points: &[(i64, i64, Value)],
-    sink: &mut impl FnMut(Point<'_>),
-) -> Result<()> {
-    let (Some((_, first, _)), Some((_, last, _))) = (points.first(), points.last()) else { return Ok(()) };
-    let dense = (last - first) / 8 < i64::try_from(points.len()).unwrap_or(i64::MAX);
-    let sql = "SELECT id, step, time FROM row WHERE id BETWEEN ? AND ? ORDER BY id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut missing = None;
-    let mut send =
-        |found: Option<&rusqlite::Row<'_>>, (id, row, value): &(i64, i64, Value)| -> Result<bool> {
-            match found {
-                Some(found) if found.get::<_, i64>(0)? == *row => {
-                    sink(Point { id: *id, row: *row, step: found.get(1)?, time: found.get(2)?, value });
-                    return Ok(true);
-                }
-                Some(found) if found.get::<_, i64>(0)? < *row => return Ok(false),
-                _ => missing = Some(*row),
-            }
-            Ok(true)
-        };
-    if dense {
-        let mut rows = statement.query([first, last])?;
-        for point in points {
-            while !send(rows.next()?, point)? {}
-        }
-    } else {
-        for point in points {
-            send(statement.query([point.1, point.1])?.next()?, point)?;
-        }
-    }
-    match missing {
-        Some(row) => Err(Error::damaged(format!("A point belongs to row {row}, which is not there"))),
-        None => Ok(()),
-    }
-}
-
-/// Finds the extent of a key that has the point of this ordinal, by halving: extents of a key ascend in both.
-fn extent_at(connection: &Connection, key: i64, ordinal: i64) -> Result<i64> {
-    let mut at_or_after = connection.prepare_cached(
-        "SELECT first, before FROM extent WHERE key = ? AND first >= ? ORDER BY first LIMIT 1",
-    )?;
-    let mut last = connection
-        .prepare_cached("SELECT first, before FROM extent WHERE key = ? ORDER BY first DESC LIMIT 1")?;
-    let pair = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-    let Some((newest, before)) = last.query_row([key], pair).optional()? else { return Ok(0) };
-    if before <= ordinal {
-        return Ok(newest);
-    }
-    let (mut low, mut high) = (0, newest);
-    // The extent starts at `low` or after, and before `high`.
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        match at_or_after.query_row([key, middle], pair).optional()? {
-            Some((first, before)) if before <= ordinal => low = first,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
 }
 
 /// Compares the envelope of a key with its points. Returns what is wrong, if anything is.

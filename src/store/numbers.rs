@@ -42,6 +42,10 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn number(&mut self) -> Result<u64> {
+        if let [byte @ 0..0x80, rest @ ..] = self.bytes {
+            self.bytes = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = u64::from(self.take(1)?[0]);

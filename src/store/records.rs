@@ -1,12 +1,14 @@
 //! Rows back to records: the inverse of [`super::Stream::apply`].
 
 use super::SEQ_BITS;
+use super::bulk::{self, Cell};
+use super::points::value_of;
 use crate::model::{
     AttemptId, Error, Event, EventKind, File, Hash, Origin, Record, Result, Row, RunId, RunKey, Setting,
     Start, Value,
 };
+use rusqlite::Connection;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, params};
 
 /// An attempt in a run file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,11 +223,7 @@ const FILLS: [fn(&mut Slots, &Connection) -> Result<()>; 6] = [
             Ok(Record::Key { name: row.get(1)?, system: row.get(2)? })
         })
     },
-    |slots, connection| {
-        slots.fill(connection, "row", "id, step, time", |row| {
-            Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
-        })
-    },
+    |slots, connection| slots.fill_rows(connection),
     |slots, connection| slots.fill(connection, "setting", "id, scope, key, value, removed", read_setting),
     |slots, connection| slots.fill(connection, "file", "id, time, path, sha256, size", read_file),
     |slots, connection| slots.fill(connection, "event", "id, time, kind, name, text, data", read_event),
@@ -269,34 +267,59 @@ impl Slots {
             let id: i64 = row.get(0)?;
             let record =
                 read(row).map_err(|e| Error::from(e).in_context(format!("table {table}, id {id}")))?;
-            match self.slot(id) {
-                Some(slot) if slot.is_none() => *slot = Some(record),
-                _ => return Err(Error::damaged(format!("Table {table} has a second record {id}"))),
-            }
+            self.put(table, id, record)?;
         }
         Ok(())
+    }
+
+    fn put(&mut self, table: &str, id: i64, record: Record) -> Result<()> {
+        match self.slot(id) {
+            Some(slot) if slot.is_none() => *slot = Some(record),
+            _ => return Err(Error::damaged(format!("Table {table} has a second record {id}"))),
+        }
+        Ok(())
+    }
+
+    /// Where a page is damaged, nothing comes of the bulk; one by one, the rows before it do.
+    fn fill_rows(&mut self, connection: &Connection) -> Result<()> {
+        let sql = "SELECT danlu_gather(id, step, time) FROM row WHERE id BETWEEN ? AND ?";
+        let found = bulk::for_each(connection, sql, self.ids(), |[id, step, time]| {
+            let id = id.int("The id of a row")?;
+            let step = if step == Cell::Null { None } else { Some(step.int("A step")?) };
+            let row = Row { step, time: time.int("A time")?, values: Vec::new() };
+            self.put("row", id, Record::Row(row))
+        });
+        found.or_else(|_| {
+            self.fill(connection, "row", "id, step, time", |row| {
+                Ok(Record::Row(Row { step: row.get(1)?, time: row.get(2)?, values: Vec::new() }))
+            })
+        })
     }
 
     /// Points come by extent, and extents by key ascending within each batch, so each row's values arrive ascending.
     fn fill_points(&mut self, connection: &Connection, after: Option<i64>, until: Option<i64>) -> Result<()> {
         let (first, last) = self.ids();
-        let mut statement = connection.prepare_cached(
-            "SELECT e.key - ?1, p.row, p.value
-             FROM extent AS e CROSS JOIN point AS p ON p.id BETWEEN e.first AND e.last
-             WHERE e.first > ?2 AND e.first <= ?3 AND e.key > ?1 AND e.key < ?1 + (1 << ?4)
-             ORDER BY e.first, p.id",
-        )?;
-        let mut rows =
-            statement.query(params![self.base, after.unwrap_or(0), until.unwrap_or(i64::MAX), SEQ_BITS])?;
-        while let Some(row) = rows.next()? {
-            let (key, id): (i64, i64) = (row.get(0)?, row.get(1)?);
-            match self.slot(id) {
-                Some(Some(Record::Row(found))) => found.values.push((key.cast_unsigned(), row.get(2)?)),
-                _ if id < first || id > last => {}
-                _ => {
-                    return Err(Error::damaged(format!("A point belongs to row {id}, which is not there")));
+        let (base, end) = (self.base, self.base + (1 << SEQ_BITS));
+        let (after, until) = (after.unwrap_or(0), until.unwrap_or(i64::MAX));
+        for (from, to) in batches(connection, after, until)? {
+            let sql = "SELECT danlu_gather(e.key, p.id, p.row, p.value)
+                 FROM extent AS e CROSS JOIN point AS p ON p.id BETWEEN e.first AND e.last
+                 WHERE e.first BETWEEN ? AND ? AND e.key > ? AND e.key < ?";
+            bulk::for_each(connection, sql, (from, to, base, end), |[key, point, row, value]| {
+                let key = (key.int("A key")? - base).cast_unsigned();
+                let (point, id) = (point.int("The id of a point")?, row.int("The row of a point")?);
+                match self.slot(id) {
+                    Some(Some(Record::Row(found))) => {
+                        found.values.push((key, value_of(connection, point, value)?));
+                    }
+                    _ if id < first || id > last => {}
+                    _ => {
+                        let message = format!("A point belongs to row {id}, which is not there");
+                        return Err(Error::damaged(message));
+                    }
                 }
-            }
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -311,6 +334,26 @@ impl Slots {
             })
             .collect()
     }
+}
+
+/// Points that are read at once, or one extent's.
+const BATCH_POINTS: i64 = 8192;
+
+/// Lists the extents that begin in a range, in order, in batches of some [`BATCH_POINTS`]: where the first and the last of
+/// each begin.
+fn batches(connection: &Connection, after: i64, until: i64) -> Result<Vec<(i64, i64)>> {
+    let mut statement = connection
+        .prepare_cached("SELECT first, last FROM extent WHERE first > ? AND first <= ? ORDER BY first")?;
+    let mut extents = statement.query([after, until])?;
+    let mut batches: Vec<(i64, i64)> = Vec::new();
+    while let Some(extent) = extents.next()? {
+        let (first, last): (i64, i64) = (extent.get(0)?, extent.get(1)?);
+        match batches.last_mut().filter(|(from, _)| last - *from < BATCH_POINTS) {
+            Some((_, to)) => *to = first,
+            None => batches.push((first, first)),
+        }
+    }
+    Ok(batches)
 }
 
 const START_COLUMNS: &str =

@@ -34,13 +34,9 @@ fn encode_row(row: &Row, buffer: &mut Vec<u8>) {
     }
     put_signed(row.time, buffer);
     put(row.values.len() as u64, buffer);
-    for (key, value) in &row.values {
+    let floats = encode_floats(&row.values, buffer);
+    for (key, value) in &row.values[floats..] {
         match value {
-            Value::Float(float) if *key <= ONE_BYTE => {
-                let mut bytes = [key.to_le_bytes()[0], FLOAT, 0, 0, 0, 0, 0, 0, 0, 0];
-                bytes[2..].copy_from_slice(&float.to_le_bytes());
-                buffer.extend_from_slice(&bytes);
-            }
             Value::Float(float) => {
                 put(*key, buffer);
                 buffer.push(FLOAT);
@@ -59,6 +55,26 @@ fn encode_row(row: &Row, buffer: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// Writes the floats of low keys that a row begins with: most rows have nothing else. Returns how many there are.
+fn encode_floats(values: &[(u64, Value)], buffer: &mut Vec<u8>) -> usize {
+    const BYTES: usize = 10;
+    let start = buffer.len();
+    buffer.resize(start + values.len() * BYTES, FLOAT);
+    let places = buffer[start..].as_chunks_mut::<BYTES>().0;
+    let mut done = 0;
+    for ((key, value), place) in values.iter().zip(places) {
+        let Value::Float(float) = value else { break };
+        if *key > ONE_BYTE {
+            break;
+        }
+        place[0] = key.to_le_bytes()[0];
+        place[2..].copy_from_slice(&float.to_le_bytes());
+        done += 1;
+    }
+    buffer.truncate(start + done * BYTES);
+    done
 }
 
 /// Writes a number in as few bytes as bincode does.

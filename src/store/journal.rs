@@ -165,7 +165,7 @@ impl Journal {
             self.file.set_len(self.length)?;
             self.torn = false;
         }
-        (&self.file).write_all(&self.frame)
+        write_all(&self.file, &self.frame)
     }
 
     /// Returns the number of bytes written: what a [`JournalReader`] of this journal may read.
@@ -199,6 +199,19 @@ impl Journal {
         let now = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()?;
         (linked && !is_at(&self.file, &self.path)).then_some(now)
     }
+}
+
+/// Does what [`Write::write_all`] does, without the detour by which libc lets a thread be cancelled in a write.
+fn write_all(file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 /// How a journal ends.

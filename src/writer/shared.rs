@@ -168,10 +168,8 @@ impl Shared {
 
     /// Appends a row as it is, and leaves the current step as it was.
     pub(super) fn append_row_at(&self, log: &mut Log, step: i64, time: i64, mut values: Vec<(u64, Value)>) {
-        if !values.is_sorted_by(|(a, _), (b, _)| a < b) {
+        if !is_plain(&values) {
             keep_last_of_each(&mut values);
-        }
-        if !values.iter().all(|(_, value)| is_as_stored(value)) {
             values.retain_mut(|(_, value)| self.check(log, value));
         }
         let record = Record::Row(Row { step: Some(step), time, values });
@@ -246,13 +244,19 @@ impl Shared {
     }
 }
 
-/// Says of most values at a glance that they are in their stored form.
-fn is_as_stored(value: &Value) -> bool {
-    match value {
-        Value::Float(float) => !float.is_nan(),
-        Value::Int(_) => true,
-        Value::Json(_) => false,
-    }
+/// Says of most rows at a glance that they are as they are stored: by key, without doubles, of plain numbers.
+fn is_plain(values: &[(u64, Value)]) -> bool {
+    let mut last = None;
+    values.iter().all(|(key, value)| {
+        let ascends = last < Some(*key);
+        last = Some(*key);
+        ascends
+            && match value {
+                Value::Float(float) => !float.is_nan(),
+                Value::Int(_) => true,
+                Value::Json(_) => false,
+            }
+    })
 }
 
 /// Sorts a row by key; of a key that was given twice, the last value stays.

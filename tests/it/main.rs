@@ -12,6 +12,7 @@ mod compact;
 mod damage;
 mod envelope;
 mod files;
+mod fixtures;
 mod format;
 mod fuzz;
 mod get;

@@ -1,6 +1,7 @@
 //! What a run costs while it runs and when it ends.
 
 use super::{Noise, Target, claim, median, names, per_call, timed};
+use danlu::query::{self, Axis};
 use danlu::{Run, store};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ fn log_rows(run: &Run, rows: usize) -> f64 {
 /// Waits until a run file has so many rows.
 fn wait_for_rows(path: &Path, rows: usize) {
     let connection = store::open(path).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(300);
+    let deadline = Instant::now() + Duration::from_secs(600);
     loop {
         // Rows follow the start and the keys.
         let last: i64 =
@@ -63,21 +64,64 @@ fn wait_for_rows(path: &Path, rows: usize) {
     }
 }
 
-/// How much the process grows while it writes a run of ten million points.
-pub(super) fn memory_of_a_long_run(scratch: &Path) {
-    const ROWS: usize = 1_000_000;
+/// A run of ten million points.
+pub(super) fn long_run(scratch: &Path) {
+    run_of(scratch, 1_000_000, "10 million");
+}
+
+/// A run of a hundred million points: a minute, and two gigabytes.
+pub(super) fn very_long_run(scratch: &Path) {
+    run_of(scratch, 10_000_000, "100 million");
+}
+
+/// How much the process grows while it writes a long run, and whether that stays as fast and as small.
+fn run_of(scratch: &Path, rows: usize, points: &str) {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory("VmRSS");
     let run = Run::builder("bench").dir(scratch).start().unwrap();
     let path = run.path().to_owned();
-    let took = log_rows(&run, ROWS);
-    wait_for_rows(&path, ROWS);
-    run.finish(0).unwrap();
+    let took = log_rows(&run, rows);
+    wait_for_rows(&path, rows);
+    let finish = timed(|| run.finish(0).unwrap());
     let grown = memory("VmHWM") - before;
-    std::fs::remove_file(path).unwrap();
-    claim("memory that a run of 10 million points adds", grown, "MiB", None, Some(Target::AtMost(16.0)));
+    claim(
+        &format!("memory that a run of {points} points adds"),
+        grown,
+        "MiB",
+        None,
+        Some(Target::AtMost(16.0)),
+    );
     claim("Rust `log`, 10 scalars, in that run", took, "µs", None, None);
+    claim("Rust `finish` of that run", finish, "s", None, None);
+    let bytes = std::fs::metadata(&path).unwrap().len() as f64 / (rows * KEYS) as f64;
+    claim("bytes per point of that run", bytes, "B", None, Some(Target::AtMost(25.0)));
+    let connection = store::open(&path).unwrap();
+    let drawing = timed(|| {
+        let columns = query::envelope(&connection, "metric_0", Axis::Step, None, 2000).unwrap();
+        assert_eq!(columns.iter().map(|column| column.count).sum::<u64>(), rows as u64);
+    });
+    claim("envelope of one of its keys in 2000 columns, the first time", drawing * 1e3, "ms", None, None);
+    std::fs::remove_file(path).unwrap();
 }
+
+/// The size of a run whose rows reach the run file one by one, as in a loop of a step a second.
+pub(super) fn slow_run(scratch: &Path) {
+    const ROWS: usize = 500;
+    let run = Run::builder("bench").dir(scratch).tick(Duration::from_millis(1)).start().unwrap();
+    let (path, names, mut noise) = (run.path().to_owned(), names(KEYS), Noise(41));
+    for row in 1..=ROWS {
+        run.log(names.iter().map(|name| (name, noise.next())));
+        wait_for_rows(&path, row);
+    }
+    run.finish(0).unwrap();
+    let bytes = std::fs::metadata(&path).unwrap().len() as f64 - EMPTY_BYTES;
+    let points = (ROWS * KEYS) as f64;
+    claim("bytes per point where every row comes by itself, 10 keys a row", bytes / points, "B", None, None);
+    std::fs::remove_file(path).unwrap();
+}
+
+/// What an empty run takes.
+const EMPTY_BYTES: f64 = 131_072.0;
 
 /// Reads a line of `/proc/self/status`, in MiB.
 fn memory(what: &str) -> f64 {

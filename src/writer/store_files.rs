@@ -72,13 +72,13 @@ impl Storing<'_> {
     fn try_add(&mut self, place: usize) -> Result<()> {
         let source = Source::open(self.paths[place])?;
         self.refuse_own(self.paths[place], source.stamp())?;
-        if source.size() > SMALL_BYTES {
+        let small = if source.size() > SMALL_BYTES { None } else { source.read(SMALL_BYTES)? };
+        let Some(content) = small else {
             self.flush();
             let stored = self.store(self.paths[place], &source)?;
             (self.done)(place, Ok(stored));
             return Ok(());
-        }
-        let content = source.read()?;
+        };
         self.bytes += content.len();
         self.batch.push((place, source.stamp(), content));
         if self.bytes >= BATCH_BYTES || self.batch.len() >= BATCH_FILES {
@@ -126,7 +126,7 @@ impl Storing<'_> {
     /// Stores a large file: in one pass if its content must be new.
     fn store(&mut self, path: &Path, source: &Source) -> Result<Stored> {
         let (size, stamp) = (source.size(), source.stamp());
-        if self.may_have(source)? {
+        if size > 0 && self.may_have(source)? {
             let sha256 = source.hash()?;
             if self.has(sha256)? {
                 return Ok(Stored { sha256, size, stamp });
@@ -134,9 +134,13 @@ impl Storing<'_> {
         }
         check_space(path, &self.shared.run_file, size)?;
         let turn = || self.shared.lock_database();
-        store::put_stream(self.file, source.reader()?, turn, |_, _| source.check_unchanged())
+        store::put_stream(self.file, source.reader()?, turn, |_, read| source.check_read(read))
             .map(|(sha256, size)| Stored { sha256, size, stamp })
-            .map_err(|e| if e.kind() == ErrorKind::Conflict { e } else { cannot(path, &e) })
+            .map_err(|e| match e.kind() {
+                // Said by the source, of this path.
+                ErrorKind::Conflict | ErrorKind::Limit => e,
+                _ => cannot(path, &e),
+            })
     }
 
     fn may_have(&mut self, source: &Source) -> Result<bool> {

@@ -81,6 +81,31 @@ fn only_regular_files_are_stored_and_nothing_blocks() {
 }
 
 #[test]
+fn a_file_that_does_not_say_its_size_is_stored_with_what_can_be_read() {
+    let place = Place::new();
+    let (run, path, _) = start(&place);
+    // All of them have 0 bytes, says the file system. The second is larger than what shares a transaction, the last has
+    // no end in sight.
+    assert_eq!(run.save("/proc/version").unwrap(), ["version"]);
+    let large = run.save("/proc/kallsyms");
+    let endless = run.save("/proc/self/pagemap").unwrap_err();
+    assert_eq!(endless.kind(), ErrorKind::Limit);
+    assert_eq!(
+        endless.to_string(),
+        "Cannot save `/proc/self/pagemap`: it says that it has 0 bytes, and has more than 67108864"
+    );
+    write(&place, "empty", "");
+    run.save("empty").unwrap();
+    run.finish(0).unwrap();
+    assert_eq!(content(&path, "version", 1), std::fs::read("/proc/version").unwrap());
+    if large.is_ok() {
+        assert_eq!(content(&path, "kallsyms", 1), std::fs::read("/proc/kallsyms").unwrap());
+    }
+    assert_eq!(content(&path, "empty", 1), b"");
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
 fn a_file_larger_than_the_disk_is_refused_before_it_is_read() {
     let place = Place::new();
     let (run, path, _) = start(&place);

@@ -16,7 +16,7 @@ from ._config import Config, Summary
 from ._core import __version__
 from ._errors import Error, UsageError
 from ._run import Run
-from ._session import config, finish, init, log, save, summary
+from ._session import config, finish, flush, init, log, save, summary
 
 #: The current run; None before `init` and after `finish`.
 run: Run | None = None
@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "config",
     "finish",
+    "flush",
     "init",
     "log",
     "run",

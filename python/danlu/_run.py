@@ -180,17 +180,17 @@ class Run(_core.Run):
         """
         try:
             if policy not in _POLICIES:
-                self._lose(f"save() has no policy `{text_of(policy)}`: the file is stored now")
+                self._warn(f"save() has no policy `{text_of(policy)}`: the file is stored now")
                 policy = "now"
             pattern, base = _resolve(glob_str, base_path)
             pattern.encode()
             base.encode()
         except Exception as e:
-            self._lose(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
+            self._warn(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
             return []
         names, problems = self._save(pattern, base, policy)
         for problem in problems:
-            self._lose(problem)
+            self._warn(problem)
         return names
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
@@ -219,10 +219,12 @@ class Run(_core.Run):
         if self.lost and self.mode != "disabled":
             _say.tell(f"WARNING: {self.lost} records or values of run {self.id} could not be stored")
         if self.file is not None:
-            steps = max(self._steps, 0)
-            plural = "" if steps == 1 else "s"
+            rows, step = self._logged
+            more = "more " if self.starting_step else ""
+            logged = f"{rows} {more}row{'' if rows == 1 else 's'}"
+            until = "" if step is None else f" up to step {step}"
             verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
-            _say.tell(f"run {self.id} {verb}: {steps} step{plural} in {_shown_path(self.file)}")
+            _say.tell(f"run {self.id} {verb}: {logged}{until} in {_shown_path(self.file)}")
 
     def __enter__(self) -> Run:
         return self

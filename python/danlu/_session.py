@@ -122,6 +122,11 @@ def save(
     return current("save()").save(glob_str, base_path, policy)
 
 
+def flush() -> None:
+    """Make durable what was logged to the current run: see `Run.flush`."""
+    current("flush()").flush()
+
+
 class Standin:
     """Stands for the config or the summary of whichever run is the current one."""
 
@@ -225,6 +230,7 @@ def _publish(run: Run | None) -> None:
     shown["summary"] = summary if run is None else run.summary
     shown["log"] = log if run is None else run.log
     shown["save"] = save if run is None else run.save
+    shown["flush"] = flush if run is None else run.flush
 
 
 def _on_end(run: Run) -> None:

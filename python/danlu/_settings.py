@@ -59,7 +59,7 @@ class Settings:
     def __init__(self, **arguments: Any) -> None:
         def text(name: str, default: str = "") -> str:
             value = _argument_or_variable(arguments, name)
-            return default if value is None else text_of(value)
+            return default if value is None else _text(name, value)
 
         self.project = text("project", DEFAULT_PROJECT)
         self.entity = text("entity")
@@ -68,10 +68,10 @@ class Settings:
         self.job_type = text("job_type")
         self.notes = text("notes")
         run_id = _argument_or_variable(arguments, "id")
-        self.id = None if run_id is None else text_of(run_id)
+        self.id = None if run_id is None else _text("id", run_id)
         self.tags = tags_of(_argument_or_variable(arguments, "tags"))
         self.ignore_globs = tags_of(_argument_or_variable(arguments, "ignore_globs"))
-        self.dir = absolute(os.fsdecode(_argument_or_variable(arguments, "dir") or "."))
+        self.dir = _directory(_argument_or_variable(arguments, "dir"))
         self.mode = _mode(text("mode", "offline"))
         self.resume = _resume(_argument_or_variable(arguments, "resume"))
         self.fork_from = _moment("fork_from", _argument_or_variable(arguments, "fork_from"))
@@ -126,6 +126,25 @@ def _argument_or_variable(arguments: dict[str, Any], name: str) -> Any:
     return os.environ.get(f"DANLU_{variable}") or os.environ.get(f"WANDB_{variable}") or None
 
 
+def _text(what: str, value: object) -> str:
+    """Return the text of an argument. A number is taken as such; a list or a dict is a mistake."""
+    if isinstance(value, (list, tuple, dict, set, frozenset, bytes)):
+        raise UsageError(f"`{what}` takes a text, not `{type(value).__name__}`")
+    return text_of(value)
+
+
+def _directory(value: Any) -> str:
+    if value is None:
+        return absolute(".")
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise UsageError(f"`dir` takes a path, not `{type(value).__name__}`") from None
+    if "\0" in path:
+        raise UsageError("`dir` takes a path, and no path has a zero byte in it")
+    return absolute(path or ".")
+
+
 def absolute(path: str) -> str:
     """Return the absolute path, or the path itself where the current directory is gone."""
     try:
@@ -140,9 +159,11 @@ def tags_of(tags: object) -> list[str]:
     if isinstance(tags, str):
         return [tag.strip() for tag in text_of(tags).split(",") if tag.strip()]
     try:
+        if isinstance(tags, bytes):
+            raise TypeError
         return list(dict.fromkeys(text_of(tag) for tag in tags))  # type: ignore[attr-defined]
     except TypeError:
-        raise UsageError(f"The tags must be a list of texts, not `{type(tags).__name__}`") from None
+        raise UsageError(f"`tags` takes a list of texts, not `{type(tags).__name__}`") from None
 
 
 def _resume(resume: object) -> str | None:
@@ -161,13 +182,14 @@ def _moment(what: str, value: object) -> tuple[str, int] | None:
     """Return the run id and the step of a text such as `ab12cd34?_step=200`."""
     if value is None:
         return None
-    run_id, _, step = text_of(value).partition("?_step=")
-    try:
-        return run_id, int(step)
-    except ValueError:
-        raise UsageError(
-            f"`{what}` takes a run id and a step, `<run id>?_step=<step>`, not `{value}`"
-        ) from None
+    text = text_of(value)
+    run_id, _, digits = text.partition("?_step=")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= 19
+    if is_number and int(digits) < 2**63:
+        return run_id, int(digits)
+    shown = text if len(text) <= 80 else f"{text[:80]}…"
+    form = "a run id and a step, `<run id>?_step=<step>`, the step from 0 to 2**63 - 1"
+    raise UsageError(f"`{what}` takes {form}, not `{shown}`")
 
 
 def _storage(storage: str) -> str | None:
@@ -181,10 +203,11 @@ def _storage(storage: str) -> str | None:
 
 def _rank() -> int | None:
     """Return which of several processes this is, if a launcher says so."""
-    for rank, size in _RANKS.items():
+    for name, size in _RANKS.items():
         try:
-            if int(os.environ[size]) > 1:
-                return int(os.environ[rank])
+            rank = int(os.environ[name])
+            if int(os.environ[size]) > 1 and 0 <= rank < 2**32:
+                return rank
         except (KeyError, ValueError):
             continue
     return None

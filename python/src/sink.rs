@@ -1,6 +1,6 @@
 //! Where the rows of a run go: to its file, or nowhere when the run is disabled.
 
-use danlu::{Key, Value};
+use danlu::{Error, ErrorKind, Key, Value};
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +48,28 @@ impl Sink {
         match self {
             Self::File(run) => run.lose(why),
             Self::Nothing(counts) => lock(counts).lost += 1,
+        }
+    }
+
+    /// Makes what was logged durable.
+    ///
+    /// # Errors
+    /// The disk refuses, or the run was meant to be written and is not.
+    pub(crate) fn flush(&self) -> danlu::model::Result<()> {
+        match self {
+            Self::File(run) => run.flush(),
+            Self::Nothing(counts) if lock(counts).counts_rows => {
+                let message = "Cannot flush the run: it is not stored, as was said when it started";
+                Err(Error::new(ErrorKind::Io, message).with_hint("give `init` a `dir` that can be written"))
+            }
+            Self::Nothing(_) => Ok(()),
+        }
+    }
+
+    /// Says something that costs the run nothing that was logged.
+    pub(crate) fn warn(&self, message: &str) {
+        if let Self::File(run) = self {
+            run.warn(message);
         }
     }
 

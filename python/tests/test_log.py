@@ -327,13 +327,23 @@ def test_numpy_steps(read: Reader) -> None:
         assert run.step == 7
 
 
-@pytest.mark.parametrize("step", ["5", 1.5, 2**70, math.nan, object()], ids=repr)
+@pytest.mark.parametrize("step", ["5", 1.5, 2**63, 2**70, 1e30, math.nan, object()], ids=repr)
 def test_a_bad_step_keeps_the_row(read: Reader, capfd: pytest.CaptureFixture[str], step: Any) -> None:
     with danlu.init() as run:
         run.log({"a": 1}, step=step)
         run.log({"a": 2}, step=step)
+        assert run.lost == 0
     assert read.history(run.file) == [(0, "a", 1), (1, "a", 2)]
-    assert capfd.readouterr().err.count("as step") == 1
+    assert capfd.readouterr().err.count("as `step`") == 1
+
+
+def test_the_last_steps_that_there_are(read: Reader) -> None:
+    with danlu.init() as run:
+        run.log({"a": 1}, step=-5)
+        run.log({"a": 2}, step=2**63 - 1)
+        run.log({"a": 3})
+        run.log({"a": 4})
+    assert [step for step, _, _ in read.history(run.file)] == [-5] + [2**63 - 1] * 3
 
 
 def test_logging_from_threads(read: Reader) -> None:

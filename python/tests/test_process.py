@@ -34,7 +34,7 @@ def test_the_end_of_the_program_is_the_end_of_the_run(
     done = scripts.run(START + code)
     assert read.end(scripts.file()) == f'{{"exit_code":{exit_code}}}'
     verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
-    assert done.stderr.count(f"danlu: run r {verb}: 1 step in wandb/run-") == 1
+    assert done.stderr.count(f"danlu: run r {verb}: 1 row up to step 0 in wandb/run-") == 1
     if "boom" in code:
         assert "ValueError: boom" in done.stderr
         assert done.returncode == 1
@@ -102,7 +102,7 @@ def test_the_child_of_a_fork_says_that_it_stores_nothing(scripts: Scripts, read:
     assert done.returncode == 0, done.stderr
     assert [value for _, _, value in read.history(scripts.file())] == [1, 4]
     assert done.stderr.count("fork of the one that started the run") == 1
-    assert done.stderr.count("finished: 2 steps") == 1
+    assert done.stderr.count("finished: 2 rows") == 1
     assert read.end(scripts.file()) == '{"exit_code":0}'
     assert read.table(scripts.file(), "config") == {}
 

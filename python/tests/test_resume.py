@@ -96,6 +96,13 @@ def test_fork_and_rewind(read: Reader) -> None:
     [
         ({"fork_from": "a"}, "`fork_from` takes a run id and a step"),
         ({"resume_from": "a?_step=x"}, "`resume_from` takes a run id and a step"),
+        (
+            {"fork_from": f"a?_step={2**63}"},
+            "`fork_from` takes .* from 0 to .* not `a.*_step=9223372036854775808`",
+        ),
+        ({"resume_from": f"a?_step={'9' * 5000}"}, "`resume_from` takes .*9999…`"),
+        ({"fork_from": "a?_step=1e30"}, "`fork_from` takes a run id and a step"),
+        ({"fork_from": "a?_step=-1"}, "`fork_from` takes a run id and a step"),
         ({"id": "b", "resume_from": "a?_step=1"}, "rewinds run `a`, but the id is `b`"),
         ({"id": "b", "resume": "allow", "fork_from": "a?_step=1"}, "only one can be given"),
         ({"fork_from": "a?_step=1"}, "Cannot fork run p/a"),
@@ -104,6 +111,13 @@ def test_fork_and_rewind(read: Reader) -> None:
 def test_moments_that_cannot_be(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(danlu.UsageError, match=message):
         danlu.init(project="p", **arguments)
+
+
+@pytest.mark.parametrize("rank", ["-1", "4294967296", "first", ""])
+def test_a_rank_that_is_none_stops_nothing(monkeypatch: pytest.MonkeyPatch, rank: str) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    danlu.init().finish()
 
 
 def test_ranks_of_one_run(scripts: Scripts) -> None:

@@ -107,6 +107,7 @@ impl Run {
             }
         })?;
         log.step = step.saturating_add(1);
+        (log.rows, log.highest_step) = (0, None);
         self.restored.step = log.step;
         self.restored.summary = summary.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         match log.lost {
@@ -159,6 +160,12 @@ impl Run {
     /// Returns how many records and values could not be stored.
     pub fn lost(&self) -> u64 {
         self.guard().map_or(0, |log| log.lost)
+    }
+
+    /// Returns how many rows this process has logged, and the highest of their steps. What the run had before does not
+    /// count.
+    pub fn logged(&self) -> (u64, Option<i64>) {
+        self.guard().map_or((0, None), |log| (log.rows, log.highest_step))
     }
 
     /// Logs a row at the current step and goes on to the next. When it returns, the row survives the death of this
@@ -261,6 +268,13 @@ impl Run {
     pub fn lose(&self, why: &str) {
         if let Some(mut log) = self.guard() {
             self.shared.lose(&mut log, why);
+        }
+    }
+
+    /// Hands a warning to [`RunBuilder::on_warning`], once, of something that costs the run nothing that was logged.
+    pub fn warn(&self, message: &str) {
+        if !self.is_foreign() {
+            self.shared.warnings.once(message, || message.to_owned());
         }
     }
 

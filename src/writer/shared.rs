@@ -33,6 +33,9 @@ pub(super) struct Log {
     /// The values of the last row; kept for their memory.
     values: Vec<(u64, Value)>,
     pub(super) step: i64,
+    /// How many rows were appended, and the highest of their steps.
+    pub(super) rows: u64,
+    pub(super) highest_step: Option<i64>,
     pub(super) lost: u64,
     unreported: u64,
     pub(super) finished: bool,
@@ -60,6 +63,8 @@ impl Shared {
             shape: Vec::new(),
             values: Vec::new(),
             step: 0,
+            rows: 0,
+            highest_step: None,
             lost: 0,
             unreported: 0,
             finished: false,
@@ -170,10 +175,13 @@ impl Shared {
     pub(super) fn append_row_at(&self, log: &mut Log, step: i64, time: i64, mut values: Vec<(u64, Value)>) {
         if !is_plain(&values) {
             keep_last_of_each(&mut values);
-            values.retain_mut(|(_, value)| self.check(log, value));
+            values.retain_mut(|(key, value)| self.check(log, *key, value));
         }
         let record = Record::Row(Row { step: Some(step), time, values });
-        self.append(log, &record);
+        if self.append(log, &record).is_some() {
+            log.rows += 1;
+            log.highest_step = log.highest_step.max(Some(step));
+        }
         if let Record::Row(row) = record {
             log.values = row.values;
             log.values.clear();
@@ -181,12 +189,14 @@ impl Shared {
     }
 
     /// Brings a value into its stored form, or counts it as lost if it is too large.
-    fn check(&self, log: &mut Log, value: &mut Value) -> bool {
+    fn check(&self, log: &mut Log, key: u64, value: &mut Value) -> bool {
         match value {
             Value::Float(float) if float.is_nan() => *float = f64::NAN,
             Value::Json(text) if text.len() > limits::VALUE_BYTES => {
+                let name = log.keys.iter().find_map(|(name, seq)| (*seq == key).then_some(&**name));
                 let message = format!(
-                    "A value of {} bytes is not stored: at most {} can be; use save for large things",
+                    "A value of `{}` is not stored: it has {} bytes, at most {} can be; use save for large things",
+                    shown(name.unwrap_or_default()),
                     text.len(),
                     limits::VALUE_BYTES
                 );

@@ -219,7 +219,9 @@ fn a_value_beyond_the_limit_is_refused_and_one_at_it_is_kept() {
     run.log([("text", Value::Json(format!("\"{}\"", "x".repeat(limit - 1))))]);
     assert_eq!(run.lost(), 1);
     run.finish(0).unwrap();
-    assert!(said.lock().unwrap()[0].contains("use save"), "{:?}", said.lock().unwrap());
+    let said = said.lock().unwrap();
+    assert!(said[0].starts_with("A value of `text` is not stored: it has 16777217 bytes"), "{said:?}");
+    assert!(said[0].contains("use save"), "{said:?}");
 }
 
 #[test]

@@ -103,12 +103,12 @@ impl Which {
             return output.json(&changed);
         }
         for file in changed {
-            output.line(format!(
-                "{word:<10} {}: {} to {}",
-                super::output::plain(&file.run),
-                bytes(file.bytes_before),
-                bytes(file.bytes_after)
-            ))?;
+            let (run, before) = (super::output::plain(&file.run), bytes(file.bytes_before));
+            if file.bytes_before == file.bytes_after {
+                output.line(format!("left alone {run}: {before}, and compacted it would not be smaller"))?;
+            } else {
+                output.line(format!("{word:<10} {run}: {before} to {}", bytes(file.bytes_after)))?;
+            }
         }
         if changed.is_empty() { output.line(format!("no run was {word}")) } else { Ok::<(), Error>(()) }
     }

@@ -13,7 +13,8 @@ use serde::Serialize;
 /// Of each its newest version, or every version with `--all`. `danlu get` reads them out.
 #[derive(Debug, Args)]
 pub(super) struct Files {
-    /// A run id or its beginning, the path of a run file, or `latest`
+    /// A run id or its beginning (with its project in front, such as `mnist/ab12`, if several have it), the path of a run
+    /// file, or `latest`
     #[arg(default_value = "latest")]
     run: String,
 

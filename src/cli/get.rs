@@ -5,6 +5,7 @@ use super::progress::progress_bar;
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result, check_file_name};
 use crate::query::{self, FileVersion};
+use crate::store;
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -25,7 +26,8 @@ use std::path::{Path, PathBuf};
   danlu get latest report.json -o - | jq ."
 )]
 pub(super) struct Get {
-    /// A run id or its beginning, the path of a run file, or `latest`
+    /// A run id or its beginning (with its project in front, such as `mnist/ab12`, if several have it), the path of a run
+    /// file, or `latest`
     run: String,
 
     /// The path that a file is stored under, or a glob of such
@@ -138,6 +140,7 @@ impl Get {
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_hint("`--force` replaces it, `-o` writes elsewhere"));
         }
+        check_replaceable(target)?;
         let fresh = beside(target);
         let write = || -> Result<()> {
             let failed = |e| Error::io("write", &fresh, e);
@@ -152,6 +155,19 @@ impl Get {
         write().inspect_err(|_| {
             std::fs::remove_file(&fresh).ok();
         })
+    }
+}
+
+/// Refuses to replace a run, and what is no file.
+fn check_replaceable(target: &Path) -> Result<()> {
+    let refused = |what: &str| {
+        let message = format!("Cannot write to `{}`: it is {what}", target.display());
+        Err(Error::usage(message).with_hint("`-o` writes elsewhere"))
+    };
+    match target.metadata() {
+        Ok(there) if !there.is_file() => refused(store::name_of_kind(there.file_type())),
+        Ok(_) if store::belongs_to_a_run(target) => refused("a run file or a journal of danlu"),
+        _ => Ok(()),
     }
 }
 

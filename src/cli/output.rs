@@ -94,6 +94,11 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// So many of something: `1 row`, `2 rows`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A number of bytes as people read it.
 pub(super) fn bytes(count: u64) -> String {
     let mut rest = count;

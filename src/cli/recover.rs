@@ -1,6 +1,6 @@
 //! `danlu recover`.
 
-use super::output::{Output, plain, warn};
+use super::output::{Output, count, plain, warn};
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result};
 use crate::{query, store};
@@ -41,11 +41,11 @@ impl Recover {
             }
             let target = self.output.as_ref().unwrap_or(&path);
             let said = format!(
-                "saved {} records; {} are lost, {} are in doubt; {} files are lost{}",
-                rescued.records,
-                rescued.lost_records,
+                "saved {}; lost {}; {} in doubt; lost {}{}",
+                count(rescued.records, "record"),
+                count(rescued.lost_records, "record"),
                 rescued.doubtful_records,
-                rescued.lost_files.len(),
+                count(rescued.lost_files.len() as u64, "file"),
                 rescued
                     .lost_files
                     .iter()

@@ -10,7 +10,8 @@ use clap::Args;
 /// Show one run: config, summary, keys and files
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// A run id or its beginning, the path of a run file, or `latest`
+    /// A run id or its beginning (with its project in front, such as `mnist/ab12`, if several have it), the path of a run
+    /// file, or `latest`
     run: String,
 
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `danlu sync`.
 
 use super::config::Credentials;
-use super::output::{Output, bytes, plain, to_stderr, warn};
+use super::output::{Output, bytes, count, plain, to_stderr, warn};
 use super::progress::progress_bar;
 use super::{Common, here_and_now};
 use crate::model::{Error, Result, SystemClock};
@@ -142,8 +142,8 @@ fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
     let name = plain(&name);
     match run.status {
         Status::Pushed => output.line(format!(
-            "pushed      {name}: {} objects, {}",
-            run.objects_sent,
+            "pushed      {name}: {}, {}",
+            count(run.objects_sent, "object"),
             bytes(run.bytes_sent)
         )),
         Status::UpToDate => output.line(format!("up to date  {name}")),
@@ -157,7 +157,7 @@ fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
 }
 
 fn total(outcome: &Outcome) -> String {
-    let count = |status| outcome.runs.iter().filter(|run| run.status == status).count();
+    let how_many = |status| outcome.runs.iter().filter(|run| run.status == status).count();
     let mut parts = Vec::new();
     for (status, word) in [
         (Status::Pushed, "pushed"),
@@ -165,14 +165,14 @@ fn total(outcome: &Outcome) -> String {
         (Status::Running, "running"),
         (Status::Failed, "failed"),
     ] {
-        if count(status) > 0 {
-            parts.push(format!("{} {word}", count(status)));
+        if how_many(status) > 0 {
+            parts.push(format!("{} {word}", how_many(status)));
         }
     }
     let runs = if parts.is_empty() { "no runs".to_owned() } else { parts.join(", ") };
     format!(
-        "{runs}; {} objects, {} sent to {}",
-        outcome.objects_sent,
+        "{runs}; {}, {} sent to {}",
+        count(outcome.objects_sent, "object"),
         bytes(outcome.bytes_sent),
         outcome.remote
     )

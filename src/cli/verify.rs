@@ -1,6 +1,6 @@
 //! `danlu verify`.
 
-use super::output::{Output, warn};
+use super::output::{Output, count, warn};
 use super::{Common, here_and_now};
 use crate::model::{ErrorKind, Result};
 use crate::remote::Directory;
@@ -100,7 +100,7 @@ fn check_run(target: String, path: &Path) -> Result<Checked> {
 
 fn check_remote(path: &Path) -> Result<Checked> {
     let (runs, objects, damage) = remote::Directory::open(path)?.verify()?;
-    let target = format!("{} ({runs} runs, {objects} objects)", path.display());
+    let target = format!("{} ({}, {})", path.display(), count(runs, "run"), count(objects, "object"));
     Ok(Checked { target, ok: damage.is_empty(), report: Report { damage, ..Report::default() } })
 }
 
@@ -112,8 +112,10 @@ fn print(checked: &Checked, output: &mut Output) -> Result<()> {
             String::new()
         } else {
             format!(
-                ": {} records in {} segments, {} blobs{digest}",
-                report.records, report.segments, report.blobs
+                ": {} in {}, {}{digest}",
+                count(report.records, "record"),
+                count(report.segments, "segment"),
+                count(report.blobs, "blob")
             )
         };
         return output.line(format!("ok       {}{counts}", checked.target));

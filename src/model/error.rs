@@ -88,6 +88,17 @@ impl Error {
         self
     }
 
+    /// Lets the message say what was being done and to which path, unless it names the path already.
+    #[must_use]
+    pub fn doing(self, action: &str, path: &Path) -> Self {
+        let path = path.display().to_string();
+        if self.to_string().contains(&path) {
+            self
+        } else {
+            self.in_context(format!("Cannot {action} `{path}`"))
+        }
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -108,8 +119,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
+        let mut said = self.message.clone();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // SQLite says again, with a number in front, what its message has said.
+            if !text.ends_with(&said) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
             cause = error.source();
         }
         Ok(())

@@ -150,8 +150,7 @@ pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<F
             Ok(Some(info)) => found.runs.push(info),
             Ok(None) => {}
             Err(e) => {
-                let e = named(e, &path);
-                found.unreadable.push((path, e));
+                found.unreadable.push((path, named(e)));
             }
         }
     }
@@ -159,10 +158,8 @@ pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<F
     Ok(found)
 }
 
-/// Lets an error say which file it is about, and what to do.
-fn named(error: Error, path: &Path) -> Error {
-    let name = path.display().to_string();
-    let error = if error.to_string().contains(&name) { error } else { error.in_context(format!("`{name}`")) };
+/// Lets an error of a file say what to do.
+fn named(error: Error) -> Error {
     match error.hint() {
         Some(_) => error,
         None => {
@@ -193,6 +190,10 @@ fn read(
     if let Err(e) = store::recover_from(path, journals, host, now, warn) {
         warn(format!("{e}; what the run file has is shown, the rest is still in the journal"));
     }
+    read_completed(path, journals, host, now).map_err(|e| e.doing("read", path))
+}
+
+fn read_completed(path: &Path, journals: &[PathBuf], host: &str, now: i64) -> Result<Option<RunInfo>> {
     if !path.exists() {
         return Ok(None);
     }
@@ -233,18 +234,16 @@ fn run_files(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
     Ok(files)
 }
 
-/// Finds a run of a directory by `latest`, its path, its id, or the beginning of its id. Of several runs with the
-/// same id the newest counts.
+/// Finds a run of a directory by `latest`, its path, its id, or the beginning of its id; in front of the id may be its
+/// project, or entity and project. Of several runs with the same name the newest counts.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the beginning of an id fits several.
+/// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the name fits several, or is that of a file which is no
+/// run file.
 pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
     let as_path = Path::new(name);
-    if name.ends_with(".sqlite") || (name.contains('/') && as_path.is_file()) {
+    if (name.ends_with(".sqlite") || name.contains('/')) && as_path.is_file() {
         let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
-        if !path.is_file() {
-            return Err(Error::usage(format!("`{name}` is no run file: it is no file")));
-        }
         let nothing = || {
             Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"))
         };
@@ -254,23 +253,52 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
     if name == "latest" {
         return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
     }
-    if let Some(exact) = runs.iter().rposition(|run| run.id == name) {
-        return Ok(runs.swap_remove(exact));
+    if let Some(place) = place_of(&runs, name)? {
+        return Ok(runs.swap_remove(place));
     }
-    let ids: BTreeSet<&str> =
-        runs.iter().map(|run| run.id.as_str()).filter(|id| id.starts_with(name)).collect();
-    match ids.len() {
-        1 => {
-            let last = runs.iter().rposition(|run| run.id.starts_with(name));
-            last.map(|n| runs.swap_remove(n))
-                .ok_or_else(|| missing(dir, &format!("There is no run `{name}`")))
+    store::check_is_file(as_path)?;
+    if name.ends_with(".sqlite") {
+        as_path.metadata().map_err(|e| Error::io("open the run file", as_path, e))?;
+    }
+    Err(missing(dir, &format!("There is no run `{name}`")))
+}
+
+/// Says whether a run is one that was named.
+type Fits<'a> = &'a dyn Fn(&RunInfo) -> bool;
+
+/// Finds which of the runs a name means: the newest of those that it fits best.
+fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
+    let (scope, id) = name.rsplit_once('/').map_or((None, name), |(scope, id)| (Some(scope), id));
+    let in_scope = |run: &RunInfo| {
+        scope.is_none_or(|scope| scope == run.project || scope == format!("{}/{}", run.entity, run.project))
+    };
+    let whole = |run: &RunInfo| full_name(run) == name;
+    let exact = |run: &RunInfo| in_scope(run) && run.id == id;
+    let begins = |run: &RunInfo| in_scope(run) && run.id.starts_with(id);
+    let ways: [(Fits<'_>, _); 3] =
+        [(&whole, "the name"), (&exact, "the id"), (&begins, "the beginning of the id")];
+    for (fits, what) in ways {
+        let names: BTreeSet<String> = runs.iter().filter(|run| fits(run)).map(full_name).collect();
+        match names.len() {
+            0 => {}
+            1 => return Ok(runs.iter().rposition(fits)),
+            _ => {
+                let names = Vec::from_iter(names);
+                return Err(Error::usage(format!(
+                    "`{name}` is {what} of several runs: {}",
+                    names.join(", ")
+                ))
+                .with_hint(format!("give one of these names, such as `{}`", names[0])));
+            }
         }
-        0 => Err(missing(dir, &format!("There is no run `{name}`"))),
-        _ => Err(Error::usage(format!(
-            "`{name}` is the beginning of several run ids: {}",
-            Vec::from_iter(ids).join(", ")
-        ))),
     }
+    Ok(None)
+}
+
+/// Returns `entity/project/id`, as far as there are such.
+fn full_name(run: &RunInfo) -> String {
+    let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
+    format!("{entity}{}/{}", run.project, run.id)
 }
 
 fn missing(dir: &Path, message: &str) -> Error {

@@ -7,6 +7,7 @@ use crate::store;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::Value;
+use std::path::Path;
 
 /// What a query answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,18 +24,32 @@ pub struct Answer {
 /// # Errors
 /// The query is wrong, would write, or a run file cannot be read.
 pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
+    let path = runs.first().filter(|_| one).map(|run| run.path.clone());
     let mut connection = match runs.as_slice() {
         [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
         _ => tables::open(runs)?,
     };
     connection.authorizer(Some(authorize))?;
-    answer(&connection, query).map_err(|e| match e {
-        rusqlite::Error::SqlInputError { msg, .. } => Error::usage(format!("Cannot answer the query: {msg}")),
-        e if e.sqlite_error_code() == Some(rusqlite::ErrorCode::AuthorizationForStatementDenied) => {
-            Error::usage("Cannot answer the query: it would do more than read runs").with_source(e)
+    answer(&connection, query).map_err(|e| refused(e, path.as_deref()))
+}
+
+/// Tells a query that is wrong from a file that cannot be read.
+fn refused(error: rusqlite::Error, path: Option<&Path>) -> Error {
+    use rusqlite::ErrorCode as Code;
+    let cannot = |why: &str| Error::usage(format!("Cannot answer the query: {why}"));
+    match (error.sqlite_error_code(), &error, path) {
+        (_, rusqlite::Error::SqlInputError { msg, .. }, _) => cannot(msg),
+        (Some(Code::AuthorizationForStatementDenied), ..) => {
+            cannot("it would do more than read runs").with_source(error)
         }
-        e => Error::usage("Cannot answer the query").with_source(e),
-    })
+        (
+            Some(Code::DiskFull | Code::SystemIoFailure | Code::CannotOpen | Code::DatabaseCorrupt),
+            _,
+            Some(path),
+        ) => Error::from(error).doing("read", path),
+        (Some(Code::Unknown), rusqlite::Error::SqliteFailure(_, Some(said)), _) => cannot(said),
+        _ => Error::usage("Cannot answer the query").with_source(error),
+    }
 }
 
 fn answer(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {

@@ -195,7 +195,8 @@ impl Cursor<'_> {
             }
             if let Some((run, part)) = self.parts.pop_front() {
                 let connection = store::open(&part)?;
-                let extents = extents(&connection, self.only_key.as_deref())?;
+                let extents = extents(&connection, self.only_key.as_deref());
+                let extents = extents.map_err(|e| e.doing("read", &part))?;
                 self.file = Some((connection, run, extents));
                 continue;
             }

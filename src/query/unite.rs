@@ -74,7 +74,8 @@ fn digest(run: &RunInfo) -> Result<Option<crate::model::Hash>> {
 pub fn united_details(run: &RunInfo) -> Result<RunDetails> {
     let mut all: Option<RunDetails> = None;
     for part in &run.parts {
-        let one = details(&store::open(part)?, run.clone())?;
+        let one = store::open(part).and_then(|file| details(&file, run.clone()));
+        let one = one.map_err(|e| e.doing("read", part))?;
         all = Some(match all {
             Some(known) => join_details(known, one),
             None => one,

@@ -51,7 +51,8 @@ pub fn is_compacted(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after.
+/// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after; they are
+/// the same for a file that would not become smaller, which stays as it is.
 ///
 /// # Errors
 /// The run is still written, is compacted already, or is damaged; then the file is as it was.
@@ -61,11 +62,10 @@ pub fn compact(run: &Path) -> Result<(u64, u64)> {
     if is_compacted(&connection)? {
         return Err(Error::usage(format!("`{}` is compacted already", run.display())));
     }
-    let fresh = run.with_extension("rebuilt");
-    std::fs::remove_file(&fresh).ok();
-    run_file::create(&fresh)?;
-    let made = copy_packed(&connection, &fresh).and_then(|()| run_file::open(&fresh));
-    put_in_place(run, &fresh, made, run_file::digest(&connection)?)
+    replace(run, "compact", |fresh| {
+        copy_packed(&connection, fresh)?;
+        Ok((run_file::digest(&connection)?, size(fresh) < size(run)))
+    })
 }
 
 /// Makes an ordinary run file of a compacted one, and puts it in its place. Returns the sizes before and after.
@@ -78,13 +78,10 @@ pub fn expand(run: &Path) -> Result<(u64, u64)> {
     if !is_compacted(&run_file::open_packed(run)?)? {
         return Err(Error::usage(format!("`{}` is not compacted", run.display())));
     }
-    let fresh = run.with_extension("rebuilt");
-    std::fs::remove_file(&fresh).ok();
-    run_file::create(&fresh)?;
-    let made = Appender::open(&fresh, BUSY_TIMEOUT)
-        .and_then(|mut file| salvage(run, &connection, &mut file))
-        .and_then(|()| run_file::open(&fresh));
-    put_in_place(run, &fresh, made, run_file::digest(&connection)?)
+    replace(run, "expand", |fresh| {
+        salvage(run, &connection, &mut Appender::open(fresh, BUSY_TIMEOUT)?)?;
+        Ok((run_file::digest(&connection)?, true))
+    })
 }
 
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
@@ -95,27 +92,44 @@ fn check_sealed(run: &Path, what: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"))
 }
 
-/// Lets a new file take the place of the old one, if it is of the same run to the last record.
-fn put_in_place(
+/// Lets `make` fill a new file, which takes the place of the old one if it is of the same run to the last record. `make`
+/// returns the digest of the old one, and whether the new one is wanted. Returns the sizes before and after.
+fn replace(
     run: &Path,
-    fresh: &Path,
-    made: Result<Connection>,
-    digest: Option<Hash>,
+    what: &str,
+    make: impl FnOnce(&Path) -> Result<(Option<Hash>, bool)>,
 ) -> Result<(u64, u64)> {
-    let checked = made.and_then(|made| {
-        let same = digest.is_some() && run_file::digest(&made)? == digest;
-        let changed = || Error::damaged(format!("`{}` does not hold what its checksums say", run.display()));
-        if same { Ok(()) } else { Err(changed().with_hint("`danlu verify` names what is damaged")) }
-    });
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
-    let placed = checked.and_then(|()| sync_file(fresh)).and_then(|()| {
-        let sizes = (size(run), size(fresh));
-        std::fs::rename(fresh, run).map_err(|e| Error::io("replace", run, e))?;
+    let fresh = run.with_extension("rebuilt");
+    std::fs::remove_file(&fresh).ok();
+    let placed = run_file::create(&fresh).and_then(|()| make(&fresh)).and_then(|(digest, wanted)| {
+        let same = digest.is_some() && run_file::digest(&run_file::open(&fresh)?)? == digest;
+        if !same {
+            let message = format!("`{}` does not hold what its checksums say", run.display());
+            return Err(Error::damaged(message).with_hint("`danlu verify` names what is damaged"));
+        }
+        let sizes = (size(run), size(&fresh));
+        if !wanted {
+            std::fs::remove_file(&fresh).map_err(|e| Error::io("remove", &fresh, e))?;
+            return Ok((sizes.0, sizes.0));
+        }
+        sync_file(&fresh)?;
+        std::fs::rename(&fresh, run).map_err(|e| Error::io("replace", run, e))?;
         sync_file(run).map(|()| sizes)
     });
-    placed.inspect_err(|_| {
-        std::fs::remove_file(fresh).ok();
+    placed.map_err(|e| {
+        std::fs::remove_file(&fresh).ok();
+        let e = e.doing(what, run);
+        let needs_room = e.kind() == ErrorKind::Io && e.hint().is_none();
+        if needs_room {
+            e.with_hint("the new file is made beside it: there must be room, and leave to write")
+        } else {
+            e
+        }
     })
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len())
 }
 
 /// Copies what is kept, and the segments in compressed form.

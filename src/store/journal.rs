@@ -40,6 +40,11 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+/// Says whether a file that begins so is a journal.
+pub(super) fn is_header(head: &[u8]) -> bool {
+    head.starts_with(&MAGIC)
+}
+
 /// A journal that is being written.
 #[derive(Debug)]
 pub struct Journal {

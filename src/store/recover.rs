@@ -24,7 +24,7 @@ pub fn journals_of(run: &Path) -> Result<Vec<PathBuf>> {
         .filter_map(std::result::Result::ok)
         .filter(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            stem_of_journal(&name) == Some(stem.as_str())
+            stem_of_journal(&name) == Some(stem.as_str()) && entry.path().is_file()
         })
         .map(|entry| entry.path())
         .collect();
@@ -60,6 +60,10 @@ pub fn recover_from(
     now: i64,
     warn: &dyn Fn(String),
 ) -> Result<usize> {
+    complete(run, journals, host, now, warn).map_err(|e| e.doing("complete", run))
+}
+
+fn complete(run: &Path, journals: &[PathBuf], host: &str, now: i64, warn: &dyn Fn(String)) -> Result<usize> {
     let mut sealed = 0;
     for path in journals {
         match journal::liveness(path, host, now) {

@@ -1,6 +1,7 @@
 //! Opening and creating run files.
 
 use super::append::has_locks;
+use super::file_kind::check_is_file;
 use super::records::attempts;
 use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
@@ -21,6 +22,14 @@ const PAGE_BYTES: u32 = 8192;
 
 /// How long to wait for somebody else's transaction, where waiting is fine.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Says whether a file that begins so is a run file. Source: <https://sqlite.org/fileformat.html>, 1.3.
+pub(super) fn is_header(head: &[u8]) -> bool {
+    head.starts_with(b"SQLite format 3\0")
+        && head
+            .get(68..72)
+            .is_some_and(|id| i64::from(u32::from_be_bytes([id[0], id[1], id[2], id[3]])) == APPLICATION_ID)
+}
 
 /// Creates an empty run file that must not exist yet.
 ///
@@ -75,15 +84,24 @@ pub fn open(path: &Path) -> Result<Connection> {
     let connection = open_packed(path)?;
     let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM attempt)";
     let whole = if compact::is_compacted(&connection)? {
-        Some(private::open_compacted(path, &connection)?)
+        Some(private::open_compacted(path, &connection).map_err(|e| out_of_room(e, path))?)
     } else if connection.query_row(is_empty, [], |row| row.get(0))? {
-        private::open_begun(path)?
+        private::open_begun(path).map_err(|e| out_of_room(e, path))?
     } else {
         None
     };
     let Some(whole) = whole else { return Ok(connection) };
     whole.pragma_update(None, "query_only", true)?;
     Ok(whole)
+}
+
+/// Lets an error of a private database name the run file, and say where the room is missing: not on its disk.
+fn out_of_room(error: Error, path: &Path) -> Error {
+    let error = error.doing("read", path);
+    if error.kind() != ErrorKind::Io || error.hint().is_some() {
+        return error;
+    }
+    error.with_hint("its rows go through a temporary file: let TMPDIR be a directory with room")
 }
 
 /// Opens a run file to read it as it is: of a compacted one, the history is missing.
@@ -124,6 +142,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags, vfs: &CStr) -> Result<Conne
     if !path.exists() {
         return Err(Error::new(ErrorKind::NotFound, format!("There is no run file `{}`", path.display())));
     }
+    check_is_file(path)?;
     let connection = Connection::open_with_flags_and_vfs(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs)
         .map_err(in_context)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -1,9 +1,8 @@
 //! From paths and globs to files and the names that they are stored under.
 
 use super::ignore::Ignore;
-use super::source::name_of;
 use crate::model::{Error, Result, check_file_name};
-use crate::store::DIR_NAME;
+use crate::store::{DIR_NAME, name_of_kind};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -89,7 +88,7 @@ fn reason_against(path: &Path, mut real: PathBuf, root: &Path) -> Option<String>
         return Some(format!("it leads to `{real}`, outside of `{root}`; name it to save what it points to"));
     }
     let kind = path.metadata().ok()?.file_type();
-    (!kind.is_file()).then(|| format!("it is {}", name_of(kind)))
+    (!kind.is_file()).then(|| format!("it is {}", name_of_kind(kind)))
 }
 
 /// Derives the name that a path is stored under.

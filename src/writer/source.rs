@@ -1,12 +1,13 @@
 //! A file that is to be stored: opened without waiting, and asked whether it has changed.
 
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
+use crate::store::name_of_kind;
 use rustix::fs::OFlags;
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use std::fs::{File, FileType, Metadata};
 use std::io::{Read, Seek, Take};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -175,18 +176,8 @@ fn refuse(path: &Path, kind: FileType) -> Result<()> {
     if kind.is_file() {
         return Ok(());
     }
-    let error = Error::usage(format!("Cannot save `{}`: it is {}", path.display(), name_of(kind)));
+    let error = Error::usage(format!("Cannot save `{}`: it is {}", path.display(), name_of_kind(kind)));
     Err(if kind.is_dir() { error.with_hint(format!("save `{}/*`", path.display())) } else { error })
-}
-
-/// Returns the words for what is no regular file.
-pub(super) fn name_of(kind: FileType) -> &'static str {
-    match kind {
-        kind if kind.is_dir() => "a directory",
-        kind if kind.is_fifo() => "a named pipe, no regular file",
-        kind if kind.is_socket() => "a socket, no regular file",
-        _ => "a device, no regular file",
-    }
 }
 
 #[cfg(test)]

@@ -432,3 +432,60 @@ fn save_syncs_the_content_before_it_says_so() {
     ];
     assert!(order.is_sorted(), "{order:?} in {log}");
 }
+
+/// What `danlu` says of what it cannot do, each line with the name of a run file in it.
+fn complaints(place: &Place, args: &[&str]) -> Vec<String> {
+    let done = place.danlu(args);
+    let lines = done.stderr.lines().filter(|line| line.starts_with("error") || line.starts_with("warning"));
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
+    for line in &lines {
+        assert!(line.contains(".sqlite`"), "`danlu {}` names no file: {line}", args.join(" "));
+        assert!(!line.contains("full: Error code"), "it says it twice: {line}");
+    }
+    lines
+}
+
+#[test]
+fn what_commands_cannot_do_on_a_full_or_read_only_disk_names_the_file() {
+    if !can_mount() {
+        return;
+    }
+    let (place, memory) = small("size=16m", 1);
+    let start = |id: &str| Run::builder("p").id(id).dir(place.path()).storage(danlu::writer::Storage::AtEnd);
+    let run = start("done").start().unwrap();
+    (0..60_000).for_each(|n| run.log([("a", f64::from(n)), ("b", f64::from(n))]));
+    run.finish(0).unwrap();
+    let run = start("dead").start().unwrap();
+    (0..3000).for_each(|n| run.log([("a", n)]));
+    drop(run);
+    fill(&place);
+    let count = ["sql", "dead", "SELECT count(*) FROM history"];
+    for args in [&["ls"][..], &["show", "dead"], &count, &["verify", "done"], &["sync", "usb"]] {
+        assert!(!complaints(&place, args).is_empty() || args[0] == "sync", "{args:?}");
+    }
+    let said = complaints(&place, &["compact", "done"]);
+    assert!(said.iter().any(|line| line.starts_with("error: Cannot compact `")), "{said:?}");
+    make_room(&place);
+    assert_eq!(place.danlu(&["compact", "done"]).code, 0);
+    std::fs::write(place.join("wandb/ballast"), "").unwrap();
+    fill(&place);
+    let said = complaints(&place, &["expand", "done"]);
+    assert!(said.iter().any(|line| line.starts_with("error: Cannot expand `")), "{said:?}");
+    // The rows of an archive go through a temporary file.
+    let directory = place.join("wandb");
+    for args in [
+        &["show", "done"][..],
+        &["sql", "done", "SELECT count(*) FROM history"],
+        &["sql", "SELECT count(*) FROM history"],
+    ] {
+        let output = place.command(args).env("SQLITE_TMPDIR", &directory).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("-done.sqlite`"), "{args:?}: {said}");
+    }
+    make_room(&place);
+    memory.freeze();
+    for args in [&["ls"][..], &["show", "dead"], &["compact", "done"], &["expand", "done"]] {
+        complaints(&place, args);
+    }
+    assert!(!complaints(&place, &["expand", "done"]).is_empty());
+}

@@ -115,6 +115,7 @@ fn a_running_run_is_left_alone_and_a_compacted_one_goes_on_in_a_file_of_its_own(
     let start = || Run::builder("p").id("r").dir(place.path()).resume(Resume::Allow);
     let run = start().start().unwrap();
     run.log([("a", 1)]);
+    (0..20_000).for_each(|n| run.log_at(0, [("b", n)]));
     wait_until("the run is listed", || place.json(&["ls"])[0]["records"].as_u64() > Some(0));
     let done = place.danlu(&["compact", "r"]);
     assert!(done.code == 1 && done.stderr.contains("it is still being written"), "{}", done.stderr);
@@ -127,9 +128,25 @@ fn a_running_run_is_left_alone_and_a_compacted_one_goes_on_in_a_file_of_its_own(
     assert_eq!(run.step(), 1);
     run.log([("a", 2)]);
     run.finish(0).unwrap();
-    let rows = place.json(&["sql", "SELECT step, value FROM history ORDER BY step"]);
+    let rows = place.json(&["sql", "SELECT step, value FROM history WHERE key = 'a' ORDER BY step"]);
     assert_eq!(rows, serde_json::json!([{"step": 0, "value": 1}, {"step": 1, "value": 2}]));
     assert_eq!(place.json(&["ls"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_run_that_would_not_become_smaller_is_left_alone() {
+    let place = Place::new();
+    let path = place.run("small", 1);
+    let before = std::fs::read(&path).unwrap();
+    let done = place.danlu(&["compact", "small"]);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (0, "left alone small: 132 kB, and compacted it would not be smaller\n"),
+        "{}",
+        done.stderr
+    );
+    assert!(std::fs::read(&path).unwrap() == before);
+    assert_eq!(names(&place.join("wandb")).len(), 2, "the file and the link");
 }
 
 #[test]

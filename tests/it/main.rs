@@ -22,6 +22,7 @@ mod layers;
 mod limits;
 mod machine;
 
+mod paths;
 mod rescue;
 mod resume;
 mod run;

@@ -2,6 +2,7 @@
 
 mod envelope;
 mod files;
+mod find;
 mod leftovers;
 mod runs;
 mod series;
@@ -11,10 +12,10 @@ mod unite;
 
 pub use envelope::{Axis, Column, envelope};
 pub use files::{FileVersion, file_versions, pick, read_file};
+pub use find::{find, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
-    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, find, info, list, run_directory,
-    unreadable_of,
+    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, list, run_directory,
 };
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql};

@@ -97,15 +97,34 @@ pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
             Error::usage("The name of the remote is empty").with_hint("give a directory or an address")
         );
     }
-    match address.split_once("://") {
-        Some(("http" | "https", _)) => Ok(Box::new(Http::new(address, key)?)),
-        Some(("file", path)) => Ok(Box::new(Directory::create(Path::new(path))?)),
-        Some((scheme, _)) => {
-            Err(Error::usage(format!("danlu cannot sync to `{address}`: it knows no `{scheme}://`"))
-                .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
-        }
-        None => Ok(Box::new(Directory::create(Path::new(address))?)),
+    if let Some(directory) = directory_of(address) {
+        return Ok(Box::new(Directory::create(directory)?));
     }
+    if has_scheme_of_server(address) {
+        return Ok(Box::new(Http::new(address, key)?));
+    }
+    let why = match address.split_once("://") {
+        Some(("file", _)) => "it names no directory".to_owned(),
+        Some((scheme, _)) => format!("it knows no `{scheme}://`"),
+        None => "that is the beginning of an address".to_owned(),
+    };
+    Err(Error::usage(format!("danlu cannot sync to `{address}`: {why}"))
+        .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
+}
+
+/// Returns the directory that an address means, if it is none of a server.
+pub fn directory_of(address: &str) -> Option<&Path> {
+    match address.split_once("://") {
+        Some(("file", path)) => Some(Path::new(path)).filter(|path| !path.as_os_str().is_empty()),
+        Some(_) => None,
+        // Nobody means directories of these names.
+        None if has_scheme_of_server(address) || address == "file:" => None,
+        None => Some(Path::new(address)),
+    }
+}
+
+fn has_scheme_of_server(address: &str) -> bool {
+    address.starts_with("http:") || address.starts_with("https:")
 }
 
 /// Says whether an address is that of a server.

@@ -9,6 +9,7 @@ use crate::sync::{self, Outcome, Progress, RunOutcome, Settings, State, Status};
 use crate::{query, remote};
 use clap::Args;
 use indicatif::ProgressBar;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Push runs to a directory or a server
@@ -40,7 +41,14 @@ impl Sync {
         std::fs::read_dir(&directory).map_err(|e| Error::io("read the directory", &directory, e))?;
         let credentials = Credentials::load()?;
         let address = self.address(&credentials)?;
+        if !self.watch && !query::has_runs(&directory)? {
+            return self.nothing(address, &directory, output);
+        }
+        let is_new = remote::directory_of(&address).is_some_and(|path| !remote::Directory::is_one(path));
         let remote = remote::open(&address, credentials.key_for(&address))?;
+        if is_new {
+            to_stderr(&format!("created the remote `{}`", plain(&address)));
+        }
         let settings = Settings {
             dir: self.common.dir.clone(),
             recheck: self.recheck,
@@ -55,6 +63,16 @@ impl Sync {
         let outcome = sync::pass(&*remote, &settings)?;
         self.print(&outcome, output)?;
         Ok(outcome.runs.iter().all(|run| run.status != Status::Failed))
+    }
+
+    /// Says that there is nothing to push, and makes nothing.
+    fn nothing(&self, remote: String, directory: &Path, output: &mut Output) -> Result<bool> {
+        if self.common.format.json {
+            output.json(&Outcome { remote, objects_sent: 0, bytes_sent: 0, runs: Vec::new() })?;
+        } else {
+            output.line(format!("No runs in {}", directory.display()))?;
+        }
+        Ok(true)
     }
 
     fn address(&self, credentials: &Credentials) -> Result<String> {

@@ -1,12 +1,11 @@
 //! Which runs there are, and how they are.
 
 use super::series::{config, summary};
-use super::unite::unite;
-use crate::model::{Error, ErrorKind, EventKind, Hash, Origin, Result};
+use crate::model::{Error, EventKind, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How a run is.
@@ -158,6 +157,14 @@ pub fn list(dir: &Path, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<F
     Ok(found)
 }
 
+/// Says whether there are files of runs in a directory, without a look into them.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn has_runs(dir: &Path) -> Result<bool> {
+    Ok(!run_files(&run_directory(dir))?.is_empty())
+}
+
 /// Lets an error of a file say what to do.
 fn named(error: Error) -> Error {
     match error.hint() {
@@ -180,7 +187,7 @@ fn is_being_created(path: &Path, now: i64) -> bool {
 }
 
 /// Recovers and reads one run file; `None` for one whose writer was killed before it said anything.
-fn read(
+pub(super) fn read(
     path: &Path,
     journals: &[PathBuf],
     host: &str,
@@ -232,93 +239,6 @@ fn run_files(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
         }
     }
     Ok(files)
-}
-
-/// Finds a run of a directory by `latest`, its path, its id, or the beginning of its id; in front of the id may be its
-/// project, or entity and project. Of several runs with the same name the newest counts.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the name fits several, or is that of a file which is no
-/// run file.
-pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
-    let as_path = Path::new(name);
-    if (name.ends_with(".sqlite") || name.contains('/')) && as_path.is_file() {
-        let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
-        let nothing = || {
-            Error::damaged(format!("`{name}` holds no run: its writer was killed before it said anything"))
-        };
-        return read(&path, &store::journals_of(&path)?, host, now, warn)?.ok_or_else(nothing);
-    }
-    let mut runs = unite(list(dir, host, now, warn)?.runs)?;
-    if name == "latest" {
-        return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
-    }
-    if let Some(place) = place_of(&runs, name)? {
-        return Ok(runs.swap_remove(place));
-    }
-    store::check_is_file(as_path)?;
-    if name.ends_with(".sqlite") {
-        as_path.metadata().map_err(|e| Error::io("open the run file", as_path, e))?;
-    }
-    Err(missing(dir, &format!("There is no run `{name}`")))
-}
-
-/// Says whether a run is one that was named.
-type Fits<'a> = &'a dyn Fn(&RunInfo) -> bool;
-
-/// Finds which of the runs a name means: the newest of those that it fits best.
-fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
-    let (scope, id) = name.rsplit_once('/').map_or((None, name), |(scope, id)| (Some(scope), id));
-    let in_scope = |run: &RunInfo| {
-        scope.is_none_or(|scope| scope == run.project || scope == format!("{}/{}", run.entity, run.project))
-    };
-    let whole = |run: &RunInfo| full_name(run) == name;
-    let exact = |run: &RunInfo| in_scope(run) && run.id == id;
-    let begins = |run: &RunInfo| in_scope(run) && run.id.starts_with(id);
-    let ways: [(Fits<'_>, _); 3] =
-        [(&whole, "the name"), (&exact, "the id"), (&begins, "the beginning of the id")];
-    for (fits, what) in ways {
-        let names: BTreeSet<String> = runs.iter().filter(|run| fits(run)).map(full_name).collect();
-        match names.len() {
-            0 => {}
-            1 => return Ok(runs.iter().rposition(fits)),
-            _ => {
-                let names = Vec::from_iter(names);
-                return Err(Error::usage(format!(
-                    "`{name}` is {what} of several runs: {}",
-                    names.join(", ")
-                ))
-                .with_hint(format!("give one of these names, such as `{}`", names[0])));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Returns `entity/project/id`, as far as there are such.
-fn full_name(run: &RunInfo) -> String {
-    let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
-    format!("{entity}{}/{}", run.project, run.id)
-}
-
-fn missing(dir: &Path, message: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("{message} in `{}`", run_directory(dir).display()))
-        .with_hint("`danlu ls` lists the runs; `--dir` looks elsewhere")
-}
-
-/// Lists the files that look like those of a run of this id and cannot be read.
-///
-/// # Errors
-/// The directory cannot be read.
-pub fn unreadable_of(
-    dir: &Path,
-    id: &str,
-    host: &str,
-    now: i64,
-    warn: &dyn Fn(String),
-) -> Result<Vec<PathBuf>> {
-    let unreadable = list(dir, host, now, warn)?.unreadable.into_iter().map(|(path, _)| path);
-    Ok(unreadable.filter(|path| store::is_named_after(path, id)).collect())
 }
 
 /// Reads a run at a glance.

@@ -44,10 +44,11 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory as a remote, making it one if it is empty or missing.
+    /// Opens a directory as a remote, making it one if it is empty or missing. The directory above it must be there: a stick
+    /// that is not mounted is not made up for.
     ///
     /// # Errors
-    /// It cannot be written, holds something else, or is of a newer version.
+    /// It cannot be written, holds something else, or is of a newer version; or there is no directory above it.
     pub fn create(root: &Path) -> Result<Self> {
         let fresh = match std::fs::read_dir(root) {
             Ok(mut entries) => entries.next().is_none(),
@@ -55,9 +56,9 @@ impl Directory {
             Err(e) => return Err(Error::io("open the remote", root, e)),
         };
         if fresh {
-            for part in ["", "segments", "blobs", "runs", "tmp"] {
-                let path = root.join(part);
-                std::fs::create_dir_all(&path).map_err(|e| Error::io("create the directory", &path, e))?;
+            make(root)?;
+            for part in ["segments", "blobs", "runs", "tmp"] {
+                make(&root.join(part))?;
             }
             let marker = Marker { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? };
             let json =
@@ -301,6 +302,18 @@ impl Remote for Directory {
 
     fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>> {
         self.manifest_of(run.hash())
+    }
+}
+
+/// Makes a directory, unless it is there.
+fn make(path: &Path) -> Result<()> {
+    match std::fs::create_dir(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::io("create the remote", path, e)
+            .with_hint(
+                "the directory above it is not there: is the disk mounted? `mkdir -p` makes what is missing",
+            )),
+        Err(_) if path.is_dir() => Ok(()),
+        other => other.map_err(|e| Error::io("create the directory", path, e)),
     }
 }
 

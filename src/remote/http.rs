@@ -33,9 +33,15 @@ impl Http {
     pub fn new(address: &str, key: Option<String>) -> Result<Self> {
         // Another part of the process may have chosen a provider already; that one is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
+        let no_address = || {
+            Error::usage(format!("`{address}` is no address of a server"))
+                .with_hint("one looks like http://localhost:8080 or https://runs.example.org")
+        };
+        let url = reqwest::Url::parse(address).map_err(|e| no_address().with_source(e))?;
+        if !super::is_server(address) || !url.has_host() {
+            return Err(no_address());
+        }
         let address = address.trim_end_matches('/').to_owned();
-        reqwest::Url::parse(&address)
-            .map_err(|e| Error::usage(format!("`{address}` is no address")).with_source(e))?;
         let client = Client::builder()
             .user_agent(concat!("danlu/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)

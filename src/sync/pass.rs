@@ -82,11 +82,15 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
     let now = settings.clock.now();
     let directory = query::run_directory(&settings.dir);
     let Found { runs, unreadable } = query::list(&directory, &settings.host, now, &*settings.warn)?;
-    let state = State::open(&directory)?;
-    let identity = remote.identity()?.to_string();
-    state.use_remote(remote.name(), now)?;
     let mut outcome =
         Outcome { remote: remote.name().to_owned(), objects_sent: 0, bytes_sent: 0, runs: Vec::new() };
+    let identity = remote.identity()?.to_string();
+    if runs.is_empty() && unreadable.is_empty() {
+        // There is nothing to know of a directory without runs.
+        return Ok(outcome);
+    }
+    let state = State::open(&directory)?;
+    state.use_remote(remote.name(), now)?;
     for (path, error) in unreadable {
         outcome.runs.push(failed(path.display().to_string(), String::new(), &error));
     }

@@ -36,6 +36,8 @@ impl State {
         Self::try_open(&path).or_else(|_| {
             std::fs::remove_file(&path).ok();
             Self::try_open(&path).map_err(|e| {
+                // It is of no use, and on a full disk it is one file more.
+                std::fs::remove_file(&path).ok();
                 Error::new(e.kind(), format!("Cannot write `{}`", path.display())).with_source(e).with_hint(
                     "the syncer keeps there what it has pushed; let it write to the directory of the runs",
                 )

@@ -372,6 +372,10 @@ impl RunBuilder {
             }
         }
         let id = self.id.as_ref().map_or_else(RunId::random, RunId::new)?;
+        if id.as_str() == "latest" {
+            return Err(Error::usage("The run id `latest` cannot be used: it means the newest run")
+                .with_hint("choose another, or leave it out to have one made"));
+        }
         Ok(Start {
             run: RunKey { entity: self.entity.clone(), project: self.project.clone(), id },
             attempt: AttemptId::random()?,

@@ -22,11 +22,17 @@ impl Ignore {
         if file.is_file()
             && let Some(e) = builder.add(&file)
         {
-            problems.push(format!("`{}`: {e}; what it says there ignores nothing", file.display()));
+            reasons(&e, None, &mut |line, why| {
+                let line = line.map(|line| format!("Line {line} of ")).unwrap_or_default();
+                problems.push(format!("{line}`{}` ignores nothing: {why}", file.display()));
+            });
         }
-        for glob in globs {
+        for (n, glob) in globs.iter().enumerate() {
             if let Err(e) = builder.add_line(None, glob) {
-                problems.push(format!("The pattern `{glob}` of files to ignore cannot be used: {e}"));
+                reasons(&e, None, &mut |_, why| {
+                    let (n, all) = (n + 1, globs.len());
+                    problems.push(format!("Pattern {n} of {all} of files to ignore ignores nothing: {why}"));
+                });
             }
         }
         let rules = builder.build().unwrap_or_else(|e| {
@@ -45,5 +51,20 @@ impl Ignore {
                 path.file_name().is_some_and(|name| self.rules.matched(Path::new(name), false).is_ignore())
             }
         }
+    }
+}
+
+/// Takes an error apart: which line it is about, and why the pattern cannot be used.
+fn reasons(error: &ignore::Error, line: Option<u64>, tell: &mut dyn FnMut(Option<u64>, String)) {
+    match error {
+        ignore::Error::Partial(all) => all.iter().for_each(|one| reasons(one, line, tell)),
+        ignore::Error::WithLineNumber { line, err } => reasons(err, Some(*line), tell),
+        ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } => {
+            reasons(err, line, tell);
+        }
+        ignore::Error::Glob { glob, err } => {
+            tell(line, format!("the pattern `{}` is none: {err}", glob.as_deref().unwrap_or_default()));
+        }
+        other => tell(line, other.to_string()),
     }
 }

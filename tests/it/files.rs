@@ -152,6 +152,27 @@ fn links_found_by_a_glob_stay_in_the_directory_and_named_ones_are_followed() {
 }
 
 #[test]
+fn a_pattern_that_ignores_nothing_is_named_with_its_place() {
+    let place = Place::new();
+    write(&place, ".wandbignore", "*.log\nb[z-a]\n\n{x\n");
+    let said = Said::default();
+    let sink = Arc::clone(&said);
+    let builder = Run::builder("p").dir(place.path()).ignore_glob("*.tmp").ignore_glob("y[z-a]");
+    builder.on_warning(move |warning| sink.lock().unwrap().push(warning.to_owned())).start().unwrap();
+    let file = place.path().canonicalize().unwrap().join(".wandbignore").display().to_string();
+    let missing = "missing '}' (maybe escape '{' with '[{]'?)";
+    assert_eq!(
+        *said.lock().unwrap(),
+        [
+            format!("Line 2 of `{file}` ignores nothing: the pattern `b[z-a]` is none: invalid range; 'z' > 'a'"),
+            format!("Line 4 of `{file}` ignores nothing: the pattern `{{x` is none: unclosed alternate group; {missing}"),
+            "Pattern 2 of 2 of files to ignore ignores nothing: the pattern `y[z-a]` is none: invalid range; 'z' > 'a'"
+                .to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn globs_leave_out_what_is_to_be_ignored() {
     let place = Place::new();
     write(&place, ".wandbignore", "# comment\n*.log\n!keep.log\n/build/\n");

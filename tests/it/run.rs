@@ -186,6 +186,8 @@ fn names_that_cannot_be_used_are_refused_at_the_start() {
     assert!(refused(Run::builder("")).contains("it is empty"));
     assert!(refused(Run::builder("p").id("a/b")).contains("`/` cannot be in it"));
     assert!(refused(Run::builder("p").entity("a/b")).contains("entity"));
+    let latest = refused(Run::builder("p").id("latest"));
+    assert_eq!(latest, "The run id `latest` cannot be used: it means the newest run");
     assert_eq!(names(place.path()), Vec::<String>::new(), "nothing was made");
     std::fs::write(place.join("wandb"), "a file in its place").unwrap();
     let error = Run::builder("p").dir(place.path()).start().unwrap_err();

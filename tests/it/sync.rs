@@ -225,3 +225,51 @@ fn damaged_objects_of_a_remote_are_sent_again_and_never_called_pushed() {
         }
     }
 }
+
+#[test]
+fn a_directory_without_runs_stays_as_it_is_and_no_remote_is_made() {
+    let place = Place::new();
+    std::fs::create_dir(place.join("wandb")).unwrap();
+    let done = place.danlu(&["sync", "usb"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "No runs in ./wandb\n"), "{}", done.stderr);
+    assert_eq!(place.json(&["sync", "usb"])["runs"], serde_json::json!([]));
+    assert!(names(&place.join("wandb")).is_empty() && !place.join("usb").exists());
+}
+
+#[test]
+fn a_remote_is_made_where_there_is_a_place_for_it_and_that_is_said() {
+    let place = Place::new();
+    place.run("abc", 1);
+    let done = place.danlu(&["sync", "media/usb"]);
+    assert_eq!(done.code, 1);
+    assert_eq!(
+        done.stderr,
+        "error: Cannot create the remote `media/usb`: No such file or directory (os error 2)\n\
+         hint: the directory above it is not there: is the disk mounted? `mkdir -p` makes what is missing\n"
+    );
+    assert!(!place.join("media").exists() && !place.join("wandb/sync.sqlite").exists());
+    std::fs::create_dir(place.join("media")).unwrap();
+    assert_eq!(place.danlu(&["sync", "media/usb"]).stderr, "created the remote `media/usb`\n");
+    assert_eq!(place.danlu(&["sync", "media/usb"]).stderr, "", "it is there now");
+}
+
+#[test]
+fn half_an_address_is_no_directory() {
+    let place = Place::new();
+    place.run("abc", 1);
+    for (address, why) in [
+        ("http:", "`http:` is no address of a server: empty host"),
+        ("http://", "`http://` is no address of a server: empty host"),
+        ("https:/host", "`https:/host` is no address of a server"),
+        ("http://a b", "`http://a b` is no address of a server: invalid international domain name"),
+        ("file://", "danlu cannot sync to `file://`: it names no directory"),
+        ("file:", "danlu cannot sync to `file:`: that is the beginning of an address"),
+        ("ftp://host", "danlu cannot sync to `ftp://host`: it knows no `ftp://`"),
+    ] {
+        let done = place.danlu(&["sync", address]);
+        let said = done.stderr.lines().next().unwrap_or_default();
+        assert_eq!((done.code, said), (2, format!("error: {why}").as_str()), "{}", done.stderr);
+        assert!(done.stderr.contains("\nhint: "), "{}", done.stderr);
+    }
+    assert_eq!(names(place.path()), ["model.bin", "wandb"]);
+}

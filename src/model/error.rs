@@ -109,6 +109,24 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// Says whether the disk was full, or a quota used up.
+    pub fn is_out_of_room(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
+        while let Some(error) = cause {
+            let of_file = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            let of_database =
+                error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+            if matches!(of_file, Some(StorageFull | QuotaExceeded))
+                || of_database == Some(rusqlite::ErrorCode::DiskFull)
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// Says whether the same call may succeed later with nothing changed here.
     pub fn is_temporary(&self) -> bool {
         matches!(self.kind, ErrorKind::Busy | ErrorKind::Unreachable)

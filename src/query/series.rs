@@ -13,6 +13,9 @@ pub struct Series {
     pub step: Vec<Option<i64>>,
     /// Times, in seconds since 1970-01-01 UTC.
     pub time: Vec<f64>,
+    /// Which of several writers logged each; empty if none of them has a rank.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rank: Vec<Option<u32>>,
     /// Values, which are serialized as [`Value::to_json`] gives them.
     #[serde(serialize_with = "as_json")]
     pub value: Vec<Value>,
@@ -36,6 +39,7 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
     let _snapshot = snapshot(connection)?;
     let mut series = Series::default();
     for key in keys_of(connection, key)? {
+        let before = series.step.len();
         let points = envelope::standing(connection, key)?.points;
         series.reserve(points);
         for_each_point(connection, key, points, 0..points, |point| {
@@ -44,8 +48,19 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
             series.time.push(point.time as f64 / 1e6);
             series.value.push(point.value.clone());
         })?;
+        let rank = rank_of(connection, key)?;
+        if rank.is_some() || !series.rank.is_empty() {
+            series.rank.resize(before, None);
+            series.rank.resize(series.step.len(), rank);
+        }
     }
     Ok(series)
+}
+
+/// Returns the rank of the attempt that used a key.
+fn rank_of(connection: &Connection, key: i64) -> Result<Option<u32>> {
+    let sql = "SELECT rank FROM attempt WHERE id = (? >> 40 << 40) + 1";
+    Ok(connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))?)
 }
 
 /// Lists the ids of a key of the history, one for each attempt that counts and used it.

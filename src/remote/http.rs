@@ -102,6 +102,9 @@ impl Http {
             _ => ErrorKind::Usage,
         };
         let error = Error::new(kind, format!("`{}` refuses ({}): {said}", self.address, status.as_u16()));
+        if status == StatusCode::INSUFFICIENT_STORAGE {
+            return error.with_hint("make room there, then sync again; `danlu sync --watch` waits for it");
+        }
         match (kind, body["hint"].as_str()) {
             (ErrorKind::Denied, _) => error.with_hint(format!("`danlu login {}` stores a key", self.address)),
             (_, Some(hint)) => error.with_hint(hint),

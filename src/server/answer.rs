@@ -21,6 +21,10 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        if self.0.is_out_of_room() {
+            let body = json!({"error": format!("the server's disk is full: {}", self.0)});
+            return (StatusCode::INSUFFICIENT_STORAGE, Json(body)).into_response();
+        }
         let status = match self.0.kind() {
             ErrorKind::Usage | ErrorKind::Damaged | ErrorKind::Version => StatusCode::BAD_REQUEST,
             ErrorKind::Denied => StatusCode::UNAUTHORIZED,

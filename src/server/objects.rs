@@ -10,7 +10,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use futures_util::TryStreamExt;
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 type Shared = State<Arc<App>>;
@@ -76,9 +77,33 @@ pub(super) fn parse(hash: &str) -> crate::Result<Hash> {
 
 async fn put(app: Arc<App>, object: Object, request: Request) -> Answer<StatusCode> {
     let parts = request.into_body().into_data_stream().map_err(std::io::Error::other);
-    let bridge = SyncIoBridge::new(StreamReader::new(parts));
-    run_blocking(move || app.objects.put(object, 0, Box::new(bridge))).await?;
+    let sent = Sent(Arc::new(Mutex::new(SyncIoBridge::new(StreamReader::new(parts)))));
+    run_blocking(move || {
+        app.objects.put(object, 0, Box::new(sent.clone())).inspect_err(|_| {
+            // A client that is still sending would see a broken connection instead of the reason.
+            std::io::copy(&mut sent.take(DRAIN_BYTES), &mut std::io::sink()).ok();
+        })
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is read at most of an object that is refused already.
+const DRAIN_BYTES: u64 = 4 << 30;
+
+/// The body of a request, of which there may be a rest.
+struct Sent<R>(Arc<Mutex<R>>);
+
+impl<R> Clone for Sent<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: Read> Read for Sent<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
 }
 
 /// Streams an object.

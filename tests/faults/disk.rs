@@ -489,3 +489,34 @@ fn what_commands_cannot_do_on_a_full_or_read_only_disk_names_the_file() {
     }
     assert!(!complaints(&place, &["expand", "done"]).is_empty());
 }
+
+#[test]
+fn a_full_disk_of_the_server_is_told_as_that() {
+    if !can_mount() {
+        return;
+    }
+    let place = Place::new();
+    let _memory = Memory::on(&place.join("server"), "size=3m");
+    let server = place.serve();
+    let key = server.key.clone().unwrap();
+    assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
+    let run = Run::builder("p").id("large").dir(place.path()).start().unwrap();
+    // More than what sockets hold: the client is still sending when the server has given up.
+    std::fs::write(place.join("model"), (0..8_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>())
+        .unwrap();
+    run.save("model").unwrap();
+    run.finish(0).unwrap();
+    let done = place.danlu(&["sync", &server.url]);
+    assert_eq!(done.code, 1);
+    let said = format!("error: `{}` refuses (507): the server's disk is full: Cannot write", server.url);
+    assert!(done.stderr.starts_with(&said), "{}", done.stderr);
+    assert!(done.stderr.contains("\nhint: make room there"), "{}", done.stderr);
+    // Rows that fit as objects, and not as the server's run file.
+    let run = Run::builder("p").id("rows").dir(place.path()).start().unwrap();
+    (0..100_000).for_each(|n| run.log([("a", f64::from(n).sin()), ("b", f64::from(n).cos())]));
+    run.finish(0).unwrap();
+    let large = runs(&place).into_iter().find(|run| run.to_string_lossy().ends_with("-large.sqlite"));
+    std::fs::remove_file(large.unwrap()).unwrap();
+    let done = place.danlu(&["sync", &server.url]);
+    assert!(done.code == 1 && done.stderr.contains("(507): the server's disk is full"), "{}", done.stderr);
+}

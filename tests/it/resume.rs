@@ -283,6 +283,13 @@ fn ranks_write_beside_each_other_and_are_one_run() {
     let (_, runs) = server.get("/api/v1/runs", &key);
     assert_eq!(runs.as_array().unwrap().len(), 1);
     let key_of_run = runs[0]["key"].as_str().unwrap();
+    let (_, history) = server.get(&format!("/api/v1/runs/{key_of_run}/history?key=loss"), &key);
+    let ranked: Vec<_> =
+        history["rank"].as_array().unwrap().iter().zip(history["value"].as_array().unwrap()).collect();
+    assert!(
+        ranked.len() == 3 && ranked.iter().all(|(rank, value)| rank.as_f64() == value.as_f64()),
+        "{history}"
+    );
     let path = place.join(&format!("server/runs/{key_of_run}.sqlite"));
     assert_eq!(ask::<Value>(&path, "SELECT sum(rank) FROM history WHERE key = 'loss'"), Value::Integer(3));
 }

@@ -26,6 +26,7 @@ fn what_was_synced_is_shown() {
         (&history["step"], &history["value"]),
         (&serde_json::json!([0, 1, 2]), &serde_json::json!([0.0, 1.0, 2.0]))
     );
+    assert!(history.get("rank").is_none(), "no writer has one");
     let (_, one) = server.get(&address, &key);
     assert_eq!(one["files"][0]["path"], "model.bin");
     let client = client();

@@ -20,7 +20,6 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 pub(super) struct Sync {
     /// A directory, such as a USB stick, or the http:// or https:// address of a danlu server
-    #[arg(env = "DANLU_REMOTE")]
     remote: Option<String>,
 
     /// Stay, and push each run as it finishes; wait while the remote cannot be reached
@@ -76,8 +75,9 @@ impl Sync {
     }
 
     fn address(&self, credentials: &Credentials) -> Result<String> {
-        if let Some(remote) = &self.remote {
-            return Ok(remote.clone());
+        let named = || std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty());
+        if let Some(remote) = self.remote.clone().or_else(named) {
+            return Ok(remote);
         }
         let directory = query::run_directory(&self.common.dir);
         let last = if directory.join("sync.sqlite").is_file() {

@@ -10,6 +10,7 @@ mod child;
 mod cli;
 mod compact;
 mod damage;
+mod docs;
 mod envelope;
 mod files;
 mod fixtures;

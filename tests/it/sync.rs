@@ -254,6 +254,16 @@ fn a_remote_is_made_where_there_is_a_place_for_it_and_that_is_said() {
 }
 
 #[test]
+fn the_remote_may_be_in_the_environment() {
+    let place = Place::new();
+    place.run("abc", 1);
+    let sync = |remote: &str| place.command(&["sync"]).env("DANLU_REMOTE", remote).output().unwrap();
+    let nothing = String::from_utf8(sync("").stderr).unwrap();
+    assert!(nothing.starts_with("error: There is no remote to sync to"), "{nothing}");
+    assert!(sync("usb").status.success() && place.join("usb").exists());
+}
+
+#[test]
 fn half_an_address_is_no_directory() {
     let place = Place::new();
     place.run("abc", 1);

@@ -1,0 +1,63 @@
+//! What the documentation lists is what the code has.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Gathers the texts of all sources below a directory.
+fn sources(directory: &Path, found: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let is_source =
+            path.extension().is_some_and(|extension| ["rs", "py"].iter().any(|e| extension == *e));
+        if path.is_dir() {
+            sources(&path, found);
+        } else if is_source {
+            found.push_str(&read(&path));
+        }
+    }
+}
+
+/// Finds the names of variables in a text.
+fn variables(text: &str) -> BTreeSet<String> {
+    let names = text.split("DANLU_").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    });
+    names.filter(|name| !name.is_empty()).map(|name| format!("DANLU_{name}")).collect()
+}
+
+#[test]
+fn every_environment_variable_is_documented() {
+    let mut text = String::new();
+    for directory in ["src", "python/src", "python/danlu"] {
+        sources(&root().join(directory), &mut text);
+    }
+    let mut read_by_the_code = variables(&text);
+    // Those of `init` are put together from parts.
+    let table = text.split_once("_VARIABLES = {").unwrap().1.split_once('}').unwrap().0;
+    read_by_the_code.extend(table.split('"').skip(3).step_by(4).map(|name| format!("DANLU_{name}")));
+    assert!(read_by_the_code.len() > 15, "{read_by_the_code:?}");
+    assert_eq!(variables(&read(&root().join("docs/environment.md"))), read_by_the_code);
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    documents.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    for document in documents.into_iter().filter(|path| path.extension().is_some_and(|e| e == "md")) {
+        for link in read(&document).split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+            let target = link.0.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(document.with_file_name(target).exists(), "{}: {target}", document.display());
+            }
+        }
+    }
+}

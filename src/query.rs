@@ -12,11 +12,11 @@ mod unite;
 
 pub use envelope::{Axis, Column, envelope};
 pub use files::{FileVersion, file_versions, pick, read_file};
-pub use find::{find, unreadable_of};
+pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, list, run_directory,
 };
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql};
-pub use unite::{unite, united_details};
+pub use unite::{namesakes, unite, united_details};

@@ -217,7 +217,8 @@ class Run(_core.Run):
 
     def _tell_end(self, exit_code: int) -> None:
         if self.lost and self.mode != "disabled":
-            _say.tell(f"WARNING: {self.lost} records or values of run {self.id} could not be stored")
+            lost = "1 record or value" if self.lost == 1 else f"{self.lost} records or values"
+            _say.tell(f"WARNING: {lost} of run {self.id} could not be stored")
         if self.file is not None:
             rows, step = self._logged
             more = "more " if self.starting_step else ""

@@ -69,7 +69,7 @@ fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
 }
 
 /// Returns `entity/project/id`, as far as there are such.
-fn full_name(run: &RunInfo) -> String {
+pub fn full_name(run: &RunInfo) -> String {
     let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
     format!("{entity}{}/{}", run.project, run.id)
 }

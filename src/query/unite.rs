@@ -1,9 +1,10 @@
 //! Several files, one run: writers beside each other have a file each.
 
+use super::find::full_name;
 use super::runs::{RunDetails, RunInfo, State, details};
 use crate::model::Result;
 use crate::store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Unites the files of runs that were written by several processes at once, as ranks do. The order stays.
 ///
@@ -28,6 +29,13 @@ pub fn unite(files: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
         run.digest = digest(run)?;
     }
     Ok(runs)
+}
+
+/// Lists the names of runs that were begun several times under one id, each time anew.
+pub fn namesakes(files: &[RunInfo]) -> BTreeSet<String> {
+    let mut begun = BTreeSet::new();
+    let begins = files.iter().filter(|file| !file.resumed && file.rank.is_none());
+    begins.map(full_name).filter(|name| !begun.insert(name.clone())).collect()
 }
 
 fn belongs(file: &RunInfo, run: &RunInfo) -> bool {

@@ -77,7 +77,10 @@ impl Directory {
     /// # Errors
     /// It is none, or is of a newer version.
     pub fn open(root: &Path) -> Result<Self> {
-        let bytes = std::fs::read(root.join(MARKER)).map_err(|_| {
+        // What is no regular file would be waited for.
+        let bytes =
+            Some(root.join(MARKER)).filter(|path| path.is_file()).and_then(|path| std::fs::read(path).ok());
+        let bytes = bytes.ok_or_else(|| {
             let message = format!(
                 "`{}` is no danlu remote: it has other things in it and no `{MARKER}`",
                 root.display()

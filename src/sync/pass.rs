@@ -94,8 +94,16 @@ pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
     for (path, error) in unreadable {
         outcome.runs.push(failed(path.display().to_string(), String::new(), &error));
     }
+    let namesakes = query::namesakes(&runs);
     for run in runs {
         let done = push_pending(&run, remote, &identity, &state, settings)?;
+        if done.status == Status::Pushed && namesakes.contains(&query::full_name(&run)) {
+            (settings.warn)(format!(
+                "Run {} was begun more than once: here these are runs of their own, at `{}` they are one",
+                query::full_name(&run),
+                remote.name()
+            ));
+        }
         outcome.objects_sent += done.objects_sent;
         outcome.bytes_sent += done.bytes_sent;
         outcome.runs.push(done);

@@ -322,6 +322,7 @@ impl Run {
         let sealed = if ended { self.seal(written) } else { Err(self.cannot_end()) };
         sealed.map_err(|e| match lost {
             0 => e,
+            1 => e.in_context("1 record or value of the run could not be stored"),
             lost => e.in_context(format!("{lost} records or values of the run could not be stored")),
         })
     }

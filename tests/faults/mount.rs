@@ -70,7 +70,10 @@ impl Disk {
 
     /// Mounts it again, as the machine does when the power is back.
     pub fn restart(&mut self) {
-        run("umount", &[self.path.to_str().unwrap()]);
+        // A process that another test is just starting may have copies of our handles for a moment.
+        crate::support::wait_until("nobody uses the disk", || {
+            Command::new("umount").arg(&self.path).output().unwrap().status.success()
+        });
         self.mounted = false;
         self.mount();
     }

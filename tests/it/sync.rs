@@ -254,6 +254,19 @@ fn a_remote_is_made_where_there_is_a_place_for_it_and_that_is_said() {
 }
 
 #[test]
+fn runs_that_become_one_at_the_remote_are_spoken_of() {
+    let place = Place::new();
+    place.run("twice", 1);
+    place.run("once", 1);
+    assert!(!place.danlu(&["sync", "first"]).stderr.contains("warning"));
+    place.run("twice", 2);
+    let said = place.danlu(&["sync", "usb"]).stderr;
+    let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `usb` they are one\n";
+    assert!(said.contains(warning) && !said.contains("demo/once"), "{said}");
+    assert_eq!(place.danlu(&["sync", "usb"]).stderr, "", "nothing was pushed");
+}
+
+#[test]
 fn the_remote_may_be_in_the_environment() {
     let place = Place::new();
     place.run("abc", 1);

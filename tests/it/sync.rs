@@ -79,7 +79,8 @@ fn a_sync_killed_half_way_and_repeated_ends_in_the_same_bytes() {
         let left: Vec<_> = tree(&place.join(&remote));
         killed_half_way += usize::from(left.len() < whole.len());
         assert!(left.iter().all(|file| whole.contains(file)), "what has its name is whole");
-        assert_eq!(place.danlu(&["sync", &remote]).code, 0);
+        let done = place.danlu(&["sync", &remote]);
+        assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
         let now: Vec<_> = tree(&place.join(&remote));
         assert!(now == whole, "the same objects and manifests, byte for byte");
         assert_eq!(place.json(&["sync", &remote])["objects_sent"], 0);

@@ -1,5 +1,6 @@
 //! What a key can be set to.
 
+use super::limits;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -33,6 +34,17 @@ impl Value {
         }
     }
 
+    /// Says why the value cannot be stored, if it cannot.
+    pub fn problem(&self) -> Option<String> {
+        let Self::Json(text) = self else { return None };
+        let (bytes, most) = (text.len(), limits::VALUE_BYTES);
+        if bytes > most {
+            return Some(format!("it has {bytes} bytes, at most {most} can be; use save for large things"));
+        }
+        let (depth, most) = (depth(text), limits::VALUE_DEPTH);
+        (depth > most).then(|| format!("it is nested {depth} levels deep, at most {most} can be"))
+    }
+
     /// Returns the number, when it is one.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
@@ -62,6 +74,25 @@ impl Value {
             Self::Json(text) => text.len() as u64,
         }
     }
+}
+
+/// Returns how deep arrays and objects are nested in JSON text.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Names the floats that JSON has no number for.

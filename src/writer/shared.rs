@@ -177,6 +177,10 @@ impl Shared {
             keep_last_of_each(&mut values);
             values.retain_mut(|(key, value)| self.check(log, *key, value));
         }
+        let (keys, most) = (values.len(), limits::ROW_KEYS);
+        if keys > most {
+            return self.lose(log, &format!("A row of {keys} keys is not stored: at most {most} can be"));
+        }
         let record = Record::Row(Row { step: Some(step), time, values });
         if self.append(log, &record).is_some() {
             log.rows += 1;
@@ -190,22 +194,16 @@ impl Shared {
 
     /// Brings a value into its stored form, or counts it as lost if it is too large.
     fn check(&self, log: &mut Log, key: u64, value: &mut Value) -> bool {
-        match value {
-            Value::Float(float) if float.is_nan() => *float = f64::NAN,
-            Value::Json(text) if text.len() > limits::VALUE_BYTES => {
-                let name = log.keys.iter().find_map(|(name, seq)| (*seq == key).then_some(&**name));
-                let message = format!(
-                    "A value of `{}` is not stored: it has {} bytes, at most {} can be; use save for large things",
-                    shown(name.unwrap_or_default()),
-                    text.len(),
-                    limits::VALUE_BYTES
-                );
-                self.lose(log, &message);
-                return false;
-            }
-            _ => {}
+        if let Value::Float(float) = value
+            && float.is_nan()
+        {
+            *float = f64::NAN;
         }
-        true
+        let Some(problem) = value.problem() else { return true };
+        let name = log.keys.iter().find_map(|(name, seq)| (*seq == key).then_some(&**name));
+        let message = format!("A value of `{}` is not stored: {problem}", shown(name.unwrap_or_default()));
+        self.lose(log, &message);
+        false
     }
 
     /// Appends a record and returns its sequence number, or counts it as lost. What was lost before is written into the run
@@ -283,12 +281,7 @@ pub(super) fn problem_of(key: &str, value: Option<&Value>) -> Option<String> {
     if key.len() > limits::KEY_BYTES {
         return Some(format!("its name has {} bytes, at most {} can be", key.len(), limits::KEY_BYTES));
     }
-    match value {
-        Some(Value::Json(text)) if text.len() > limits::VALUE_BYTES => {
-            Some(format!("it has {} bytes, at most {} can be", text.len(), limits::VALUE_BYTES))
-        }
-        _ => None,
-    }
+    value.and_then(Value::problem)
 }
 
 /// A key as it can be shown in a message: no control characters, not endless.

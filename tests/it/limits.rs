@@ -1,8 +1,11 @@
 //! Every bound, on both sides.
 
 use crate::support::{Place, ask};
-use danlu::model::limits;
-use danlu::{Run, RunBuilder, Value};
+use danlu::model::{AttemptId, Clock, Record, Row, limits};
+use danlu::query::{self, Axis};
+use danlu::{Run, RunBuilder, Value, store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 fn builder(place: &Place) -> RunBuilder {
     Run::builder("p").dir(place.path())
@@ -44,6 +47,62 @@ fn names_and_values_of_keys() {
     let json = |bytes: usize| Value::Json(format!("\"{}\"", "v".repeat(bytes - 2)));
     assert_eq!(lost(&place, "k", json(limits::VALUE_BYTES)), 0);
     assert_eq!(lost(&place, "k", json(limits::VALUE_BYTES + 1)), 1);
+    assert_eq!(lost(&place, "k", json(1 << 30)), 1);
+    let nested = |depth: usize| Value::Json(format!("{}\"]\"{}", "[".repeat(depth), "]".repeat(depth)));
+    assert_eq!(lost(&place, "k", nested(limits::VALUE_DEPTH)), 0);
+    assert_eq!(lost(&place, "k", nested(limits::VALUE_DEPTH + 1)), 1);
+    let run = builder(&place).start().unwrap();
+    run.config("large", json(1 << 30));
+    run.config("deep", nested(limits::VALUE_DEPTH + 1));
+    run.summary("deep", nested(limits::VALUE_DEPTH));
+    assert_eq!(run.lost(), 2);
+    run.finish(0).unwrap();
+}
+
+#[test]
+fn keys_of_a_row() {
+    let place = Place::new();
+    let run = builder(&place).start().unwrap();
+    let names: Vec<String> = (0..=limits::ROW_KEYS).map(|n| n.to_string()).collect();
+    run.log(names.iter().map(|name| (name, 1)));
+    assert_eq!(run.lost(), 1);
+    drop(run);
+    let segment = |keys: usize| {
+        let values = (1..=keys as u64).map(|key| (key, Value::Int(1))).collect();
+        let row = Record::Row(Row { step: Some(0), time: 0, values });
+        store::decode_segment(&store::encode_segment(AttemptId([7; 16]), 2, &[row]).unwrap())
+    };
+    assert!(segment(limits::ROW_KEYS).is_ok());
+    assert!(segment(limits::ROW_KEYS + 1).is_err());
+}
+
+/// A clock that goes on by a number of microseconds each time somebody looks.
+struct Leaping(AtomicI64, i64);
+
+impl Clock for Leaping {
+    fn now(&self) -> i64 {
+        self.0.fetch_add(self.1, Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_run_of_thirty_days() {
+    const DAY: i64 = 86_400_000_000;
+    let place = Place::new();
+    let (start, rows) = (1_800_000_000_000_000, 30 * 8640u32);
+    let run = builder(&place).clock(Arc::new(Leaping(start.into(), 10_000_000))).start().unwrap();
+    let path = run.path().to_owned();
+    for n in 0..rows {
+        run.log([("loss", if n == 100_000 { 50.0 } else { 1.0 })]);
+    }
+    run.finish(0).unwrap();
+    let lasted: f64 = ask(&path, "SELECT max(time) - min(time) FROM history");
+    assert!((lasted * 1e6 / DAY as f64 - 30.0).abs() < 0.01, "{lasted} s");
+    let connection = store::open(&path).unwrap();
+    let columns = query::envelope(&connection, "loss", Axis::Time, None, 1000).unwrap();
+    assert_eq!(columns.iter().map(|column| column.count).sum::<u64>(), u64::from(rows));
+    assert_eq!(columns.iter().filter(|column| column.max == Some(50.0)).count(), 1);
+    assert_eq!(place.danlu(&["verify"]).code, 0);
 }
 
 #[test]

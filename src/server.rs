@@ -98,6 +98,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/runs", get(runs::list))
         .route("/runs/{key}", get(runs::one))
         .route("/runs/{key}/history", get(runs::history))
+        .route("/runs/{key}/envelope", get(runs::envelope))
         .route("/runs/{key}/files", get(runs::files))
         .route("/runs/{key}/files/{*path}", get(runs::file))
         .route("/remote", get(objects::identity))

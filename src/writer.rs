@@ -20,11 +20,8 @@ mod store_files;
 mod turns;
 mod warnings;
 
-pub use builder::{RunBuilder, Storage};
+pub use builder::{RunBuilder, Storage, host_name};
 pub use fork::{ForkGuard, before_fork, forked};
 pub use resume::Resume;
 pub use run::{Key, Restored, Run};
 pub use save::{Policy, Saved};
-
-#[cfg(feature = "cli")]
-pub(crate) use builder::host_name;

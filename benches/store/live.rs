@@ -97,7 +97,8 @@ fn run_of(scratch: &Path, rows: usize, points: &str) {
     claim("bytes per point of that run", bytes, "B", None, Some(Target::AtMost(25.0)));
     let connection = store::open(&path).unwrap();
     let drawing = timed(|| {
-        let columns = query::envelope(&connection, "metric_0", Axis::Step, None, 2000).unwrap();
+        let columns =
+            query::envelope(std::slice::from_ref(&connection), "metric_0", Axis::Step, None, 2000).unwrap();
         assert_eq!(columns.iter().map(|column| column.count).sum::<u64>(), rows as u64);
     });
     claim("envelope of one of its keys in 2000 columns, the first time", drawing * 1e3, "ms", None, None);

@@ -45,7 +45,14 @@ pub(super) fn envelope(scratch: &Path) {
         for _ in 0..ROUNDS {
             ours.push(
                 timed(|| {
-                    let columns = query::envelope(&connection, "metric_0", Axis::Step, range, 2000).unwrap();
+                    let columns = query::envelope(
+                        std::slice::from_ref(&connection),
+                        "metric_0",
+                        Axis::Step,
+                        range,
+                        2000,
+                    )
+                    .unwrap();
                     assert!(columns.len() > 1900);
                 }) * 1e3,
             );

@@ -15,6 +15,7 @@ from __future__ import annotations
 from ._config import Config, Summary
 from ._core import __version__
 from ._errors import Error, UsageError
+from ._read import envelope
 from ._run import Run
 from ._session import config, finish, flush, init, log, save, summary
 
@@ -29,6 +30,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "config",
+    "envelope",
     "finish",
     "flush",
     "init",

@@ -44,6 +44,9 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 /// transactions cost syncs.
 pub const COMMIT_BYTES: u64 = 256 << 20;
 
+/// Most columns of an envelope: some screens beside each other.
+pub const CHART_COLUMNS: usize = 1 << 15;
+
 /// Largest manifest, in bytes.
 pub const MANIFEST_BYTES: usize = 64 << 20;
 

@@ -1,7 +1,7 @@
 //! A chart's line in as many columns as it has pixels, read in about as many steps, with every spike.
 
 use super::series::keys_of;
-use crate::model::{Error, Result};
+use crate::model::{Error, Result, limits};
 use crate::store::Bucket;
 use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Standing};
 use crate::store::points::{Point, for_each_point, snapshot};
@@ -18,6 +18,17 @@ pub enum Axis<'a> {
     Time,
     /// Another key that was logged in the same rows or, failing that, at the same steps.
     Key(&'a str),
+}
+
+impl<'a> Axis<'a> {
+    /// Returns the axis of this name: `_step`, `_timestamp`, or that of a key.
+    pub fn named(name: &'a str) -> Self {
+        match name {
+            "_step" => Self::Step,
+            "_timestamp" => Self::Time,
+            key => Self::Key(key),
+        }
+    }
 }
 
 /// What the points in one column of a chart come to. A column without points is left out.
@@ -43,37 +54,25 @@ pub struct Column {
     pub inf: u64,
 }
 
-/// Reads what a key of the history comes to between two places of an axis, or everywhere, in at most so many columns.
+/// Reads what a key of the history of a run, in one file or in those of its ranks, comes to between two places of an axis, or everywhere, in at most so many columns.
 ///
 /// Columns are of equal width. Where there are many points, a column takes in buckets whole that are at most as wide as
 /// itself, so a point may be shown one column off; its value is never left out.
 ///
 /// # Errors
-/// The file is damaged, or no columns are asked for.
+/// The file is damaged; no columns are asked for, or more than [`limits::CHART_COLUMNS`]; the range is none.
 pub fn envelope(
-    connection: &Connection,
+    files: &[Connection],
     key: &str,
     axis: Axis<'_>,
     range: Option<(f64, f64)>,
     columns: usize,
 ) -> Result<Vec<Column>> {
-    if columns == 0 || range.is_some_and(|(low, high)| low.is_nan() || high.is_nan() || low > high) {
-        return Err(Error::usage(
-            "An envelope needs at least one column, and a range that does not end before it begins",
-        ));
-    }
-    let _snapshot = snapshot(connection)?;
+    check(range, columns)?;
+    let _snapshots = files.iter().map(snapshot).collect::<Result<Vec<_>>>()?;
     let mut lines = Vec::new();
-    for y in keys_of(connection, key)? {
-        let x = match axis {
-            Axis::Key(name) => match key_of_attempt(connection, name, y)? {
-                Some(x) => Some(x),
-                // In this attempt there is nothing to lie over.
-                None => continue,
-            },
-            Axis::Step | Axis::Time => None,
-        };
-        lines.push(Line::open(connection, axis, y, x)?);
+    for file in files {
+        lines.extend(lines_of(file, key, axis)?);
     }
     let everywhere =
         || lines.iter().filter_map(|line| line.range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -88,6 +87,35 @@ pub fn envelope(
         }
     }
     Ok(chart.columns.into_iter().flatten().map(column).collect())
+}
+
+/// Opens the lines of a key, one for each attempt that has something for it to lie over.
+fn lines_of<'a>(connection: &'a Connection, key: &str, axis: Axis<'a>) -> Result<Vec<Line<'a>>> {
+    let mut lines = Vec::new();
+    for y in keys_of(connection, key)? {
+        let x = match axis {
+            Axis::Key(name) => match key_of_attempt(connection, name, y)? {
+                Some(x) => Some(x),
+                None => continue,
+            },
+            Axis::Step | Axis::Time => None,
+        };
+        lines.push(Line::open(connection, axis, y, x)?);
+    }
+    Ok(lines)
+}
+
+fn check(range: Option<(f64, f64)>, columns: usize) -> Result<()> {
+    let most = limits::CHART_COLUMNS;
+    if !(1..=most).contains(&columns) {
+        return Err(Error::usage(format!("An envelope of {columns} columns cannot be had: 1 to {most} can")));
+    }
+    match range {
+        Some((low, high)) if !(low.is_finite() && high.is_finite() && low <= high) => {
+            Err(Error::usage(format!("There is nothing from {low} to {high} on the axis of a chart")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn column((x, bucket): ((f64, f64), Bucket)) -> Column {

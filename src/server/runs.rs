@@ -6,7 +6,7 @@ use super::catalogue::Project;
 use super::ingest::shown;
 use super::objects::{self, parse};
 use crate::model::{Error, ErrorKind, Hash, Result};
-use crate::query::{self, FileInfo, RunDetails, Series};
+use crate::query::{self, Axis, Column, FileInfo, RunDetails, Series};
 use crate::remote::Object;
 use crate::store;
 use axum::Json;
@@ -67,6 +67,34 @@ pub(super) async fn history(
 ) -> Answer<Json<KeySeries>> {
     let key = parse(&key)?;
     blocking(move || Ok(KeySeries { series: query::series(&app.open_run(key)?, &name.key)?, key: name.key }))
+        .await
+}
+
+/// What chart is asked for.
+#[derive(Deserialize)]
+pub(super) struct Chart {
+    key: String,
+    x: Option<String>,
+    from: Option<f64>,
+    to: Option<f64>,
+    columns: Option<usize>,
+}
+
+/// `GET /runs/{key}/envelope?key=…&x=…&from=…&to=…&columns=…`.
+pub(super) async fn envelope(
+    State(app): Shared,
+    Path(key): Path<String>,
+    Query(chart): Query<Chart>,
+) -> Answer<Json<Vec<Column>>> {
+    let key = parse(&key)?;
+    let axis = chart.x.unwrap_or_else(|| "_step".to_owned());
+    let range = match (chart.from, chart.to) {
+        (None, None) => None,
+        (Some(from), Some(to)) => Some((from, to)),
+        _ => return Err(Error::usage("A chart has `from` and `to`, or neither of them").into()),
+    };
+    let columns = chart.columns.unwrap_or(2000);
+    blocking(move || query::envelope(&[app.open_run(key)?], &chart.key, Axis::named(&axis), range, columns))
         .await
 }
 

@@ -408,7 +408,7 @@ pub(super) struct Begun {
 }
 
 /// Returns the machine's name, as the kernel knows it.
-pub(crate) fn host_name() -> String {
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -42,7 +42,7 @@ fn a_compacted_run_says_the_same_in_less_space_and_comes_back() {
     let place = Place::new();
     let path = written(&place, 20_000);
     let before = said(&place);
-    let chart = |path| envelope(&store::open(path).unwrap(), "loss", Axis::Step, None, 300).unwrap();
+    let chart = |path| envelope(&[store::open(path).unwrap()], "loss", Axis::Step, None, 300).unwrap();
     let columns = chart(&path);
     let digest = store::digest(&store::open(&path).unwrap()).unwrap();
 

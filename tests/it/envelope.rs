@@ -36,7 +36,7 @@ fn written(place: &Place, points: &[(i64, Value)], batch: usize) -> PathBuf {
 }
 
 fn read(path: &Path, axis: Axis<'_>, range: Option<(f64, f64)>, columns: usize) -> Vec<Column> {
-    envelope(&store::open(path).unwrap(), "y", axis, range, columns).unwrap()
+    envelope(&[store::open(path).unwrap()], "y", axis, range, columns).unwrap()
 }
 
 /// What a range of points comes to, counted one by one.
@@ -154,8 +154,8 @@ fn a_chart_may_lie_over_another_key() {
     }
     run.log_at(17, [("late", 1)]);
     run.finish(0).unwrap();
-    let connection = store::open(&path).unwrap();
-    let together = envelope(&connection, "y", Axis::Key("x"), None, 100).unwrap();
+    let files = [store::open(&path).unwrap()];
+    let together = envelope(&files, "y", Axis::Key("x"), None, 100).unwrap();
     assert_eq!(shown(&together), (5000, 0, 0, 0.0, 4999.0));
     for column in &together {
         let (first, last) = (column.first.unwrap(), column.last.unwrap());
@@ -164,15 +164,17 @@ fn a_chart_may_lie_over_another_key() {
             "{column:?}"
         );
     }
-    let zoomed = envelope(&connection, "y", Axis::Key("x"), Some((100.0, 200.0)), 10).unwrap();
+    let zoomed = envelope(&files, "y", Axis::Key("x"), Some((100.0, 200.0)), 10).unwrap();
     assert_eq!(shown(&zoomed), (1001, 0, 0, 1000.0, 2000.0));
     // Logged in other rows, or at steps that the other key has too.
-    let rare = envelope(&connection, "rare", Axis::Key("y"), None, 50).unwrap();
+    let rare = envelope(&files, "rare", Axis::Key("y"), None, 50).unwrap();
     assert!(rare.is_empty(), "no row and no step has both: {rare:?}");
-    assert_eq!(shown(&envelope(&connection, "late", Axis::Key("y"), None, 50).unwrap()).0, 1);
-    assert!(envelope(&connection, "y", Axis::Key("none"), None, 50).unwrap().is_empty());
-    assert!(envelope(&connection, "y", Axis::Step, None, 0).is_err());
-    assert!(envelope(&connection, "y", Axis::Step, Some((2.0, 1.0)), 5).is_err());
+    assert_eq!(shown(&envelope(&files, "late", Axis::Key("y"), None, 50).unwrap()).0, 1);
+    assert!(envelope(&files, "y", Axis::Key("none"), None, 50).unwrap().is_empty());
+    assert!(envelope(&files, "y", Axis::Step, None, 0).is_err());
+    for range in [(2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+        assert!(envelope(&files, "y", Axis::Step, Some(range), 5).is_err());
+    }
 }
 
 #[test]
@@ -190,6 +192,36 @@ fn a_resumed_run_is_one_chart_and_a_rewound_one_begins_anew() {
     assert_eq!(shown(&read(&path, Axis::Step, None, 500)), (6000, 0, 0, 0.0, 5999.0));
     start().rewind_to(1999).start().unwrap().finish(0).unwrap();
     assert_eq!(shown(&read(&path, Axis::Step, None, 500)), (2000, 0, 0, 0.0, 1999.0));
+}
+
+#[test]
+fn the_files_of_ranks_are_one_chart_and_a_server_draws_the_same() {
+    let place = Place::new();
+    let ranks: Vec<Run> =
+        (0..2).map(|rank| Run::builder("p").id("r").rank(rank).dir(place.path()).start().unwrap()).collect();
+    for n in 0..3000 {
+        ranks.iter().for_each(|run| run.log([("y", f64::from(n))]));
+    }
+    ranks[1].log_at(1500, [("y", 50_000.0)]);
+    let paths: Vec<PathBuf> = ranks.iter().map(|run| run.path().to_owned()).collect();
+    ranks.into_iter().for_each(|run| run.finish(0).unwrap());
+    let files: Vec<_> = paths.iter().map(|path| store::open(path).unwrap()).collect();
+    let drawn = envelope(&files, "y", Axis::Step, None, 100).unwrap();
+    assert_eq!(shown(&drawn), (6001, 0, 0, 0.0, 50_000.0));
+
+    let serving = place.serve();
+    let key = serving.key.clone().unwrap();
+    assert_eq!(place.danlu(&["login", &serving.url, "--key", &key]).code, 0);
+    assert_eq!(place.danlu(&["sync", &serving.url]).code, 0);
+    let (_, runs) = serving.get("/api/v1/runs", &key);
+    let of_run = format!("/api/v1/runs/{}/envelope", runs[0]["key"].as_str().unwrap());
+    let (status, answer) = serving.get(&format!("{of_run}?key=y&columns=100"), &key);
+    assert_eq!((status, &answer), (200, &serde_json::to_value(&drawn).unwrap()));
+    let (_, zoomed) = serving.get(&format!("{of_run}?key=y&x=_step&from=1490&to=1510&columns=5"), &key);
+    assert!(zoomed.as_array().unwrap().iter().any(|column| column["max"] == 50_000.0), "{zoomed}");
+    for bad in ["", "?key=y&from=1", "?key=y&columns=0", "?key=y&columns=1000000", "?key=y&from=2&to=1"] {
+        assert_eq!(serving.get(&format!("{of_run}{bad}"), &key).0, 400, "{bad}");
+    }
 }
 
 #[test]

@@ -98,10 +98,12 @@ fn a_run_of_thirty_days() {
     run.finish(0).unwrap();
     let lasted: f64 = ask(&path, "SELECT max(time) - min(time) FROM history");
     assert!((lasted * 1e6 / DAY as f64 - 30.0).abs() < 0.01, "{lasted} s");
-    let connection = store::open(&path).unwrap();
-    let columns = query::envelope(&connection, "loss", Axis::Time, None, 1000).unwrap();
+    let files = [store::open(&path).unwrap()];
+    let columns = query::envelope(&files, "loss", Axis::Time, None, 1000).unwrap();
     assert_eq!(columns.iter().map(|column| column.count).sum::<u64>(), u64::from(rows));
     assert_eq!(columns.iter().filter(|column| column.max == Some(50.0)).count(), 1);
+    assert!(query::envelope(&files, "loss", Axis::Step, None, limits::CHART_COLUMNS).is_ok());
+    assert!(query::envelope(&files, "loss", Axis::Step, None, limits::CHART_COLUMNS + 1).is_err());
     assert_eq!(place.danlu(&["verify"]).code, 0);
 }
 

@@ -5,6 +5,7 @@
 
 mod append;
 mod apply;
+mod around;
 mod blob;
 mod bulk;
 mod codec;
@@ -21,11 +22,13 @@ mod private;
 mod put_blob;
 mod records;
 mod recover;
+mod remains;
 mod rescue;
 mod run_file;
 mod segment;
 mod standing;
 mod verify;
+mod wreck;
 
 pub(crate) use append::has_locks;
 pub use append::{Append, Appender};
@@ -48,6 +51,7 @@ pub(crate) use recover::sync_directory;
 pub use recover::{
     apply_some, journals_of, rebuild, recover, recover_from, seal_and_remove, stem_of_journal,
 };
+pub use remains::Loss;
 pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};

@@ -29,27 +29,27 @@ impl Recover {
         for path in self.paths()? {
             let (host, now) = here_and_now();
             store::recover(&path, &host, now, &warn)?;
-            let report = store::verify(&path)?;
-            if report.damage.is_empty() {
+            if is_whole(&path)? {
                 self.say(&serde_json::json!({"file": path, "damaged": false}), "is whole", &path, output)?;
                 continue;
             }
             let fresh = self.output.clone().unwrap_or_else(|| path.with_extension("rescued"));
+            if self.output.is_none() {
+                // Of a recovery that was killed.
+                std::fs::remove_file(&fresh).ok();
+            }
             let rescued = store::rescue(&path, &fresh, now)?;
             if self.output.is_none() {
                 replace(&path, &fresh)?;
             }
             let target = self.output.as_ref().unwrap_or(&path);
+            let files = rescued.lost_files.iter().map(|file| format!("\n         {}", plain(file)));
             let said = format!(
-                "saved {}; lost {}; {} in doubt; lost {}{}",
+                "saved {}; {}; lost {}{}",
                 count(rescued.records, "record"),
-                count(rescued.lost_records, "record"),
-                rescued.doubtful_records,
+                rescued.loss,
                 count(rescued.lost_files.len() as u64, "file"),
-                rescued
-                    .lost_files
-                    .iter()
-                    .fold(String::new(), |text, file| format!("{text}\n         {}", plain(file)))
+                files.collect::<String>()
             );
             let json = serde_json::json!({"file": target, "damaged": true, "rescued": rescued});
             self.say(&json, &said, target, output)?;
@@ -85,6 +85,13 @@ impl Recover {
     }
 }
 
+fn is_whole(path: &Path) -> Result<bool> {
+    match store::verify(path) {
+        Err(e) if e.kind() == ErrorKind::Damaged => Ok(false),
+        found => Ok(found?.damage.is_empty()),
+    }
+}
+
 /// Lets the new file take the place of the damaged one, which is kept.
 fn replace(path: &Path, fresh: &Path) -> Result<()> {
     let kept = path.with_extension("sqlite.original");
@@ -92,6 +99,9 @@ fn replace(path: &Path, fresh: &Path) -> Result<()> {
         let message = format!("`{}` is there already", kept.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_hint("move it away, or use `--output`"));
     }
-    std::fs::rename(path, &kept).map_err(|e| Error::io("keep", path, e))?;
+    // The damaged file keeps its name until the new one takes it.
+    std::fs::hard_link(path, &kept)
+        .or_else(|_| std::fs::rename(path, &kept))
+        .map_err(|e| Error::io("keep", path, e))?;
     std::fs::rename(fresh, path).map_err(|e| Error::io("replace", path, e))
 }

@@ -163,6 +163,7 @@ impl From<rusqlite::Error> for Error {
             Some(_) => ErrorKind::Io,
             None => ErrorKind::Damaged,
         };
-        Self::new(kind, "Cannot use the database").with_source(error)
+        // Its own cause says the same in other words.
+        Self::new(kind, "Cannot use the database").with_source(error.to_string())
     }
 }

@@ -1,11 +1,11 @@
 //! Rows back to records: the inverse of [`super::Stream::apply`].
 
-use super::SEQ_BITS;
 use super::bulk::{self, Cell};
 use super::points::value_of;
+use super::{SEQ_BITS, around};
 use crate::model::{
     AttemptId, Error, Event, EventKind, File, Hash, Origin, Record, Result, Row, RunId, RunKey, Setting,
-    Start, Value,
+    Start, Value, limits,
 };
 use rusqlite::Connection;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
@@ -63,24 +63,32 @@ pub fn attempts(connection: &Connection) -> Result<Vec<AttemptInfo>> {
 /// # Errors
 /// The file is damaged.
 pub fn segments(connection: &Connection, base: i64) -> Result<Vec<SegmentInfo>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id - ?1, points, sha256, size, digest FROM segment WHERE id > ?1 AND id < ?2 ORDER BY id",
-    )?;
-    let mut before = 0;
-    let rows = statement.query_map([base, base + (1 << SEQ_BITS)], |row| {
-        let last = row.get::<_, i64>(0)?.cast_unsigned();
-        let first = before + 1;
-        before = last;
-        Ok(SegmentInfo {
-            first,
-            last,
-            points: row.get(1)?,
-            sha256: Hash(row.get(2)?),
-            size: row.get::<_, i64>(3)?.cast_unsigned(),
-            digest: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let (segments, end) = readable_segments(connection, base);
+    end.map(|()| segments)
+}
+
+/// Lists the segments of the attempt at `base` up to the first that cannot be read, and says why it cannot.
+pub(super) fn readable_segments(connection: &Connection, base: i64) -> (Vec<SegmentInfo>, Result<()>) {
+    let mut segments: Vec<SegmentInfo> = Vec::new();
+    let mut read = || {
+        let mut statement = connection.prepare_cached(
+            "SELECT id - ?1, points, sha256, size, digest FROM segment WHERE id > ?1 AND id < ?2 ORDER BY id",
+        )?;
+        let mut rows = statement.query([base, base + (1 << SEQ_BITS)])?;
+        while let Some(row) = rows.next()? {
+            segments.push(SegmentInfo {
+                first: segments.last().map_or(0, |before| before.last) + 1,
+                last: row.get::<_, i64>(0)?.cast_unsigned(),
+                points: row.get(1)?,
+                sha256: Hash(row.get(2)?),
+                size: row.get::<_, i64>(3)?.cast_unsigned(),
+                digest: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
+            });
+        }
+        Ok(())
+    };
+    let end = read();
+    (segments, end)
 }
 
 /// Reads back the whole stream of an attempt.
@@ -126,29 +134,18 @@ pub fn each_segment<'a>(
     }))
 }
 
+/// Tables with the id of a record. A compacted file has no rows, but a segment has the id of its last record.
+pub(super) const TABLES: [&str; 7] = ["attempt", "key", "row", "setting", "file", "event", "segment"];
+
 /// Returns the largest sequence number that the attempt at `base` has in any table.
 pub(super) fn last_seq(connection: &Connection, base: i64) -> Result<u64> {
     let mut last = base;
-    for max in last_of_each_table(connection, base) {
-        last = last.max(max?);
-    }
-    Ok((last - base).cast_unsigned())
-}
-
-/// Returns the largest sequence number that the attempt at `base` has in any table that can be read.
-pub(super) fn last_readable_seq(connection: &Connection, base: i64) -> u64 {
-    let readable = last_of_each_table(connection, base).filter_map(Result::ok);
-    (readable.fold(base, i64::max) - base).cast_unsigned()
-}
-
-fn last_of_each_table(connection: &Connection, base: i64) -> impl Iterator<Item = Result<i64>> {
-    // A compacted file has no rows, but a segment has the id of its last record.
-    let tables = ["attempt", "key", "row", "setting", "file", "event", "segment"];
-    tables.into_iter().map(move |table| {
+    for table in TABLES {
         let sql = format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id > ?1 AND id < ?2");
         let range = [base, base + (1 << SEQ_BITS)];
-        Ok(connection.prepare_cached(&sql)?.query_row(range, |row| row.get(0))?)
-    })
+        last = last.max(connection.prepare_cached(&sql)?.query_row(range, |row| row.get(0))?);
+    }
+    Ok((last - base).cast_unsigned())
 }
 
 /// Reads records `first` to `last`, whose points lie after `after` and not after `until`.
@@ -160,63 +157,22 @@ pub(super) fn range(
     after: Option<i64>,
     until: Option<i64>,
 ) -> Result<Vec<Record>> {
-    let mut slots = slots(connection, base, first, last)?;
-    slots.fill_points(connection, after, until)?;
-    slots.finish()
-}
-
-/// Reads records `first` to `last` without the values of rows, as far as they are there.
-pub(super) fn without_values(
-    connection: &Connection,
-    base: i64,
-    first: u64,
-    last: u64,
-) -> Result<Vec<Option<Record>>> {
-    slots(connection, base, first, last).map(|slots| slots.records)
-}
-
-/// Does what [`without_values`] does, and passes over tables that cannot be read.
-pub(super) fn without_values_or_tables(
-    connection: &Connection,
-    base: i64,
-    first: u64,
-    last: u64,
-) -> Vec<Option<Record>> {
-    let mut slots = Slots::new(base, first, last);
-    for fill in FILLS {
-        fill(&mut slots, connection).ok();
+    let records = (last + 1).saturating_sub(first);
+    if records > limits::SEGMENT_RECORDS && records > around::most(connection).cast_unsigned() {
+        return Err(Error::damaged(format!(
+            "Records {first} to {last} cannot all be in a file of this size"
+        )));
     }
-    slots.records
-}
-
-/// Reads the points of these ids: for each the key, the id of its row, and the value.
-pub(super) fn points(
-    connection: &Connection,
-    base: i64,
-    first: i64,
-    last: i64,
-) -> Result<Vec<(u64, i64, Value)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT e.key - ?1, p.row, p.value
-         FROM point AS p CROSS JOIN extent AS e ON e.first = (SELECT max(first) FROM extent WHERE first <= p.id)
-         WHERE p.id BETWEEN ?2 AND ?3",
-    )?;
-    let rows = statement.query_map([base, first, last], |row| {
-        Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn slots(connection: &Connection, base: i64, first: u64, last: u64) -> Result<Slots> {
     let mut slots = Slots::new(base, first, last);
     for fill in FILLS {
         fill(&mut slots, connection)?;
     }
-    Ok(slots)
+    slots.fill_points(connection, after, until)?;
+    slots.finish()
 }
 
 /// Takes the records of one table each.
-const FILLS: [fn(&mut Slots, &Connection) -> Result<()>; 6] = [
+pub(super) const FILLS: [fn(&mut Slots, &Connection) -> Result<()>; 6] = [
     |slots, connection| slots.fill(connection, "attempt", START_COLUMNS, read_start),
     |slots, connection| {
         slots.fill(connection, "key", "id, name, system", |row| {
@@ -230,14 +186,14 @@ const FILLS: [fn(&mut Slots, &Connection) -> Result<()>; 6] = [
 ];
 
 /// Records by place, as the tables give them.
-struct Slots {
+pub(super) struct Slots {
     base: i64,
     first: u64,
-    records: Vec<Option<Record>>,
+    pub(super) records: Vec<Option<Record>>,
 }
 
 impl Slots {
-    fn new(base: i64, first: u64, last: u64) -> Self {
+    pub(super) fn new(base: i64, first: u64, last: u64) -> Self {
         let length = usize::try_from((last + 1).saturating_sub(first)).unwrap_or(0);
         Self { base, first, records: vec![None; length] }
     }

@@ -3,6 +3,7 @@
 use super::append::has_locks;
 use super::file_kind::check_is_file;
 use super::records::attempts;
+use super::wreck::CutShort;
 use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
@@ -166,7 +167,7 @@ pub(super) fn check_header(connection: &Connection, path: &Path) -> Result<()> {
         Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
             return Err(no_run("it is no SQLite database".to_owned()));
         }
-        Err(e) => return Err(Error::from(e).in_context(format!("`{}`", path.display()))),
+        Err(e) => return Err(unreadable(e, path)),
     }
     match pragma("user_version")? {
         SCHEMA_VERSION => Ok(()),
@@ -177,6 +178,12 @@ pub(super) fn check_header(connection: &Connection, path: &Path) -> Result<()> {
         .with_hint("update danlu")),
         other => Err(no_run(format!("its schema version is {other}"))),
     }
+}
+
+fn unreadable(error: rusqlite::Error, path: &Path) -> Error {
+    let error = Error::from(error);
+    let cut = (error.kind() == ErrorKind::Damaged).then(|| CutShort::of(path)).flatten();
+    cut.map_or_else(|| error.in_context(format!("`{}`", path.display())), |cut| cut.error(path))
 }
 
 /// Returns the key of the run in a file.

@@ -9,6 +9,7 @@
 mod child;
 mod cli;
 mod compact;
+mod cut_short;
 mod damage;
 mod docs;
 mod envelope;

@@ -119,7 +119,13 @@ fn a_wrong_value_and_a_lost_content_are_told() {
     let fresh = place.join("new.sqlite");
     let done = place.danlu(&["recover", "r", "--output", fresh.to_str().unwrap()]);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("8192 in doubt; lost 1 file\n         model.bin"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains(
+            "; 8192 records are in doubt, at least 1 of them are not what was written; lost 1 file\n         model.bin"
+        ),
+        "{}",
+        done.stdout
+    );
     let report = store::verify(&fresh).unwrap();
     assert_eq!(report.damage.iter().map(|damage| damage.kind).collect::<Vec<_>>(), ["file"]);
     assert_eq!(ask::<i64>(&fresh, "SELECT count(*) FROM history"), 60_000);

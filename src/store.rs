@@ -55,7 +55,7 @@ pub use remains::Loss;
 pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
-pub use standing::{config, counts_from, last_step, next_step, summary, tags};
+pub use standing::{Lost, config, counts_from, last_step, losses, next_step, summary, tags};
 pub use verify::{Damage, Report, verify};
 
 /// The name of the directory that holds runs, beside the training script.

@@ -60,7 +60,7 @@ pub(super) fn state(run: &RunInfo) -> String {
         Some(code) if code != 0 => format!("{} ({code})", run.state.name()),
         _ => run.state.name().to_owned(),
     };
-    if run.lost == 0 { state } else { format!("{state}, {} not stored", run.lost) }
+    if run.lost == 0 { state } else { format!("{state}, {} lost", run.lost) }
 }
 
 pub(super) fn started(run: &RunInfo) -> String {

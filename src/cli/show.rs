@@ -59,6 +59,9 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
             output.line(format!("{title:<9} {}", plain(text)))?;
         }
     }
+    for lost in &details.losses {
+        output.line(format!("{:<9} {}: {}", "lost", lost.records, plain(&lost.why)))?;
+    }
     for (title, values) in [("config", &details.config), ("summary", &details.summary)] {
         if let Some(values) = values.as_object().filter(|values| !values.is_empty()) {
             output.line(format!("\n{title}"))?;

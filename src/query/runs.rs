@@ -1,7 +1,7 @@
 //! Which runs there are, and how they are.
 
 use super::series::{config, summary};
-use crate::model::{Error, EventKind, Hash, Origin, Result};
+use crate::model::{Error, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct RunInfo {
     pub records: u64,
     /// The step of the last history row.
     pub last_step: Option<i64>,
-    /// Records and values that could not be stored.
+    /// Records and values that could not be stored, or were lost with a damaged file.
     pub lost: u64,
     /// Size of the run file.
     pub bytes: u64,
@@ -121,6 +121,8 @@ pub struct RunDetails {
     pub keys: Vec<KeyInfo>,
     /// The stored files.
     pub files: Vec<FileInfo>,
+    /// What is missing of it, as it says itself.
+    pub losses: Vec<store::Lost>,
 }
 
 /// What a directory holds.
@@ -291,7 +293,7 @@ fn info_of(
         host: start.host,
         records: attempts.iter().map(|attempt| attempt.records).sum(),
         last_step: store::last_step(connection)?,
-        lost: lost(connection)?,
+        lost: store::losses(connection)?.iter().map(|lost| lost.records).sum(),
         bytes: path.metadata().map_or(0, |m| m.len()),
         rank: start.rank,
         ranks: vec![start.rank],
@@ -304,16 +306,6 @@ fn info_of(
 
 fn is_running(journals: &[PathBuf], host: &str, now: i64) -> bool {
     journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
-}
-
-fn lost(connection: &Connection) -> Result<u64> {
-    let mut statement = connection.prepare("SELECT data FROM event WHERE kind = ?")?;
-    let mut total = 0;
-    for data in statement.query_map([EventKind::Lost.name()], |row| row.get::<_, String>(0))? {
-        let data: serde_json::Value = serde_json::from_str(&data?).unwrap_or_default();
-        total += data["records"].as_u64().unwrap_or(0);
-    }
-    Ok(total)
 }
 
 /// Reads everything about a run except its rows.
@@ -335,6 +327,7 @@ pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
         summary: summary(connection)?.into(),
         keys: keys(connection)?,
         files: files(connection)?,
+        losses: store::losses(connection)?,
     })
 }
 

@@ -105,7 +105,7 @@ pub(super) fn shown(key: Hash, details: &RunDetails, all: bool) -> Result<serde_
         object.shift_remove("path");
         object.shift_remove("parts");
         if !all {
-            for field in ["keys", "files", "notes"] {
+            for field in ["keys", "files", "notes", "losses"] {
                 object.shift_remove(field);
             }
         }

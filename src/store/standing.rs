@@ -1,7 +1,8 @@
 //! How a run stands: what somebody needs who goes on with it.
 
-use crate::model::{Result, Value};
+use crate::model::{EventKind, Result, Value};
 use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
 
 /// Reads the config as it stands.
 ///
@@ -74,4 +75,26 @@ pub fn tags(connection: &Connection) -> Result<Vec<String>> {
         }
     }
     Ok(tags)
+}
+
+/// Something that is missing of a run, as the run itself says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// How many records and values, at least.
+    pub records: u64,
+    /// Why, and how sure that number is.
+    pub why: String,
+}
+
+/// Lists what a run says is missing of it.
+///
+/// # Errors
+/// The file is damaged.
+pub fn losses(connection: &Connection) -> Result<Vec<Lost>> {
+    let mut statement = connection.prepare("SELECT data, text FROM event WHERE kind = ? ORDER BY id")?;
+    let losses = statement.query_map([EventKind::Lost.name()], |row| {
+        let data: serde_json::Value = serde_json::from_str(&row.get::<_, String>(0)?).unwrap_or_default();
+        Ok(Lost { records: data["records"].as_u64().unwrap_or(0), why: row.get(1)? })
+    })?;
+    Ok(losses.collect::<rusqlite::Result<_>>()?)
 }

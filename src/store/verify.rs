@@ -5,6 +5,7 @@
 
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
+use super::standing::{Lost, losses};
 use super::{JournalReader, SEQ_BITS, Tail, blob, compact, envelope, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
@@ -33,6 +34,8 @@ pub struct Report {
     pub digest: Option<Hash>,
     /// Everything that is wrong, empty if nothing is.
     pub damage: Vec<Damage>,
+    /// What the run says is missing of it. That is no damage: the file holds what was written.
+    pub losses: Vec<Lost>,
 }
 
 impl Report {
@@ -67,6 +70,7 @@ pub fn verify(path: &Path) -> Result<Report> {
     check_envelopes(&connection, &mut report);
     check_blobs(&connection, &mut report);
     check_journals(&connection, path, &mut report)?;
+    report.losses = losses(&connection).unwrap_or_default();
     if report.damage.is_empty() {
         report.digest = run_file::digest(&connection)?;
     }

@@ -54,6 +54,7 @@ fn pages_that_are_gone_cost_their_records_and_no_others() {
     };
     let lost = 60_000 - kept("loss", 1.0) - kept("acc", 0.5);
     assert!(lost > 100 && lost < 1000, "{lost} values of one page are lost");
+    assert_eq!(rescued["lost_values"], lost);
     assert_eq!(std::fs::read(path.with_extension("sqlite.original")).unwrap(), damaged);
     assert_eq!(place.danlu(&["gc"]).stdout, "nothing is left over\n");
 }
@@ -141,4 +142,58 @@ fn what_is_no_run_file_is_refused() {
     let done = place.danlu(&["recover", path.to_str().unwrap()]);
     assert!(done.code == 1 && done.stderr.contains("is no danlu run file"), "{}", done.stderr);
     assert_eq!(std::fs::read(&path).unwrap(), b"nothing");
+}
+
+#[test]
+fn what_was_lost_is_counted_in_the_new_run() {
+    let place = Place::new();
+    let path = written(&place);
+    let mut damaged = std::fs::read(&path).unwrap();
+    let marker = 15_000.0f64.to_be_bytes();
+    let at = damaged.windows(8).position(|window| window == marker).unwrap() / 8192 * 8192;
+    damaged[at..at + 8192].fill(0);
+    std::fs::write(&path, &damaged).unwrap();
+    let lost = place.json(&["recover", "r"])["rescued"]["lost_values"].as_u64().unwrap();
+    assert!(lost > 100, "{lost}");
+    assert_eq!(place.json(&["ls"])[0]["lost"], lost);
+    let why =
+        format!("whose file was damaged: 0 records and {lost} values are lost, 8192 records are in doubt");
+    for command in [&["ls"][..], &["show", "r"], &["verify"]] {
+        let done = place.danlu(command);
+        assert!(done.code == 0 && done.stdout.contains(&lost.to_string()), "{command:?}: {}", done.stdout);
+        assert!(command[0] == "ls" || done.stdout.contains(&why), "{command:?}: {}", done.stdout);
+    }
+}
+
+#[test]
+fn where_the_end_is_not_known_the_number_is_a_bound() {
+    let place = Place::new();
+    let path = written(&place);
+    let whole = std::fs::read(&path).unwrap();
+    // The roots of the tables are at the beginning, so the segments and the last rows are behind the cut.
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP TRIGGER segment_delete; DELETE FROM segment")
+        .unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(whole.len() as u64 / 2).unwrap();
+    assert_eq!(place.danlu(&["recover", "r"]).code, 0);
+    let done = place.danlu(&["verify"]);
+    assert!(done.stdout.contains("whose file was damaged: at least "), "{}", done.stdout);
+    assert!(place.json(&["ls"])[0]["lost"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_value_that_is_not_what_was_written_makes_the_new_run_incomplete() {
+    let place = Place::new();
+    let path = written(&place);
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP TRIGGER point_update; UPDATE point SET value = -1 WHERE id = 77")
+        .unwrap();
+    assert_eq!(place.danlu(&["recover", "r"]).code, 0);
+    let done = place.danlu(&["verify"]);
+    let told = "it is incomplete: 1 lost, remains of attempt ";
+    assert!(done.code == 0 && done.stdout.contains(told), "{}", done.stdout);
+    assert!(done.stdout.contains("at least 1 of them are not what was written"), "{}", done.stdout);
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 /// Show, and with --delete remove, what killed processes and repairs left behind
 ///
-/// Runs, journals with rows and everything that a run refers to are never touched.
+/// Runs, journals with rows and everything that a run refers to are never touched. What is younger than an hour is kept:
+/// whoever made it may be at work.
 #[derive(Debug, Args)]
 pub(super) struct Gc {
     /// Remove what is shown
@@ -35,6 +36,7 @@ impl Gc {
         let mut whole = true;
         for leftover in query::leftovers(&self.common.dir, &host, now)? {
             let deleted = self.delete
+                && !leftover.young
                 && query::remove(&leftover)
                     .inspect_err(super::output::error)
                     .inspect_err(|_| whole = false)
@@ -45,17 +47,26 @@ impl Gc {
             output.json(&shown)?;
             return Ok(whole);
         }
-        for Shown { leftover, deleted } in &shown {
-            let word = if *deleted { "deleted" } else { "would go" };
-            let name = plain(&leftover.path.display().to_string());
-            output.line(format!("{word:<8}  {name} ({}): {}", bytes(leftover.bytes), leftover.why))?;
-        }
-        let total: u64 = shown.iter().map(|shown| shown.leftover.bytes).sum();
-        if shown.is_empty() {
-            output.line("nothing is left over")?;
-        } else if !self.delete {
-            output.line(format!("{} in all; `danlu gc --delete` removes it", bytes(total)))?;
-        }
+        print(&shown, self.delete, output)?;
         Ok(whole)
     }
+}
+
+fn print(shown: &[Shown], delete: bool, output: &mut Output) -> Result<()> {
+    let (young, old): (Vec<_>, Vec<_>) = shown.iter().partition(|shown| shown.leftover.young);
+    for Shown { leftover, deleted } in &old {
+        let word = if *deleted { "deleted" } else { "would go" };
+        let name = plain(&leftover.path.display().to_string());
+        output.line(format!("{word:<8}  {name} ({}): {}", bytes(leftover.bytes), leftover.why))?;
+    }
+    if !young.is_empty() {
+        output.line(format!("kept: {} younger than an hour", young.len()))?;
+    }
+    let total: u64 = old.iter().map(|shown| shown.leftover.bytes).sum();
+    if shown.is_empty() {
+        output.line("nothing is left over")?;
+    } else if !delete && !old.is_empty() {
+        output.line(format!("{} in all; `danlu gc --delete` removes it", bytes(total)))?;
+    }
+    Ok(())
 }

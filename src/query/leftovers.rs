@@ -2,11 +2,14 @@
 
 use super::run_directory;
 use crate::model::{Error, Result};
-use crate::store::{self, JournalReader, Liveness};
+use crate::store::{self, Liveness};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// A file that can go.
+/// What was written within this time may belong to somebody who is at work, in microseconds.
+const YOUNG: i64 = 3_600_000_000;
+
+/// A file that can go, now or later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Leftover {
     /// Where it is.
@@ -15,6 +18,8 @@ pub struct Leftover {
     pub bytes: u64,
     /// Why nobody needs it.
     pub why: &'static str,
+    /// Whether it is younger than an hour, so that it is kept: whoever made it may be at work.
+    pub young: bool,
 }
 
 /// Lists what can go from a directory of runs.
@@ -29,60 +34,86 @@ pub fn leftovers(dir: &Path, host: &str, now: i64) -> Result<Vec<Leftover>> {
         .filter_map(std::result::Result::ok)
         .filter_map(|entry| {
             let path = entry.path();
-            let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let metadata = path.symlink_metadata().ok().filter(|metadata| !metadata.is_dir())?;
             let why = why_not_needed(&path, host, now)?;
-            Some(Leftover { path, bytes: metadata.len(), why })
+            let young = why != REPLACED && is_young(&metadata, now);
+            Some(Leftover { path, bytes: metadata.len(), why, young })
         })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
+const REPLACED: &str = "the damaged file that was built anew; the new one is whole";
+const REBUILDING: &str = "a rebuilding that was broken off; the run file is there";
+const RECOVERY: &str = "a recovery that was broken off; the damaged file is there";
+const START: &str = "a start that was broken off before the run said anything";
+const EMPTY: &str = "a file without a single byte";
+const STRAY: &str = "what SQLite left of a transaction; the run file is gone";
+const LINK: &str = "a link that was broken off";
+const READING: &str = "a file that was being read out when that was broken off";
+
+/// What each name that danlu gives for a while ends with, behind the name of the run file without its ending.
+const ENDINGS: [(&str, &str); 5] = [
+    (".sqlite.damaged", REPLACED),
+    (".rebuilt", REBUILDING),
+    (".rescued", RECOVERY),
+    (".short", RECOVERY),
+    (".sqlite.new", START),
+];
+
 fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?;
-    if let Some(stem) = name.strip_suffix(".sqlite.damaged") {
+    if name.starts_with(".latest-run.") {
+        return path.is_symlink().then_some(LINK);
+    }
+    if path.is_symlink() {
+        return None;
+    }
+    // SQLite puts a rollback journal beside each of them.
+    let base = name.strip_suffix("-journal").unwrap_or(name);
+    let ending = ENDINGS.iter().find_map(|(ending, why)| Some((base.strip_suffix(ending)?, *why)));
+    if let Some((stem, why)) = ending {
         let run = path.with_file_name(format!("{stem}.sqlite"));
-        let whole = store::verify(&run).is_ok_and(|report| report.damage.is_empty());
-        return whole.then_some("the damaged file that was built anew; the new one is whole");
+        let can_go = match why {
+            REPLACED => store::verify(&run).is_ok_and(|report| report.damage.is_empty()),
+            START => true,
+            _ => run.exists(),
+        };
+        return can_go.then_some(why);
     }
-    if let Some(stem) = name.strip_suffix(".rebuilt") {
-        let run = path.with_file_name(format!("{stem}.sqlite"));
-        return (run.exists() && is_idle(path, now))
-            .then_some("a rebuilding that was broken off; the run file is there");
-    }
-    if name.starts_with("run-") && name.ends_with(".sqlite") {
-        if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-            return is_idle(path, now).then_some("a file without a single byte");
-        }
-        let empty = store::open_packed(path)
-            .and_then(|file| Ok(store::attempts(&file)?.is_empty() && store::blobs(&file)?.is_empty()));
-        let alone = store::journals_of(path).is_ok_and(|journals| journals.is_empty());
-        return (empty.unwrap_or(false) && alone && is_idle(path, now))
-            .then_some("a start that was broken off before the run said anything");
-    }
-    if name.ends_with(".sqlite.new") {
-        return is_idle(path, now).then_some("a start that was broken off before the run said anything");
+    if name.starts_with("run-") && base.ends_with(".sqlite") {
+        return why_no_run(path, &path.with_file_name(base));
     }
     if name.ends_with(".journal.new") {
-        let dead = matches!(store::liveness(path, host, now), Ok(Liveness::Dead(_)));
-        let empty = JournalReader::open(path)
-            .and_then(|mut journal| journal.read())
-            .is_ok_and(|first| first.is_none())
-            || path.metadata().is_ok_and(|m| m.len() < 64);
-        return (dead && empty && is_idle(path, now))
-            .then_some("a start that was broken off before the run said anything");
+        // What is in it counts from when it has its name.
+        return matches!(store::liveness(path, host, now), Ok(Liveness::Dead(_))).then_some(START);
     }
-    None
+    let reader = name.strip_prefix('.')?.strip_suffix(".danlu")?.rsplit_once('.')?.1;
+    reader.bytes().all(|byte| byte.is_ascii_digit()).then_some(READING)
 }
 
-/// Says whether nobody has written a file for a minute.
-fn is_idle(path: &Path, now: i64) -> bool {
-    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let since = modified.and_then(|modified| modified.duration_since(std::time::UNIX_EPOCH).ok());
-    since.is_some_and(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX) < now - 60_000_000)
+/// Says why a run file, or the rollback journal beside it, holds nothing.
+fn why_no_run(path: &Path, run: &Path) -> Option<&'static str> {
+    let alone = store::journals_of(run).is_ok_and(|journals| journals.is_empty());
+    if path != run {
+        return (alone && !run.exists()).then_some(STRAY);
+    }
+    if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        return Some(EMPTY);
+    }
+    let empty = store::open_packed(path)
+        .and_then(|file| Ok(store::attempts(&file)?.is_empty() && store::blobs(&file)?.is_empty()));
+    (alone && empty.unwrap_or(false)).then_some(START)
 }
 
-/// Removes what [`leftovers`] found.
+/// Says whether somebody has written a file within an hour.
+fn is_young(metadata: &std::fs::Metadata, now: i64) -> bool {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.is_none_or(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX) > now - YOUNG)
+}
+
+/// Removes what [`leftovers`] found. Leave what is young alone.
 ///
 /// # Errors
 /// The file cannot be removed.

@@ -148,30 +148,3 @@ fn a_run_that_would_not_become_smaller_is_left_alone() {
     assert!(std::fs::read(&path).unwrap() == before);
     assert_eq!(names(&place.join("wandb")).len(), 2, "the file and the link");
 }
-
-#[test]
-fn what_is_left_over_is_shown_before_it_goes() {
-    let place = Place::new();
-    let path = place.run("r", 3);
-    assert_eq!(place.danlu(&["gc"]).stdout, "nothing is left over\n");
-    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
-    let leave = |name: String| {
-        std::fs::write(&name, b"old").unwrap();
-        std::fs::File::options().write(true).open(&name).unwrap().set_modified(old).unwrap();
-    };
-    let stem = path.with_extension("").display().to_string();
-    leave(format!("{stem}.sqlite.damaged"));
-    leave(format!("{stem}.rebuilt"));
-    leave(format!("{stem}.0123abcd.journal.new"));
-    let begun = place.join("wandb/run-20240101_000000-begun.sqlite");
-    danlu::store::create(&begun).unwrap();
-    std::fs::File::options().write(true).open(&begun).unwrap().set_modified(old).unwrap();
-    std::fs::write(place.join("wandb/notes.txt"), b"mine").unwrap();
-    let shown = place.danlu(&["gc"]);
-    assert_eq!((shown.code, shown.stdout.lines().count()), (0, 5), "{}", shown.stdout);
-    assert_eq!(names(&place.join("wandb")).len(), 7, "nothing has gone yet");
-    let gone = place.json(&["gc", "--delete"]);
-    assert_eq!(gone.as_array().unwrap().iter().filter(|one| one["deleted"] == true).count(), 4);
-    assert_eq!(names(&place.join("wandb")).len(), 3);
-    assert_eq!(place.danlu(&["verify"]).code, 0);
-}

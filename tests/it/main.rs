@@ -17,6 +17,7 @@ mod files;
 mod fixtures;
 mod format;
 mod fuzz;
+mod gc;
 mod get;
 mod journal;
 mod kill;

@@ -26,6 +26,7 @@ mod remains;
 mod rescue;
 mod run_file;
 mod segment;
+mod stand_in;
 mod standing;
 mod verify;
 mod wreck;
@@ -55,6 +56,7 @@ pub use remains::Loss;
 pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
+pub use stand_in::{begin, discard, put_in_place};
 pub use standing::{Lost, config, counts_from, last_step, losses, next_step, summary, tags};
 pub use verify::{Damage, Report, verify};
 

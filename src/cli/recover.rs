@@ -36,7 +36,7 @@ impl Recover {
             let fresh = self.output.clone().unwrap_or_else(|| path.with_extension("rescued"));
             if self.output.is_none() {
                 // Of a recovery that was killed.
-                std::fs::remove_file(&fresh).ok();
+                store::discard(&fresh);
             }
             let rescued = store::rescue(&path, &fresh, now)?;
             if self.output.is_none() {
@@ -99,9 +99,5 @@ fn replace(path: &Path, fresh: &Path) -> Result<()> {
         let message = format!("`{}` is there already", kept.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_hint("move it away, or use `--output`"));
     }
-    // The damaged file keeps its name until the new one takes it.
-    std::fs::hard_link(path, &kept)
-        .or_else(|_| std::fs::rename(path, &kept))
-        .map_err(|e| Error::io("keep", path, e))?;
-    std::fs::rename(fresh, path).map_err(|e| Error::io("replace", path, e))
+    store::put_in_place(fresh, path, Some(&kept))
 }

@@ -38,13 +38,9 @@ impl App {
 
     fn make_anew(&self, all: &Manifest, path: &Path) -> Result<()> {
         let fresh = path.with_extension("rebuilt");
-        std::fs::remove_file(&fresh).ok();
-        let made = store::create(&fresh).and_then(|()| self.materialise(all, all, &fresh));
-        let moved =
-            made.and_then(|()| std::fs::rename(&fresh, path).map_err(|e| Error::io("replace", path, e)));
-        moved.inspect_err(|_| {
-            std::fs::remove_file(&fresh).ok();
-        })
+        let made = store::begin(&fresh).and_then(|()| self.materialise(all, all, &fresh));
+        let moved = made.and_then(|()| store::put_in_place(&fresh, path, None));
+        moved.inspect_err(|_| store::discard(&fresh))
     }
 
     /// Applies those attempts of a manifest to a run file that it does not have, all or none. The run file must then

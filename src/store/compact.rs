@@ -6,7 +6,7 @@
 
 use super::records::{attempts, segment_records, segments};
 use super::recover::{salvage, sync_file};
-use super::{Appender, BUSY_TIMEOUT, journals_of, run_file, segment};
+use super::{Appender, BUSY_TIMEOUT, journals_of, run_file, segment, stand_in};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use std::io::Read;
@@ -100,8 +100,7 @@ fn replace(
     make: impl FnOnce(&Path) -> Result<(Option<Hash>, bool)>,
 ) -> Result<(u64, u64)> {
     let fresh = run.with_extension("rebuilt");
-    std::fs::remove_file(&fresh).ok();
-    let placed = run_file::create(&fresh).and_then(|()| make(&fresh)).and_then(|(digest, wanted)| {
+    let placed = stand_in::begin(&fresh).and_then(|()| make(&fresh)).and_then(|(digest, wanted)| {
         let same = digest.is_some() && run_file::digest(&run_file::open(&fresh)?)? == digest;
         if !same {
             let message = format!("`{}` does not hold what its checksums say", run.display());
@@ -109,15 +108,15 @@ fn replace(
         }
         let sizes = (size(run), size(&fresh));
         if !wanted {
-            std::fs::remove_file(&fresh).map_err(|e| Error::io("remove", &fresh, e))?;
+            stand_in::discard(&fresh);
             return Ok((sizes.0, sizes.0));
         }
         sync_file(&fresh)?;
-        std::fs::rename(&fresh, run).map_err(|e| Error::io("replace", run, e))?;
+        stand_in::put_in_place(&fresh, run, None)?;
         sync_file(run).map(|()| sizes)
     });
     placed.map_err(|e| {
-        std::fs::remove_file(&fresh).ok();
+        stand_in::discard(&fresh);
         let e = e.doing(what, run);
         let needs_room = e.kind() == ErrorKind::Io && e.hint().is_none();
         if needs_room {

@@ -3,7 +3,7 @@
 use super::put_blob::put_blob;
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
-use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, verify};
+use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, stand_in, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
 use std::fs::File;
@@ -226,20 +226,15 @@ pub fn apply_some(file: &mut Appender, stream: &mut Stream, journal: &mut Journa
 /// The journals cannot be read, or the new file cannot be written; then the old one is still in its place.
 pub fn rebuild(run: &Path) -> Result<()> {
     let fresh = run.with_extension("rebuilt");
-    std::fs::remove_file(&fresh).ok();
     // What cannot be completed takes no room: a full disk may be the reason.
-    build(run, &fresh).inspect_err(|_| {
-        std::fs::remove_file(&fresh).ok();
-    })?;
-    // The old file keeps its name until the new one takes it.
+    build(run, &fresh).inspect_err(|_| stand_in::discard(&fresh))?;
     let damaged = run.with_extension("sqlite.damaged");
-    std::fs::remove_file(&damaged).ok();
-    std::fs::hard_link(run, &damaged).ok();
-    std::fs::rename(&fresh, run).map_err(|e| Error::io("put the rebuilt run file in place", run, e))
+    stand_in::discard(&damaged);
+    stand_in::put_in_place(&fresh, run, Some(&damaged))
 }
 
 fn build(run: &Path, fresh: &Path) -> Result<()> {
-    run_file::create(fresh)?;
+    stand_in::begin(fresh)?;
     let mut file = Appender::open(fresh, BUSY_TIMEOUT)?;
     if let Ok(old) = run_file::open(run) {
         salvage(run, &old, &mut file)?;

@@ -6,7 +6,7 @@
 use super::put_blob::put_blob;
 use super::remains::{Loss, Remains};
 use super::wreck::Wreck;
-use super::{Appender, BUSY_TIMEOUT, BlobReader, Stream, around, blob, run_file, verify};
+use super::{Appender, BUSY_TIMEOUT, BlobReader, Stream, around, blob, run_file, stand_in, verify};
 use crate::model::{AttemptId, Error, Hash, Record, Result, Start};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -38,9 +38,7 @@ pub fn rescue(damaged: &Path, fresh: &Path, now: i64) -> Result<Rescued> {
             e.in_context(format!("Nothing can be saved of `{}`", damaged.display())).with_hint(hint)
         })
     });
-    made.inspect_err(|_| {
-        std::fs::remove_file(fresh).ok();
-    })
+    made.inspect_err(|_| stand_in::discard(fresh))
 }
 
 fn fill(wreck: &Wreck, fresh: &Path, now: i64) -> Result<Rescued> {

@@ -4,7 +4,7 @@
 //! page of which a part is there would read as values that nobody wrote. In the copy, pages that are gone are errors where
 //! they are needed, and all others can be read.
 
-use super::run_file;
+use super::{run_file, stand_in};
 use crate::model::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeSet;
@@ -95,7 +95,7 @@ impl Wreck {
 impl Drop for Wreck {
     fn drop(&mut self) {
         if self.is_copy {
-            std::fs::remove_file(&self.path).ok();
+            stand_in::discard(&self.path);
         }
     }
 }

@@ -19,6 +19,7 @@ mod format;
 mod fuzz;
 mod gc;
 mod get;
+mod hot;
 mod journal;
 mod kill;
 mod layers;

@@ -28,6 +28,7 @@ mod run_file;
 mod segment;
 mod stand_in;
 mod standing;
+mod stranger;
 mod verify;
 mod wreck;
 
@@ -58,6 +59,7 @@ pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_pack
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
 pub use standing::{Lost, config, counts_from, last_step, losses, next_step, summary, tags};
+pub use stranger::{own_journals_of, stranger};
 pub use verify::{Damage, Report, verify};
 
 /// The name of the directory that holds runs, beside the training script.

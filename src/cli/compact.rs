@@ -77,7 +77,7 @@ impl Which {
         let mut whole = true;
         for run in runs_named(&self.runs, &self.common.dir)? {
             for path in &run.parts {
-                let ended = store::journals_of(path)?.is_empty();
+                let ended = store::own_journals_of(path)?.is_empty();
                 let is_compacted = store::is_compacted(&store::open_packed(path)?)?;
                 if self.all && (!ended || is_compacted != from_compacted) {
                     continue;

@@ -6,7 +6,7 @@
 
 use super::records::{attempts, segment_records, segments};
 use super::recover::{salvage, sync_file};
-use super::{Appender, BUSY_TIMEOUT, journals_of, run_file, segment, stand_in};
+use super::{Appender, BUSY_TIMEOUT, own_journals_of, run_file, segment, stand_in};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use std::io::Read;
@@ -85,7 +85,7 @@ pub fn expand(run: &Path) -> Result<(u64, u64)> {
 }
 
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
-    if journals_of(run)?.is_empty() {
+    if own_journals_of(run)?.is_empty() {
         return Ok(());
     }
     let message = format!("Cannot {what} `{}`: it is still being written", run.display());

@@ -6,7 +6,7 @@
 use super::append::has_locks;
 use super::compact::unpack;
 use super::records::{attempts, segments};
-use super::{JournalReader, Stream, journals_of, run_file, segment};
+use super::{JournalReader, Stream, own_journals_of, run_file, segment};
 use crate::model::{Error, Result, limits};
 use rusqlite::Connection;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub(super) fn open_compacted(path: &Path, packed: &Connection) -> Result<Connect
 /// # Errors
 /// A journal cannot be read.
 pub(super) fn open_begun(path: &Path) -> Result<Option<Connection>> {
-    let journals = journals_of(path)?;
+    let journals = own_journals_of(path)?;
     if journals.is_empty() {
         return Ok(None);
     }

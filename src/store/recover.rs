@@ -3,6 +3,7 @@
 use super::put_blob::put_blob;
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
+use super::stranger::{own_journals_of, stranger};
 use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, stand_in, verify};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -69,6 +70,10 @@ fn complete(run: &Path, journals: &[PathBuf], host: &str, now: i64, warn: &dyn F
         match journal::liveness(path, host, now) {
             Ok(Liveness::Alive) => {}
             Ok(Liveness::Dead(_lock)) => {
+                if let Some(stranger) = stranger(run, path) {
+                    warn(format!("{stranger}; it is left alone"));
+                    continue;
+                }
                 match JournalReader::open(path)
                     .and_then(|mut journal| Ok((journal.attempt(), journal.read()?)))
                 {
@@ -239,7 +244,7 @@ fn build(run: &Path, fresh: &Path) -> Result<()> {
     if let Ok(old) = run_file::open(run) {
         salvage(run, &old, &mut file)?;
     }
-    for journal in journals_of(run)? {
+    for journal in own_journals_of(run)? {
         apply_journal(&mut file, &journal)?;
     }
     drop(file);

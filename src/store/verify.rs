@@ -6,6 +6,7 @@
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
 use super::standing::{Lost, losses};
+use super::stranger::stranger;
 use super::{JournalReader, SEQ_BITS, Tail, blob, compact, envelope, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
@@ -275,7 +276,14 @@ fn files_of(connection: &Connection, sha256: Hash) -> String {
 
 /// Checks the journals beside the run file: every attempt that is not sealed has one.
 fn check_journals(connection: &Connection, path: &Path, report: &mut Report) -> Result<()> {
-    let journals = super::journals_of(path)?;
+    let mut journals = super::journals_of(path)?;
+    journals.retain(|journal| {
+        let stranger = stranger(path, journal);
+        if let Some(stranger) = &stranger {
+            report.add("journal", stranger.to_string());
+        }
+        stranger.is_none()
+    });
     let attempts = attempts(connection).unwrap_or_default();
     let open = attempts.iter().filter(|attempt| attempt.digest.is_none()).count();
     if open > journals.len() {

@@ -139,6 +139,9 @@ impl Machine {
             return;
         }
         self.damaged = true;
+        if !self.path.exists() {
+            return;
+        }
         match how % 3 {
             // It may be gone from the last time.
             0 => std::fs::remove_file(&self.path).unwrap_or_default(),

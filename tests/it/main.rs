@@ -32,6 +32,7 @@ mod resume;
 mod run;
 mod server;
 mod sql;
+mod stranger;
 mod stream;
 mod support;
 mod sync;

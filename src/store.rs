@@ -30,6 +30,7 @@ mod stand_in;
 mod standing;
 mod stranger;
 mod verify;
+mod verify_journals;
 mod wreck;
 
 pub(crate) use append::has_locks;

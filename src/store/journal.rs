@@ -7,7 +7,7 @@
 use super::codec;
 use super::durable::JournalSync;
 use super::lock::WriterLock;
-use crate::model::{AttemptId, Error, ErrorKind, Record, Result, limits};
+use crate::model::{AttemptId, Clock, Error, ErrorKind, Record, Result, SystemClock, limits};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -27,6 +27,9 @@ const FRAME_MEMORY: usize = 512;
 const FRAME_MEMORY_MOST: usize = 1 << 20;
 /// Bytes hashed at most in search of a record behind a damaged one.
 const SEARCH_BYTES: usize = 1 << 28;
+
+/// How long after its last change a journal counts as being written, where there are no locks, in microseconds.
+const REMOTE_PATIENCE: i64 = 60_000_000;
 
 /// Checksum of a frame: CRC-32 (IEEE 802.3) of the sequence number, little endian, and the payload.
 fn checksum(seq: u64, payload: &[u8]) -> u32 {
@@ -326,6 +329,17 @@ impl JournalReader {
         Ok(())
     }
 
+    /// Returns how long the file is now.
+    pub(super) fn length(&self) -> Result<u64> {
+        self.file.metadata().map(|m| m.len()).map_err(|e| Error::io("read", &self.path, e))
+    }
+
+    /// Forgets what was read ahead of the last whole frame: it may have changed.
+    pub(super) fn forget_ahead(&mut self) {
+        self.buffer.clear();
+        self.used = 0;
+    }
+
     /// Uses up the next frame if it is whole, and returns where in the buffer its payload is.
     fn next_frame(&mut self) -> Result<Option<Range<usize>>> {
         let Some(head) = self.peek(FRAME_BYTES)? else {
@@ -356,8 +370,7 @@ impl JournalReader {
     pub fn tail(&mut self) -> Result<Tail> {
         self.until = u64::MAX;
         let Some(head) = self.peek(FRAME_BYTES)? else {
-            let length = self.file.metadata().map_err(|e| Error::io("read", &self.path, e))?.len();
-            return Ok(if length == self.offset { Tail::Clean } else { Tail::Torn(self.offset) });
+            return Ok(if self.length()? == self.offset { Tail::Clean } else { Tail::Torn(self.offset) });
         };
         let length = word(head, 0) as usize;
         let torn = if head == [0; FRAME_BYTES] {
@@ -460,10 +473,20 @@ pub fn liveness(path: &Path, this_host: &str, now: i64) -> Result<Liveness> {
         Err(_) => {
             let alive = match JournalReader::open(path).and_then(|mut reader| reader.read()) {
                 Ok(Some(Record::Start(start))) if start.host == this_host => process_lives(start.pid),
-                _ => changed_after(&file, now - 60_000_000),
+                _ => changed_after(&file, now - REMOTE_PATIENCE),
             };
             Ok(if alive { Liveness::Alive } else { Liveness::Dead(file) })
         }
+    }
+}
+
+/// Says whether somebody may be writing a journal right now, without keeping others from doing so.
+pub(super) fn is_written(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => false,
+        Err(rustix::io::Errno::WOULDBLOCK) => true,
+        Err(_) => changed_after(&file, SystemClock.now() - REMOTE_PATIENCE),
     }
 }
 

@@ -6,8 +6,8 @@
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
 use super::standing::{Lost, losses};
-use super::stranger::stranger;
-use super::{JournalReader, SEQ_BITS, Tail, blob, compact, envelope, run_file, segment};
+use super::verify_journals::check_journals;
+use super::{SEQ_BITS, blob, compact, envelope, run_file, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct Report {
 }
 
 impl Report {
-    fn add(&mut self, kind: &'static str, message: impl Into<String>) {
+    pub(super) fn add(&mut self, kind: &'static str, message: impl Into<String>) {
         self.damage.push(Damage { kind, message: message.into() });
     }
 }
@@ -248,12 +248,20 @@ fn check_envelopes(connection: &Connection, report: &mut Report) {
     });
     for (id, name) in keys.unwrap_or_default() {
         let name = name.escape_debug();
-        match envelope::check(connection, id) {
+        match check_envelope(connection, id) {
             Ok(None) => {}
             Ok(Some(problem)) => report.add("envelope", format!("The envelope of key `{name}`: {problem}")),
             Err(e) => report.add("envelope", format!("The envelope of key `{name}` cannot be checked: {e}")),
         }
     }
+}
+
+/// Checks one key in one transaction: the run may be written meanwhile.
+fn check_envelope(connection: &Connection, key: i64) -> Result<Option<&'static str>> {
+    let tx = connection.unchecked_transaction()?;
+    let found = envelope::check(&tx, key);
+    tx.finish()?;
+    found
 }
 
 fn add_count(connection: &Connection, sql: &str, report: &mut Report, what: &str) {
@@ -271,61 +279,5 @@ fn files_of(connection: &Connection, sha256: Hash) -> String {
     match paths {
         Ok(paths) if !paths.is_empty() => format!("`{}`", paths.join("`, `")),
         _ => "no file".to_owned(),
-    }
-}
-
-/// Checks the journals beside the run file: every attempt that is not sealed has one.
-fn check_journals(connection: &Connection, path: &Path, report: &mut Report) -> Result<()> {
-    let mut journals = super::journals_of(path)?;
-    journals.retain(|journal| {
-        let stranger = stranger(path, journal);
-        if let Some(stranger) = &stranger {
-            report.add("journal", stranger.to_string());
-        }
-        stranger.is_none()
-    });
-    let attempts = attempts(connection).unwrap_or_default();
-    let open = attempts.iter().filter(|attempt| attempt.digest.is_none()).count();
-    if open > journals.len() {
-        let message = format!("Of {open} attempts that are not sealed, {} have a journal", journals.len());
-        report.add("chain", message);
-    }
-    if attempts.is_empty() && journals.is_empty() {
-        report.add("records", "It holds no attempt, and there is no journal");
-    }
-    journals.iter().for_each(|journal| check_journal(journal, report));
-    for attempt in &attempts {
-        let name = format!("{}.journal.damaged", &attempt.attempt.to_string()[..8]);
-        let kept = path.with_extension(name);
-        if kept.exists() {
-            let message = format!(
-                "`{}` may hold records that could not be read; remove it if they do not matter",
-                kept.display()
-            );
-            report.add("journal", message);
-        }
-    }
-    Ok(())
-}
-
-fn check_journal(path: &Path, report: &mut Report) {
-    let read = || -> Result<(u64, Tail)> {
-        let mut journal = JournalReader::open(path)?;
-        while journal.read()?.is_some() {}
-        Ok((journal.seq(), journal.tail()?))
-    };
-    match read() {
-        Ok((_, Tail::Clean)) => {}
-        Ok((seq, Tail::Torn(at))) => {
-            report.add(
-                "journal",
-                format!("`{}` holds {seq} whole records and ends in a torn one at byte {at}", path.display()),
-            );
-        }
-        Ok((seq, Tail::Damaged(at))) => {
-            let message = format!("`{}` is damaged at byte {at}, after {seq} whole records", path.display());
-            report.add("journal", message);
-        }
-        Err(e) => report.add("journal", e.to_string()),
     }
 }

@@ -13,6 +13,7 @@ mod check;
 mod death;
 mod disk;
 mod journal;
+mod live;
 mod means;
 mod mount;
 mod others;

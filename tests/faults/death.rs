@@ -29,9 +29,24 @@ fn kill_at_each_call(
     then: &[&str],
     look: impl Fn(&Place, &Said),
 ) -> usize {
+    let prepare = |place: &Place| {
+        std::fs::write(place.join("model.bin"), "weights ".repeat(5000)).unwrap();
+    };
+    kill_at_most(usize::MAX, prepare, before, which, then, look)
+}
+
+/// As [`kill_at_each_call`], with a directory that is prepared, and at about so many calls of each kind.
+pub fn kill_at_most(
+    most: usize,
+    prepare: impl Fn(&Place),
+    before: &[&str],
+    which: fn(&Process) -> u32,
+    then: &[&str],
+    look: impl Fn(&Place, &Said),
+) -> usize {
     let trial = |inject: &str| {
         let place = Place::new();
-        std::fs::write(place.join("model.bin"), "weights ".repeat(5000)).unwrap();
+        prepare(&place);
         let mut process = Process::new(place.path());
         before.iter().for_each(|command| drop(process.does(command)));
         let strace = Strace::thread(which(&process), &["-e", inject]);
@@ -43,7 +58,7 @@ fn kill_at_each_call(
     assert!(status.success());
     let mut kills = 0;
     for (call, times) in count(strace.calls()) {
-        for n in 1.. {
+        for n in (1..).step_by((times / most).max(1)) {
             let (place, _strace, status, said) = trial(&format!("inject={call}:signal=KILL:when={n}"));
             if status.signal() != Some(9) {
                 assert!(status.success() && n > 1, "{status:?} at call {n} of {call}");

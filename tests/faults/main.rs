@@ -10,9 +10,11 @@
 )]
 
 mod check;
+mod copies;
 mod death;
 mod disk;
 mod journal;
+mod large;
 mod live;
 mod means;
 mod mount;

@@ -3,6 +3,8 @@
 //! | it is told | it does | it says |
 //! |---|---|---|
 //! | `start TICK` | starts run `r` with a tick of so many milliseconds | `done start PATH` |
+//! | `fork ID STEP` | starts run `r` as a fork of another | `done fork PATH`, or `failed fork …` |
+//! | `rewind STEP` | goes on with run `r` from a step | `done rewind PATH`, or `failed rewind …` |
 //! | `log N` | logs N rows | `ack ROW TIME` for each whose `log` returned and was stored, `done log` |
 //! | `log for ever PAUSE` | logs with a pause of so many microseconds, and saves now and then, until something is lost | also `saved ROWS NAME` |
 //! | `settle` | waits until the background thread has nothing to do | `done settle` |
@@ -14,8 +16,8 @@
 //! Warnings are said as `warning …`. At the end of its input it exits without ending the run.
 
 use crate::support::wait_until;
-use danlu::Run;
 use danlu::model::{Clock, SystemClock};
+use danlu::{Run, RunBuilder};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -52,7 +54,11 @@ impl Does {
     fn command(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let done = match words[..] {
-            ["start", tick] => self.start(tick.parse().unwrap()),
+            ["start", tick] => self.start(tick.parse().unwrap(), |builder| builder),
+            ["fork", id, step] => {
+                self.start(3_600_000, |builder| builder.fork_from(id, step.parse().unwrap()))
+            }
+            ["rewind", step] => self.start(3_600_000, |builder| builder.rewind_to(step.parse().unwrap())),
             ["log", "for", "ever", pause] => self.log_for_ever(Duration::from_micros(pause.parse().unwrap())),
             ["log", rows] => {
                 (0..rows.parse().unwrap()).for_each(|_| self.log());
@@ -81,13 +87,13 @@ impl Does {
         self.run.as_ref().unwrap()
     }
 
-    fn start(&mut self, tick: u64) -> danlu::Result<String> {
-        let run = Run::builder("faults")
+    fn start(&mut self, tick: u64, how: impl FnOnce(RunBuilder) -> RunBuilder) -> danlu::Result<String> {
+        let builder = Run::builder("faults")
             .id("r")
             .dir(&self.directory)
             .tick(Duration::from_millis(tick))
-            .on_warning(|warning| say(&format!("warning {warning}")))
-            .start()?;
+            .on_warning(|warning| say(&format!("warning {warning}")));
+        let run = how(builder).start()?;
         Ok(self.run.insert(run).path().display().to_string())
     }
 

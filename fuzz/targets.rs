@@ -34,12 +34,18 @@ pub fn manifest(bytes: &[u8]) {
     assert_eq!(Manifest::parse(&again).expect("what was written can be read"), manifest);
 }
 
-/// Opens the bytes as a run file, verifies it, and reads all of it.
+/// Opens the bytes as a run file, verifies it, reads all of it, and saves what can be saved.
 pub fn run_file(bytes: &[u8]) {
     let directory = tempfile::tempdir().expect("there is a place for temporary files");
     let path = directory.path().join("run-20260101_000000-r.sqlite");
     std::fs::write(&path, bytes).expect("it can be written");
     let _ = store::verify(&path);
+    let fresh = directory.path().join("fresh.sqlite");
+    if store::rescue(&path, &fresh, 0).is_ok() {
+        let report = store::verify(&fresh).expect("what was saved can be read");
+        let damage: Vec<_> = report.damage.iter().filter(|damage| damage.kind != "file").collect();
+        assert!(damage.is_empty(), "{damage:?}");
+    }
     let Ok(connection) = store::open(&path) else { return };
     for attempt in store::attempts(&connection).unwrap_or_default() {
         let _ = store::records(&connection, &attempt);

@@ -197,3 +197,24 @@ fn a_value_that_is_not_what_was_written_makes_the_new_run_incomplete() {
     assert!(done.code == 0 && done.stdout.contains(told), "{}", done.stdout);
     assert!(done.stdout.contains("at least 1 of them are not what was written"), "{}", done.stdout);
 }
+
+#[test]
+fn a_recovery_copes_with_any_flipped_bit() {
+    let place = Place::new();
+    let path = place.run("r", 300);
+    let whole = std::fs::read(&path).unwrap();
+    let fresh = place.join("fresh.sqlite");
+    let mut saved = 0;
+    for at in (0..whole.len()).step_by(1511) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(&path, damaged).unwrap();
+        std::fs::remove_file(&fresh).ok();
+        if store::rescue(&path, &fresh, 0).is_ok() {
+            let report = store::verify(&fresh).unwrap();
+            assert_eq!(report.damage.iter().filter(|damage| damage.kind != "file").count(), 0, "{at}");
+            saved += 1;
+        }
+    }
+    assert!(saved > 60, "{saved}");
+}

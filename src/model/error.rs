@@ -163,7 +163,6 @@ impl From<rusqlite::Error> for Error {
             Some(_) => ErrorKind::Io,
             None => ErrorKind::Damaged,
         };
-        // Its own cause says the same in other words.
-        Self::new(kind, "Cannot use the database").with_source(error.to_string())
+        Self::new(kind, "Cannot use the database").with_source(error)
     }
 }

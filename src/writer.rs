@@ -7,6 +7,7 @@
 mod builder;
 mod drain;
 mod ears;
+mod entry;
 mod files;
 mod fork;
 mod ignore;

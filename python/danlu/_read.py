@@ -33,6 +33,14 @@ def envelope(
     What was logged in the last second may not be there yet. Raises `danlu.Error` if there is no such run or
     it is damaged, and `danlu.UsageError` for columns or a range that cannot be.
     """
+    if not isinstance(columns, int) or not 0 <= columns < 1 << 63:
+        raise UsageError(f"`columns` is {columns!r}, and must be a whole number from 1 on")
+    if x_range is not None:
+        try:
+            low, high = map(float, x_range)
+        except (TypeError, ValueError):
+            raise UsageError(f"`x_range` is {x_range!r}, and must be two numbers") from None
+        x_range = low, high
     name = run.file if isinstance(run, Run) else run
     if name is None:
         raise UsageError("A run that is not stored has no chart")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from . import _core, _hooks, _say
+from . import _core, _hooks, _say, _spare
 from ._errors import Error, UsageError
 from ._run import Run
 from ._settings import Settings
@@ -181,6 +180,12 @@ def _start(settings: Settings) -> Run:
     """Start a run where it should be; else in the directory for temporary files; else nowhere."""
     if settings.mode == "disabled":
         return Run(settings, None, _on_end)
+    if settings.resume is not None and (runs := _spare.runs(settings.dir)):
+        directory = _spare.of(settings.dir)
+        _say.warn(
+            f"`{directory}` has {runs} run file{'s' * (runs > 1)} of when `{settings.dir}` could not be "
+            f"written; what they hold is not gone on with: `danlu ls {directory}` shows it"
+        )
     try:
         return Run(settings, settings.dir, _on_end)
     except UsageError:
@@ -191,7 +196,7 @@ def _start(settings: Settings) -> Run:
             raise
         problem = e
     try:
-        directory = _spare_directory()
+        directory = _spare.make(settings.dir)
         run = Run(settings, directory, _on_end)
     except (Error, OSError) as e:
         _say.tell(f"WARNING: {problem}; nor can it be written elsewhere: {e}; the run is not stored")
@@ -201,17 +206,6 @@ def _start(settings: Settings) -> Run:
         f"`danlu ls {directory}` shows it, and `danlu sync --dir {directory}` sends it on"
     )
     return run
-
-
-def _spare_directory() -> str:
-    import tempfile
-
-    directory = os.path.join(tempfile.gettempdir(), f"danlu-{os.getuid()}")
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    # Anybody can make a directory of that name, or a link to one of ours.
-    if os.path.islink(directory) or os.lstat(directory).st_uid != os.getuid():
-        raise PermissionError(f"`{directory}` belongs to somebody else")
-    return directory
 
 
 def _warn_ignored(keywords: dict[str, object]) -> None:

@@ -280,8 +280,8 @@ impl Run {
     fn log_dict(&self, dict: &Bound<'_, PyDict>, step: Option<i64>, commit: Option<bool>) -> PyResult<()> {
         let mut columns = self.columns();
         if self.ended.load(Ordering::Relaxed) {
-            // Leaves the summary as it was. The core says that the run is finished.
-            self.sink.log(step, commit, &mut Vec::new());
+            // Leaves the summary as it was. The core may not have ended the run yet.
+            self.sink.refuse("log");
             return Ok(());
         }
         let mut others = Vec::new();

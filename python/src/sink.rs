@@ -51,6 +51,17 @@ impl Sink {
         }
     }
 
+    /// Counts something that comes after the end of the run.
+    pub(crate) fn refuse(&self, what: &str) {
+        match self {
+            Self::File(run) => run.refuse(what),
+            Self::Nothing(counts) => {
+                let mut counts = lock(counts);
+                counts.lost += u64::from(counts.counts_rows);
+            }
+        }
+    }
+
     /// Makes what was logged durable.
     ///
     /// # Errors

@@ -346,6 +346,30 @@ def test_the_last_steps_that_there_are(read: Reader) -> None:
     assert [step for step, _, _ in read.history(run.file)] == [-5] + [2**63 - 1] * 3
 
 
+def test_what_threads_log_while_the_run_ends_is_stored_or_counted(read: Reader) -> None:
+    for _ in range(10):
+        run = danlu.init(project="p")
+        ended = threading.Event()
+
+        def work(run: danlu.Run = run, ended: threading.Event = ended) -> None:
+            while not ended.is_set():
+                run.log({"a": 1.0, "b": 2})
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        run.finish()
+        lost = run.lost
+        while run.lost == lost:
+            pass
+        ended.set()
+        for thread in threads:
+            thread.join()
+        counts = "SELECT (SELECT count(*) FROM row), (SELECT count(*) FROM point)"
+        ((rows, points),) = read.rows(run.file, counts)
+        assert points == 2 * rows
+
+
 def test_logging_from_threads(read: Reader) -> None:
     run = danlu.init()
 

@@ -37,6 +37,12 @@ def test_what_cannot_be_drawn_is_said(tmp_path: pathlib.Path) -> None:
     assert danlu.envelope(run, "none")["x_min"] == []
     with pytest.raises(danlu.UsageError, match="0 columns"):
         danlu.envelope(run, "loss", columns=0)
+    for columns in -1, 1 << 70, "many", None:
+        with pytest.raises(danlu.UsageError, match="`columns` is"):
+            danlu.envelope(run, "loss", columns=columns)  # type: ignore[arg-type]
+    for part in (None, 5), (1, 2, 3), 7, "ab":
+        with pytest.raises(danlu.UsageError, match="`x_range` is"):
+            danlu.envelope(run, "loss", x_range=part)  # type: ignore[arg-type]
     with pytest.raises(danlu.UsageError, match="from 2 to 1"):
         danlu.envelope(run, "loss", x_range=(2, 1))
     with pytest.raises(danlu.UsageError, match="not stored"), danlu.init(mode="disabled") as disabled:

@@ -399,14 +399,26 @@ def test_a_directory_that_cannot_be_written(
     spare.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spare))
     (workdir / "file").touch()
-    directory = str(spare / f"danlu-{os.getuid()}")
-    with danlu.init(dir=workdir / "file" / "below") as run:
+    below = workdir / "file" / "below"
+    with danlu.init(dir=below, id="r") as run:
         run.log({"a": 1})
-        assert run.dir == os.path.join(directory, "wandb")
+        directory = os.path.dirname(run.dir)
+        assert os.path.dirname(directory) == str(spare / f"danlu-{os.getuid()}")
     assert read.history(run.file) == [(0, "a", 1)]
     err = capfd.readouterr().err
     assert err.count("WARNING") == 1
     assert f"`danlu ls {directory}`" in err
+    # Runs of other directories may have the same id.
+    with danlu.init(dir=workdir / "file" / "other", id="r", resume="allow") as run:
+        assert run.step == 0
+        assert os.path.dirname(run.dir) != directory
+    capfd.readouterr()
+    # Later there is a place, where the run is not.
+    (workdir / "file").unlink()
+    with danlu.init(dir=below, id="r", resume="allow") as run:
+        assert run.step == 0
+    err = capfd.readouterr().err
+    assert f"`{directory}` has 1 run file of when `{below}` could not be written" in err
 
 
 def test_nowhere_to_write(

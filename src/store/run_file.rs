@@ -87,7 +87,11 @@ pub fn open(path: &Path) -> Result<Connection> {
     let whole = if compact::is_compacted(&connection)? {
         Some(private::open_compacted(path, &connection).map_err(|e| out_of_room(e, path))?)
     } else if connection.query_row(is_empty, [], |row| row.get(0))? {
-        private::open_begun(path).map_err(|e| out_of_room(e, path))?
+        match private::open_begun(path) {
+            // Its writer has ended just now: the file has what the journal had.
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            begun => begun.map_err(|e| out_of_room(e, path))?,
+        }
     } else {
         None
     };

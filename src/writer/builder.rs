@@ -1,5 +1,6 @@
 //! Starting a run.
 
+use super::entry::Entry;
 use super::resume::{self, Place, Resume, Standing};
 use super::warnings::Sink;
 use super::{Run, fork};
@@ -215,7 +216,9 @@ impl RunBuilder {
         let warn = Arc::clone(&self.warn);
         let tell = |warning: String| warn(&warning);
         let host = host_name();
-        let place = Place { directory: &directory, host: &host, now: self.clock.now(), warn: &tell };
+        let place =
+            Place { directory: &directory, host: &host, now: self.clock.now(), rank: self.rank, warn: &tell };
+        let entry = self.enter();
         let (start, standing, source) = {
             let _database = fork::use_database();
             if self.id.is_none() && self.resume == Resume::Auto {
@@ -263,6 +266,7 @@ impl RunBuilder {
                 std::fs::remove_file(&run_file).ok();
             }
         })?;
+        drop(entry);
         point_latest(&directory, &run_file);
         let follows = self.follows(&directory, &run_file);
         for (key, value) in self.config {
@@ -272,13 +276,30 @@ impl RunBuilder {
         Ok(run)
     }
 
+    /// Waits until nobody else goes on with a run in the directory, if this is to go on with one.
+    fn enter(&self) -> Option<Entry> {
+        let goes_on = self.resume != Resume::No || matches!(self.from, Some(From::Rewind(_)));
+        if goes_on && self.resume != Resume::Must {
+            // What comes of that is said when the run is to be written there.
+            std::fs::create_dir_all(&self.dir).ok();
+        }
+        goes_on.then(|| Entry::wait(&self.dir))
+    }
+
     /// Finds the run to go on with, as far as there should be one.
     fn standing(&self, place: &Place<'_>, run: &RunKey) -> Result<Option<Standing>> {
         let rewinds = matches!(self.from, Some(From::Rewind(_)));
         if self.resume == Resume::No && !rewinds {
             return Ok(None);
         }
-        match (self.resume, place.find(run)?) {
+        let found = match place.find(run)? {
+            // Other ranks have begun it, and this one begins its part.
+            None if self.resume == Resume::Must && self.rank.is_some() && place.find_any(run)?.is_some() => {
+                return Ok(None);
+            }
+            found => found,
+        };
+        match (self.resume, found) {
             (_, Some(Standing { writer: Some(writer), .. })) if rewinds => Err(resume::in_use(&writer)),
             (_, Some(Standing { compacted: true, file, .. })) if rewinds => Err(resume::archived(&file)),
             (_, Some(found)) if rewinds && found.files.len() > 1 => Err(resume::scattered(&found)),
@@ -298,11 +319,21 @@ impl RunBuilder {
     ) -> Result<Option<(Vec<PathBuf>, i64)>> {
         match &self.from {
             None => Ok(None),
-            Some(From::Rewind(step)) => Ok(standing.map(|standing| (standing.files.clone(), *step))),
+            Some(From::Rewind(step)) => {
+                let Some(standing) = standing else { return Ok(None) };
+                resume::check_step(standing, *step, "rewind")?;
+                Ok(Some((standing.files.clone(), *step)))
+            }
             Some(From::Fork(id, step)) => {
                 let other = RunKey { id: RunId::new(id)?, ..run.clone() };
+                if other == *run {
+                    return Err(Error::usage(format!("Cannot fork run {run} into itself"))
+                        .with_hint("give the fork an id of its own, or rewind the run"));
+                }
                 let missing = || resume::missing(&other, place.directory, "fork");
-                Ok(Some((place.find(&other)?.ok_or_else(missing)?.files, *step)))
+                let found = place.find_any(&other)?.ok_or_else(missing)?;
+                resume::check_step(&found, *step, "fork")?;
+                Ok(Some((found.files, *step)))
             }
         }
     }

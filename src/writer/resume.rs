@@ -37,6 +37,8 @@ pub(super) struct Standing {
     began: i64,
     /// Whether that began the run, whatever was there before.
     begins: bool,
+    /// Which of several writers began it.
+    rank: Option<u32>,
     /// What was known at its last start, with what was changed since.
     pub(super) start: Start,
     pub(super) config: Vec<(String, Value)>,
@@ -54,12 +56,23 @@ pub(super) struct Place<'a> {
     pub(super) directory: &'a Path,
     pub(super) host: &'a str,
     pub(super) now: i64,
+    /// Which of several writers is looking.
+    pub(super) rank: Option<u32>,
     pub(super) warn: &'a dyn Fn(String),
 }
 
 impl Place<'_> {
-    /// Finds a run by its key. Runs whose writer died are completed on the way.
+    /// Finds a run by its key; for one of several writers, its own part of it. Runs whose writer died are completed on the way.
     pub(super) fn find(&self, run: &RunKey) -> Result<Option<Standing>> {
+        self.find_of(run, |rank| self.rank.is_none() || rank == self.rank)
+    }
+
+    /// Finds a run by its key, whoever wrote it.
+    pub(super) fn find_any(&self, run: &RunKey) -> Result<Option<Standing>> {
+        self.find_of(run, |_| true)
+    }
+
+    fn find_of(&self, run: &RunKey, wanted: impl Fn(Option<u32>) -> bool) -> Result<Option<Standing>> {
         let mut found = Vec::new();
         for file in self.files_of(run.id.as_str())? {
             let writer = self.writer_of(&file)?;
@@ -74,7 +87,7 @@ impl Place<'_> {
             } else {
                 Some(Standing { writer, ..Self::read(file, &connection)? })
             };
-            found.extend(standing.filter(|standing| standing.start.run == *run));
+            found.extend(standing.filter(|found| found.start.run == *run && wanted(found.rank)));
         }
         found.sort_by_key(|standing| standing.began);
         // A file that does not go on with the run begins it anew, as where runs are read.
@@ -130,6 +143,7 @@ impl Place<'_> {
             writer: None,
             began: first.time,
             begins: first.origin != Origin::Resume && first.rank.is_none(),
+            rank: first.rank,
             files: vec![file.clone()],
             compacted: store::is_compacted(&store::open_packed(&file)?)?,
             file,
@@ -138,10 +152,16 @@ impl Place<'_> {
 
     fn writer_of(&self, file: &Path) -> Result<Option<Start>> {
         for journal in store::journals_of(file)? {
-            if self.is_alive(&journal)
-                && let Some(Record::Start(start)) = store::JournalReader::open(&journal)?.read()?
-            {
-                return Ok(Some(*start));
+            if !self.is_alive(&journal) {
+                continue;
+            }
+            match store::JournalReader::open(&journal).and_then(|mut journal| journal.read()) {
+                Ok(Some(Record::Start(start))) => return Ok(Some(*start)),
+                // Its writer has ended just now.
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                other => {
+                    other?;
+                }
             }
         }
         Ok(None)
@@ -173,8 +193,9 @@ impl Standing {
         let (config, summary) = (Vec::new(), Vec::new());
         let files = vec![file.clone()];
         let begins = start.origin != Origin::Resume && start.rank.is_none();
-        let began = start.time;
+        let (began, rank) = (start.time, start.rank);
         Self {
+            rank,
             file,
             files,
             began,
@@ -256,6 +277,20 @@ pub(super) enum Said {
 pub(super) fn missing(run: &RunKey, directory: &Path, what: &str) -> Error {
     let message = format!("Cannot {what} run {run}: it is not in `{}`", directory.display());
     Error::usage(message).with_hint("`danlu ls` lists the runs of a directory")
+}
+
+/// Checks that a run has a step to go on from.
+pub(super) fn check_step(found: &Standing, step: i64, what: &str) -> Result<()> {
+    if step < found.step {
+        return Ok(());
+    }
+    let (run, last) = (&found.start.run, found.step - 1);
+    let message = if found.step == 0 {
+        format!("Cannot {what} run {run} at step {step}: it has no rows")
+    } else {
+        format!("Cannot {what} run {run} at step {step}: its last step is {last}")
+    };
+    Err(Error::usage(message).with_hint("`danlu show` says how far a run is"))
 }
 
 /// Explains why a run cannot be begun.

@@ -378,11 +378,20 @@ impl Run {
         };
         if log.finished {
             drop(log);
-            let message = format!("Run {} is finished; what you {what} now is not stored", self.start.run.id);
-            self.shared.warnings.once("finished", || message);
+            self.refuse(what);
             return None;
         }
         Some(log)
+    }
+
+    /// Counts something that comes after the end of the run, and says once that it is not stored.
+    pub fn refuse(&self, what: &str) {
+        if let Some(mut log) = self.guard() {
+            log.lost += 1;
+            drop(log);
+            let message = format!("Run {} is finished; what you {what} now is not stored", self.start.run.id);
+            self.shared.warnings.once("finished", || message);
+        }
     }
 }
 

@@ -15,6 +15,30 @@ fn entry() {
     }
 }
 
+const RESUMES: &str = "DANLU_TEST_CHILD_RESUMES";
+
+/// Goes on with the run `shared`, logs a row, ends, and prints what it was warned of.
+#[test]
+fn resumes() {
+    let Ok(dir) = std::env::var(RESUMES) else { return };
+    let run = Run::builder("p")
+        .id("shared")
+        .resume(danlu::Resume::Allow)
+        .dir(&dir)
+        .on_warning(|warning| writeln!(std::io::stdout(), "warned {warning}").unwrap())
+        .start()
+        .unwrap();
+    run.log([("n", 1)]);
+    run.finish(0).unwrap();
+}
+
+/// Starts such a process.
+pub fn resume(dir: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child::resumes", "--nocapture"]).env(RESUMES, dir);
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
 /// Logs rows, and says of each on standard output that `log` returned.
 fn log_for_ever(dir: &Path) {
     let run = Run::builder("killed").dir(dir).tick(std::time::Duration::from_millis(50)).start().unwrap();

@@ -1,6 +1,6 @@
 //! Going on with a run that is there: resume, fork, rewind, and several writers at once.
 
-use crate::child::Logger;
+use crate::child::{self, Logger};
 use crate::support::{Place, ask, names};
 use danlu::{ErrorKind, Resume, Run, RunBuilder};
 use rusqlite::types::Value;
@@ -310,4 +310,75 @@ fn sixty_four_processes_may_start_in_one_directory_at_once() {
     assert_eq!(files.len(), 64);
     assert_eq!(place.json(&["ls"]).as_array().unwrap().len(), 64);
     assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
+fn each_rank_goes_on_with_its_own_part() {
+    let place = Place::new();
+    let start = |rank: u32, resume| builder(&place, "r").rank(rank).resume(resume).start();
+    let log = |run: &Run, rows: u32| (0..rows).for_each(|n| run.log([("loss", n)]));
+    let ranks = [start(0, Resume::Allow).unwrap(), start(1, Resume::Allow).unwrap()];
+    assert_eq!(ranks.each_ref().map(Run::step), [0, 0], "another rank's rows are not this one's");
+    let paths = ranks.each_ref().map(|run| run.path().to_owned());
+    log(&ranks[0], 40);
+    log(&ranks[1], 5);
+    let [zero, one] = ranks;
+    // Rank 1 dies, rank 0 goes on.
+    drop(one);
+    let one = start(1, Resume::Allow).unwrap();
+    assert_eq!((one.step(), one.path()), (5, paths[1].as_path()));
+    log(&one, 2);
+    one.finish(0).unwrap();
+    zero.finish(0).unwrap();
+    // One that comes later begins its part, though the run must be there.
+    let two = start(2, Resume::Must).unwrap();
+    assert_eq!(two.step(), 0);
+    log(&two, 1);
+    two.finish(0).unwrap();
+    assert_eq!(start(2, Resume::Never).unwrap_err().kind(), ErrorKind::Usage);
+    start(3, Resume::Never).unwrap().finish(0).unwrap();
+
+    let listed = place.json(&["ls"]);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["state"]), (1, &"finished".into()));
+    let counts =
+        place.json(&["sql", "SELECT rank, count(*) AS n, max(step) AS last FROM history GROUP BY rank"]);
+    let part = |rank: u32, rows: u32| serde_json::json!({"rank": rank, "n": rows, "last": rows - 1});
+    assert_eq!(counts, serde_json::json!([part(0, 40), part(1, 7), part(2, 1)]));
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
+fn processes_that_go_on_with_one_run_at_once_do_not_collide() {
+    let place = Place::new();
+    for _ in 0..5 {
+        let children: Vec<_> = (0..6).map(|_| child::resume(place.path())).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{said}");
+            let warned = said.lines().filter(|line| line.contains("warned"));
+            warned.for_each(|line| assert!(line.contains("is also being written by process"), "{line}"));
+        }
+    }
+    let files = names(&place.join("wandb"));
+    assert!(files.iter().all(|name| name.ends_with(".sqlite")), "{files:?}");
+    assert_eq!(place.json(&["ls"]).as_array().unwrap().len(), 1);
+    assert_eq!(points(&place, "shared").len(), 30);
+    assert_eq!(place.danlu(&["verify"]).code, 0);
+}
+
+#[test]
+fn a_run_is_forked_and_rewound_only_at_steps_that_it_has() {
+    let place = Place::new();
+    let run = builder(&place, "a").start().unwrap();
+    (0..5).for_each(|n| run.log([("loss", n)]));
+    run.finish(0).unwrap();
+    let beyond = builder(&place, "b").fork_from("a", 5).start().unwrap_err();
+    assert_eq!(beyond.to_string(), "Cannot fork run p/a at step 5: its last step is 4");
+    let itself = builder(&place, "a").fork_from("a", 1).start().unwrap_err();
+    assert_eq!(itself.to_string(), "Cannot fork run p/a into itself");
+    let beyond = builder(&place, "a").rewind_to(500).start().unwrap_err();
+    assert_eq!(beyond.to_string(), "Cannot rewind run p/a at step 500: its last step is 4");
+    assert_eq!(place.json(&["ls"]).as_array().unwrap().len(), 1);
+    assert_eq!(points(&place, "a").len(), 5);
 }

@@ -23,6 +23,7 @@ mod put_blob;
 mod records;
 mod recover;
 mod remains;
+mod replacing;
 mod rescue;
 mod run_file;
 mod segment;
@@ -55,6 +56,7 @@ pub use recover::{
     apply_some, journals_of, rebuild, recover, recover_from, seal_and_remove, stem_of_journal,
 };
 pub use remains::Loss;
+pub use replacing::Replacing;
 pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};

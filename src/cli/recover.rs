@@ -3,6 +3,7 @@
 use super::output::{Output, count, plain, warn};
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result};
+use crate::store::Replacing;
 use crate::{query, store};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ impl Recover {
         for path in self.paths()? {
             let (host, now) = here_and_now();
             store::recover(&path, &host, now, &warn)?;
+            let right = Replacing::begin(&path)?;
             if is_whole(&path)? {
                 self.say(&serde_json::json!({"file": path, "damaged": false}), "is whole", &path, output)?;
                 continue;
@@ -40,7 +42,7 @@ impl Recover {
             }
             let rescued = store::rescue(&path, &fresh, now)?;
             if self.output.is_none() {
-                replace(&path, &fresh)?;
+                replace(right, &path, &fresh)?;
             }
             let target = self.output.as_ref().unwrap_or(&path);
             let files = rescued.lost_files.iter().map(|file| format!("\n         {}", plain(file)));
@@ -93,11 +95,11 @@ fn is_whole(path: &Path) -> Result<bool> {
 }
 
 /// Lets the new file take the place of the damaged one, which is kept.
-fn replace(path: &Path, fresh: &Path) -> Result<()> {
+fn replace(right: Replacing, path: &Path, fresh: &Path) -> Result<()> {
     let kept = path.with_extension("sqlite.original");
     if kept.exists() {
         let message = format!("`{}` is there already", kept.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_hint("move it away, or use `--output`"));
     }
-    store::put_in_place(fresh, path, Some(&kept))
+    right.put_in_place(fresh, Some(&kept)).inspect_err(|_| store::discard(fresh))
 }

@@ -8,7 +8,9 @@
 //!
 //! Source of the bytes: "File Locking And Concurrency In SQLite Version 3" and `os.h` of SQLite.
 
-use super::run_file::{check_header, connect};
+use super::compact;
+use super::journal::is_at;
+use super::run_file::{BUSY_TIMEOUT, check_header, connect};
 use crate::model::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -24,6 +26,12 @@ const WRITER: (libc::off_t, libc::off_t) = (0x4000_0000, 2);
 
 /// The shared range: whoever has it alone may write.
 const READERS: (libc::off_t, libc::off_t) = (0x4000_0002, 510);
+
+/// A byte that nobody uses: to ask for a lock on it shows what locks there are.
+const SPARE: (libc::off_t, libc::off_t) = (WRITER.0 + READERS.1 + 2, 1);
+
+/// The byte of whoever is about to replace the file.
+const REPLACER: (libc::off_t, libc::off_t) = (SPARE.0 + 1, 1);
 
 /// How often a lock that somebody else holds is tried again.
 const RETRY: Duration = Duration::from_millis(2);
@@ -49,9 +57,39 @@ pub struct Append<'a> {
 impl Appender {
     /// Opens a run file to add to it, waiting for others at most as long as `patience` each time.
     ///
+    /// A compacted one gets its rows back before: it was compacted while somebody was about to go on with it.
+    ///
     /// # Errors
     /// It is missing, no run file, damaged at its start, of a newer version, or cannot be written.
     pub fn open(path: &Path, patience: Duration) -> Result<Self> {
+        let appender = Self::open_in_place(path, patience)?;
+        if !appender.is_compacted()? {
+            return Ok(appender);
+        }
+        drop(appender);
+        compact::expand_to_go_on(path)?;
+        Self::open_in_place(path, patience)
+    }
+
+    /// Opens the file that has the name now: it may be replaced between opening and locking it.
+    fn open_in_place(path: &Path, patience: Duration) -> Result<Self> {
+        loop {
+            let appender = Self::open_once(path, patience)?;
+            let held = appender.hold()?;
+            if appender.lock.as_ref().is_none_or(|file| is_at(file, path)) {
+                check_header(&appender.connection, path)?;
+                drop(held);
+                return Ok(appender);
+            }
+        }
+    }
+
+    fn is_compacted(&self) -> Result<bool> {
+        let _held = self.hold()?;
+        compact::is_archive(&self.connection)
+    }
+
+    fn open_once(path: &Path, patience: Duration) -> Result<Self> {
         let file = File::options()
             .read(true)
             .write(true)
@@ -65,11 +103,7 @@ impl Appender {
         // last would be rolled back.
         connection.pragma_update(None, "synchronous", "EXTRA")?;
         connection.busy_timeout(patience)?;
-        let appender = Self { connection, lock, path: path.to_owned(), patience };
-        let held = appender.hold()?;
-        check_header(&appender.connection, path)?;
-        drop(held);
-        Ok(appender)
+        Ok(Self { connection, lock, path: path.to_owned(), patience })
     }
 
     /// Begins a transaction, waiting for readers and other writers to be done.
@@ -130,19 +164,62 @@ fn hold<'a>(lock: Option<&'a File>, path: &Path, patience: Duration) -> Result<O
     let held = Held(file);
     let deadline = Instant::now() + patience;
     for range in [WRITER, READERS] {
-        while let Err(errno) = set(file, libc::F_WRLCK, range) {
-            if !matches!(errno, Errno::EAGAIN | Errno::EACCES | Errno::EINTR) {
-                return Err(Error::io("lock the run file", path, errno));
-            }
-            if Instant::now() > deadline {
-                let message = format!("`{}` is in use by others for too long", path.display());
-                return Err(Error::new(ErrorKind::Busy, message)
-                    .with_hint("end what reads it with an open transaction"));
-            }
-            std::thread::park_timeout(RETRY);
-        }
+        wait_for(file, range, path, deadline)?;
     }
     Ok(Some(held))
+}
+
+fn wait_for(file: &File, range: (libc::off_t, libc::off_t), path: &Path, deadline: Instant) -> Result<()> {
+    while let Err(errno) = set(file, libc::F_WRLCK, range) {
+        if !matches!(errno, Errno::EAGAIN | Errno::EACCES | Errno::EINTR) {
+            return Err(Error::io("lock the run file", path, errno));
+        }
+        if Instant::now() > deadline {
+            let message = format!("`{}` is in use by others for too long", path.display());
+            return Err(
+                Error::new(ErrorKind::Busy, message).with_hint("end what reads it with an open transaction")
+            );
+        }
+        std::thread::park_timeout(RETRY);
+    }
+    Ok(())
+}
+
+/// Keeps writers and new readers from a file, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Out<'a>(&'a File);
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        set(self.0, libc::F_UNLCK, WRITER).ok();
+    }
+}
+
+/// Waits until nobody writes to a file, and keeps it so. Who reads it goes on.
+pub(super) fn keep_writers_out<'a>(file: &'a File, path: &Path) -> Result<Out<'a>> {
+    wait_for(file, WRITER, path, Instant::now() + BUSY_TIMEOUT).map(|()| Out(file))
+}
+
+/// Takes the lock of whoever replaces a run file; it is held while the handle is open. `None` if there is no file, if it
+/// cannot be written, or where there are no such locks.
+pub(super) fn lock_to_replace(path: &Path) -> Result<Option<File>> {
+    loop {
+        let Ok(file) = File::options().read(true).write(true).open(path) else { return Ok(None) };
+        match set(&file, libc::F_WRLCK, REPLACER) {
+            // Whoever had the lock has replaced the file meanwhile.
+            Ok(()) | Err(Errno::EINTR) if !is_at(&file, path) => {}
+            Ok(()) => return Ok(Some(file)),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN | Errno::EACCES) => {
+                let message = format!(
+                    "`{}` is being compacted, expanded or recovered by another process",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until that is done"));
+            }
+            Err(_) => return Ok(None),
+        }
+    }
 }
 
 /// The best locks that a file system has.
@@ -158,15 +235,13 @@ enum Locks {
 
 impl Locks {
     fn of(file: &File) -> Self {
-        // Asks for a lock on a byte that nobody uses and that goes with it.
-        let byte = (WRITER.0 + READERS.1 + 2, 1);
         let has =
             |got: nix::Result<()>| matches!(got, Ok(()) | Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR));
-        if has(set(file, libc::F_WRLCK, byte)) {
-            set(file, libc::F_UNLCK, byte).ok();
+        if has(set(file, libc::F_WRLCK, SPARE)) {
+            set(file, libc::F_UNLCK, SPARE).ok();
             return Self::OfHandles;
         }
-        let lock = flock_of(libc::F_WRLCK, byte);
+        let lock = flock_of(libc::F_WRLCK, SPARE);
         if has(fcntl(file, FcntlArg::F_SETLK(&lock)).map(|_| ())) { Self::OfProcesses } else { Self::None }
     }
 }

@@ -4,9 +4,9 @@
 //! quick as before. Whoever opens a compacted file gets a private database with all rows and envelopes, made from the
 //! segments by the same function as any other, with the blobs of the file beside it.
 
-use super::records::{attempts, segment_records, segments};
+use super::records::{AttemptInfo, attempts, segment_records, segments};
 use super::recover::{salvage, sync_file};
-use super::{Appender, BUSY_TIMEOUT, own_journals_of, run_file, segment, stand_in};
+use super::{Appender, BUSY_TIMEOUT, Replacing, SEQ_BITS, own_journals_of, run_file, segment, stand_in};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use std::io::Read;
@@ -51,18 +51,25 @@ pub fn is_compacted(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
+/// Does what [`is_compacted`] does with a look at one segment: in a run file that is no wreck, all are compressed or none.
+pub(super) fn is_archive(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT coalesce((SELECT packed IS NOT NULL FROM segment ORDER BY id LIMIT 1), 0)";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after; they are
 /// the same for a file that would not become smaller, which stays as it is.
 ///
 /// # Errors
 /// The run is still written, is compacted already, or is damaged; then the file is as it was.
 pub fn compact(run: &Path) -> Result<(u64, u64)> {
+    let right = Replacing::begin(run)?;
     check_sealed(run, "compact")?;
     let connection = run_file::open_packed(run)?;
     if is_compacted(&connection)? {
         return Err(Error::usage(format!("`{}` is compacted already", run.display())));
     }
-    replace(run, "compact", |fresh| {
+    replace(right, run, "compact", |fresh| {
         copy_packed(&connection, fresh)?;
         Ok((run_file::digest(&connection)?, size(fresh) < size(run)))
     })
@@ -73,12 +80,23 @@ pub fn compact(run: &Path) -> Result<(u64, u64)> {
 /// # Errors
 /// The file is not compacted, or is damaged; then it is as it was.
 pub fn expand(run: &Path) -> Result<(u64, u64)> {
+    let right = Replacing::begin(run)?;
     check_sealed(run, "expand")?;
-    let connection = run_file::open(run)?;
     if !is_compacted(&run_file::open_packed(run)?)? {
         return Err(Error::usage(format!("`{}` is not compacted", run.display())));
     }
-    replace(run, "expand", |fresh| {
+    bring_back(right, run)
+}
+
+/// Brings the rows of a compacted file back for somebody who goes on with the run, unless another has just done so.
+pub(super) fn expand_to_go_on(run: &Path) -> Result<()> {
+    let right = Replacing::begin(run)?;
+    if is_compacted(&run_file::open_packed(run)?)? { bring_back(right, run).map(|_| ()) } else { Ok(()) }
+}
+
+fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
+    let connection = run_file::open(run)?;
+    replace(right, run, "expand", |fresh| {
         salvage(run, &connection, &mut Appender::open(fresh, BUSY_TIMEOUT)?)?;
         Ok((run_file::digest(&connection)?, true))
     })
@@ -95,6 +113,7 @@ fn check_sealed(run: &Path, what: &str) -> Result<()> {
 /// Lets `make` fill a new file, which takes the place of the old one if it is of the same run to the last record. `make`
 /// returns the digest of the old one, and whether the new one is wanted. Returns the sizes before and after.
 fn replace(
+    right: Replacing,
     run: &Path,
     what: &str,
     make: impl FnOnce(&Path) -> Result<(Option<Hash>, bool)>,
@@ -112,7 +131,7 @@ fn replace(
             return Ok((sizes.0, sizes.0));
         }
         sync_file(&fresh)?;
-        stand_in::put_in_place(&fresh, run, None)?;
+        right.put_in_place(&fresh, None)?;
         sync_file(run).map(|()| sizes)
     });
     placed.map_err(|e| {
@@ -131,42 +150,62 @@ fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |m| m.len())
 }
 
-/// Copies what is kept, and the segments in compressed form.
+/// Copies what is kept, and the segments in compressed form. No lock on the old file is held for long: somebody may be going
+/// on with the run.
 fn copy_packed(connection: &Connection, fresh: &Path) -> Result<()> {
     let attach = PathBuf::from(fresh);
     let name = attach.to_str().ok_or_else(|| Error::usage("The path of a run file is not UTF-8"))?;
     connection.pragma_update(None, "query_only", false)?;
     connection.execute("ATTACH ? AS fresh", [name])?;
-    connection.execute_batch("BEGIN")?;
+    // Nobody else knows the new file, and it is synced when it is whole.
+    connection.execute_batch("PRAGMA fresh.synchronous = OFF; PRAGMA fresh.journal_mode = MEMORY")?;
     for table in KEPT {
         connection
             .execute_batch(&format!("INSERT INTO fresh.{table} SELECT * FROM main.{table} ORDER BY rowid"))?;
     }
-    connection.execute_batch(
-        "INSERT INTO fresh.row SELECT * FROM main.row
-         WHERE id IN (SELECT max(id) FROM main.row WHERE step IS NOT NULL GROUP BY id >> 40);
-         INSERT INTO fresh.blob SELECT * FROM main.blob;
-         INSERT INTO fresh.chunk SELECT * FROM main.chunk WHERE id >> 24 IN (SELECT n FROM main.blob) ORDER BY id;",
-    )?;
+    copy_blobs(connection)?;
     for attempt in attempts(connection)? {
-        let segments = segments(connection, attempt.base)?;
-        for (n, found) in segments.iter().enumerate() {
-            let records = segment_records(connection, attempt.base, &segments, n)?;
-            let packed = pack(&segment::encode(attempt.attempt, found.first, &records)?, LEVEL)?;
-            connection.prepare_cached("INSERT INTO fresh.segment VALUES (?, ?, ?, ?, ?, ?)")?.execute(
-                params![
-                    attempt.base + found.last.cast_signed(),
-                    found.points,
-                    found.sha256.0,
-                    found.size.cast_signed(),
-                    found.digest.map(|digest| digest.0),
-                    packed
-                ],
-            )?;
-        }
+        copy_attempt(connection, &attempt)?;
     }
-    connection.execute_batch("COMMIT; DETACH fresh")?;
+    connection.execute_batch("PRAGMA fresh.journal_mode = DELETE; DETACH fresh")?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(())
+}
+
+/// Copies the contents of files, some chunks at a time.
+fn copy_blobs(connection: &Connection) -> Result<()> {
+    connection.execute_batch("INSERT INTO fresh.blob SELECT * FROM main.blob")?;
+    let mut copy = connection.prepare(
+        "INSERT INTO fresh.chunk SELECT * FROM main.chunk
+         WHERE id > (SELECT coalesce(max(id), -1) FROM fresh.chunk) AND id >> 24 IN (SELECT n FROM fresh.blob)
+         ORDER BY id LIMIT 64",
+    )?;
+    while copy.execute([])? > 0 {}
+    Ok(())
+}
+
+/// Copies the last row of an attempt, and its segments in compressed form.
+fn copy_attempt(connection: &Connection, attempt: &AttemptInfo) -> Result<()> {
+    connection.execute(
+        "INSERT INTO fresh.row SELECT * FROM main.row WHERE id > ?1 AND id < ?2 AND step IS NOT NULL
+         ORDER BY id DESC LIMIT 1",
+        [attempt.base, attempt.base + (1 << SEQ_BITS)],
+    )?;
+    let segments = segments(connection, attempt.base)?;
+    for (n, found) in segments.iter().enumerate() {
+        let records = segment_records(connection, attempt.base, &segments, n)?;
+        let packed = pack(&segment::encode(attempt.attempt, found.first, &records)?, LEVEL)?;
+        connection.prepare_cached("INSERT INTO fresh.segment VALUES (?, ?, ?, ?, ?, ?)")?.execute(
+            params![
+                attempt.base + found.last.cast_signed(),
+                found.points,
+                found.sha256.0,
+                found.size.cast_signed(),
+                found.digest.map(|digest| digest.0),
+                packed
+            ],
+        )?;
+    }
     Ok(())
 }
 

@@ -490,7 +490,8 @@ pub(super) fn is_written(path: &Path) -> bool {
     }
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+/// Says whether an open file is the one that has a name.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let same = |(a, b): (std::fs::Metadata, std::fs::Metadata)| (a.dev(), a.ino()) == (b.dev(), b.ino());
     file.metadata().ok().zip(std::fs::metadata(path).ok()).is_some_and(same)
 }

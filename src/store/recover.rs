@@ -4,7 +4,9 @@ use super::put_blob::put_blob;
 use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
 use super::stranger::{own_journals_of, stranger};
-use super::{Appender, JournalReader, Liveness, Stream, Tail, blob, journal, run_file, stand_in, verify};
+use super::{
+    Appender, JournalReader, Liveness, Replacing, Stream, Tail, blob, journal, run_file, stand_in, verify,
+};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
 use std::fs::File;
@@ -230,12 +232,13 @@ pub fn apply_some(file: &mut Appender, stream: &mut Stream, journal: &mut Journa
 /// # Errors
 /// The journals cannot be read, or the new file cannot be written; then the old one is still in its place.
 pub fn rebuild(run: &Path) -> Result<()> {
+    let right = Replacing::begin(run)?;
     let fresh = run.with_extension("rebuilt");
     // What cannot be completed takes no room: a full disk may be the reason.
     build(run, &fresh).inspect_err(|_| stand_in::discard(&fresh))?;
     let damaged = run.with_extension("sqlite.damaged");
     stand_in::discard(&damaged);
-    stand_in::put_in_place(&fresh, run, Some(&damaged))
+    right.put_in_place(&fresh, Some(&damaged)).inspect_err(|_| stand_in::discard(&fresh))
 }
 
 fn build(run: &Path, fresh: &Path) -> Result<()> {

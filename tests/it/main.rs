@@ -36,3 +36,4 @@ mod stranger;
 mod stream;
 mod support;
 mod sync;
+mod together;

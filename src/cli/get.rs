@@ -3,7 +3,7 @@
 use super::output::{Output, bytes, plain, warn};
 use super::progress::progress_bar;
 use super::{Common, here_and_now};
-use crate::model::{Error, ErrorKind, Result, check_file_name};
+use crate::model::{AttemptId, Error, ErrorKind, Result, check_file_name};
 use crate::query::{self, FileVersion};
 use crate::store;
 use clap::Args;
@@ -80,16 +80,27 @@ impl Get {
             }
             return Ok(true);
         }
-        let mut got = Vec::new();
+        let (mut got, mut failed) = (Vec::new(), Vec::new());
         for file in picked {
             bar.set_message(plain(&file.path));
-            let target = if is_directory { self.below(file)? } else { PathBuf::from(&self.output) };
-            self.write(file, &target, &bar)?;
-            got.push(Got { file, written_to: target });
+            let target = if is_directory { self.below(file) } else { Ok(PathBuf::from(&self.output)) };
+            match target.and_then(|target| self.write(file, &target, &bar).map(|()| target)) {
+                Ok(written_to) => got.push(Got { file, written_to }),
+                Err(e) => failed.push(e),
+            }
         }
         bar.finish_and_clear();
-        self.print(&got, output)?;
-        Ok(true)
+        self.end(&got, failed, output)
+    }
+
+    /// Says what was written, and what was not. A failure that is all there is to say is the answer.
+    fn end(&self, got: &[Got<'_>], mut failed: Vec<Error>, output: &mut Output) -> Result<bool> {
+        if got.is_empty() && failed.len() == 1 {
+            return failed.pop().map_or(Ok(false), Err);
+        }
+        self.print(got, output)?;
+        failed.iter().for_each(super::output::error);
+        Ok(failed.is_empty())
     }
 
     fn print(&self, got: &[Got<'_>], output: &mut Output) -> Result<()> {
@@ -141,16 +152,16 @@ impl Get {
                 .with_hint("`--force` replaces it, `-o` writes elsewhere"));
         }
         check_replaceable(target)?;
-        let fresh = beside(target);
+        let fresh = beside(target)?;
         let write = || -> Result<()> {
-            let failed = |e| Error::io("write", &fresh, e);
+            let failed = |e| Error::io("write", target, e);
             let mut to = File::create_new(&fresh).map_err(failed)?;
             query::read_file(file, |piece| {
                 bar.inc(piece.len() as u64);
                 to.write_all(piece).map_err(failed)
             })?;
             to.sync_all().map_err(failed)?;
-            std::fs::rename(&fresh, target).map_err(|e| Error::io("write", target, e))
+            std::fs::rename(&fresh, target).map_err(failed)
         };
         write().inspect_err(|_| {
             std::fs::remove_file(&fresh).ok();
@@ -180,7 +191,8 @@ fn to_stdout(file: &FileVersion, bar: &ProgressBar, output: &mut Output) -> Resu
     output.flush()
 }
 
-fn beside(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.{}.danlu", std::process::id()))
+/// Names a file beside another, however long the name of that is.
+fn beside(target: &Path) -> Result<PathBuf> {
+    let random = AttemptId::random()?.to_string();
+    Ok(target.with_file_name(format!(".get-{}.{}.danlu", &random[..8], std::process::id())))
 }

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the name fits several, or is that of a file which is no
 /// run file.
 pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
+    if name.is_empty() {
+        return Err(Error::usage("The name of the run is empty").with_hint("`danlu ls` lists the runs"));
+    }
     let as_path = Path::new(name);
     if (name.ends_with(".sqlite") || name.contains('/')) && as_path.is_file() {
         let path = as_path.canonicalize().map_err(|e| Error::io("open the run file", as_path, e))?;
@@ -42,6 +45,9 @@ type Fits<'a> = &'a dyn Fn(&RunInfo) -> bool;
 /// Finds which of the runs a name means: the newest of those that it fits best.
 fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
     let (scope, id) = name.rsplit_once('/').map_or((None, name), |(scope, id)| (Some(scope), id));
+    if id.is_empty() {
+        return Ok(None);
+    }
     let in_scope = |run: &RunInfo| {
         scope.is_none_or(|scope| scope == run.project || scope == format!("{}/{}", run.entity, run.project))
     };

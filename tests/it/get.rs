@@ -149,3 +149,35 @@ fn files_of_several_writers_are_one_list() {
     assert_eq!(said(&place, &["get", "abc", "shared", "-o", "-"]), "exit 0\nrank 1");
     assert_eq!(said(&place, &["get", "abc", "shared", "--version", "1", "-o", "-"]), "exit 0\nrank 0");
 }
+
+#[test]
+fn names_as_long_as_can_be_are_read_out_and_one_failure_does_not_stop_the_rest() {
+    let place = Place::new();
+    let run = Run::builder("p").id("r").dir(place.path()).start().unwrap();
+    let long = format!("{}.bin", "n".repeat(251));
+    for name in ["a.bin", &long, "z.bin"] {
+        std::fs::write(place.join(name), name).unwrap();
+        run.save(name).unwrap();
+    }
+    run.finish(0).unwrap();
+    std::fs::create_dir_all(place.join("out/a.bin")).unwrap();
+    let done = place.danlu(&["get", "r", "*", "-o", "out/"]);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(done.stderr.starts_with("error: ") && done.stderr.contains("out/a.bin"), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("error: ").count(), 1, "{}", done.stderr);
+    assert_eq!(read(&place, &format!("out/{long}")), long);
+    assert_eq!(read(&place, "out/z.bin"), "z.bin");
+    assert_eq!(done.stdout.lines().count(), 2, "{}", done.stdout);
+    assert_eq!(crate::support::names(&place.join("out")).len(), 3, "nothing is left over");
+}
+
+#[test]
+fn an_empty_name_is_that_of_no_run() {
+    let place = saved();
+    for name in ["", "demo/"] {
+        let done = place.danlu(&["get", name, "notes.txt"]);
+        assert!(done.code != 0 && done.stdout.is_empty(), "`{name}`: {}", done.stdout);
+    }
+    assert!(place.danlu(&["show", ""]).stderr.starts_with("error: The name of the run is empty\n"));
+    assert!(!place.join("notes.txt").exists());
+}

@@ -12,6 +12,7 @@ mod files;
 mod fork;
 mod ignore;
 mod live;
+mod not_utf8;
 mod resume;
 mod run;
 mod save;

@@ -1,6 +1,7 @@
 //! From paths and globs to files and the names that they are stored under.
 
 use super::ignore::Ignore;
+use super::not_utf8::passed_over;
 use crate::model::{Error, Result, check_file_name};
 use crate::store::{DIR_NAME, name_of_kind};
 use std::collections::HashMap;
@@ -26,9 +27,14 @@ pub(super) fn expand(pattern: &Path, directory: &Path, ignore: &Ignore) -> Resul
         return Ok(Expanded { files, ..Expanded::default() });
     }
     stored_name(pattern, directory)?;
-    let full = match directory.to_str() {
-        Some(directory) if pattern.is_relative() => format!("{}/{text}", glob::Pattern::escape(directory)),
-        _ => text.to_owned(),
+    let full = if pattern.is_relative() {
+        let directory = directory.to_str().ok_or_else(|| {
+            let message = format!("Cannot save `{text}`: the path of `{}` is not UTF-8", directory.display());
+            Error::usage(message).with_hint("name each file, or give an absolute path")
+        })?;
+        format!("{}/{text}", glob::Pattern::escape(directory))
+    } else {
+        text.to_owned()
     };
     let bad = |e: glob::PatternError| Error::usage(format!("`{text}` is no glob")).with_source(e);
     let root = fixed_part(&literal, directory);
@@ -42,13 +48,26 @@ pub(super) fn expand(pattern: &Path, directory: &Path, ignore: &Ignore) -> Resul
         if own || path.is_dir() || ignore.is_ignored(&real) {
             continue;
         }
-        match reason_against(&path, real, &root) {
-            Some(why) => found.left_out.push(format!("`{}` is not saved: {why}", path.display())),
-            None => found.files.push((path.clone(), stored_name(name, directory)?)),
+        let checked = match reason_against(&path, real, &root) {
+            Some(why) => Err(why),
+            None => stored_name(name, directory).map_err(|e| e.to_string()),
+        };
+        match checked {
+            Ok(stored) => found.files.push((path, stored)),
+            Err(why) => found.left_out.push(format!("`{}` is not saved: {why}", shown(&path))),
         }
     }
+    let unspeakable = passed_over(&full);
+    let said =
+        unspeakable.iter().map(|path| format!("`{}` is not saved: its name is not UTF-8", shown(path)));
+    found.left_out.extend(said);
     found.files.sort();
     Ok(found)
+}
+
+/// Returns a path for a warning of one line.
+fn shown(path: &Path) -> String {
+    path.display().to_string().replace(char::is_control, "?")
 }
 
 /// Returns a path with the links in its directories followed. Thousands of files have the same directory.

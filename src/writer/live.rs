@@ -201,6 +201,9 @@ impl Keeper {
         for wish in wishes.iter().filter(|wish| policies.contains(&wish.policy)) {
             match expand(&wish.pattern, &wish.base, &self.ignore) {
                 Ok(expanded) => {
+                    for left_out in expanded.left_out {
+                        self.shared.warnings.once(&left_out.clone(), || left_out);
+                    }
                     found.extend(expanded.files.into_iter().map(|(path, name)| (name, path)));
                 }
                 Err(e) => self.shared.warnings.once(&e.to_string(), || e.to_string()),

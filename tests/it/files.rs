@@ -381,3 +381,44 @@ fn files_are_saved_from_several_threads_while_rows_are_logged() {
     }
     assert_eq!(place.danlu(&["verify"]).code, 0);
 }
+
+#[test]
+fn a_glob_leaves_out_names_that_cannot_be_stored_and_no_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let (run, _, said) = start(&place);
+    for name in ["a.pt", "b.pt", "new\nline.pt", "back\\slash.pt", "sub/c.pt"] {
+        write(&place, name, name);
+    }
+    for name in [&b"latin-\xe9.pt"[..], b"sub/deep-\xe9.pt", b"other-\xe9.txt"] {
+        std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    assert_eq!(run.save("*.pt").unwrap(), ["a.pt", "b.pt"]);
+    let warned = |name: &str| said.lock().unwrap().iter().filter(|warning| warning.contains(name)).count();
+    assert_eq!((warned("new?line.pt"), warned("slash.pt"), warned("latin-")), (1, 1, 1), "{said:?}");
+    assert_eq!((warned("deep-"), warned("other-")), (0, 0), "{said:?}");
+    assert!(said.lock().unwrap().iter().all(|warning| !warning.contains('\n')), "{said:?}");
+    assert_eq!(run.save("**/*.pt").unwrap(), ["a.pt", "b.pt", "sub/c.pt"]);
+    assert_eq!((warned("latin-"), warned("deep-")), (1, 1), "{said:?}");
+    run.finish(0).unwrap();
+}
+
+#[test]
+fn what_live_and_end_globs_leave_out_later_is_said_too() {
+    let outside = Place::new();
+    write(&outside, "secret.txt", "secret");
+    let place = Place::new();
+    let (run, path, said) = start(&place);
+    for (pattern, policy) in [("*.txt", Policy::Live), ("*.pt", Policy::End)] {
+        assert!(run.save_with(Path::new(pattern), None, policy).problems.is_empty());
+    }
+    symlink(outside.join("secret.txt"), place.join("out.txt")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, place.join("pipe.pt"), rustix::fs::Mode::RWXU).unwrap();
+    write(&place, "good.pt", "good");
+    run.finish(0).unwrap();
+    let said = said.lock().unwrap().join("\n");
+    for (name, why) in [("out.txt", "outside of"), ("pipe.pt", "named pipe")] {
+        assert!(said.lines().any(|line| line.contains(name) && line.contains(why)), "{name}: {said}");
+    }
+    assert_eq!(ask::<String>(&path, "SELECT group_concat(path) FROM file"), "good.pt");
+}

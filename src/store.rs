@@ -6,6 +6,7 @@
 mod append;
 mod apply;
 mod around;
+mod behind;
 mod blob;
 mod bulk;
 mod codec;
@@ -37,6 +38,7 @@ mod wreck;
 pub(crate) use append::has_locks;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
+pub use behind::{Behind, take_over};
 pub use blob::{Blob, BlobReader, blobs, has_blob, read_blob};
 pub use compact::{compact, expand, is_compacted, pack, unpack};
 pub use durable::JournalSync;
@@ -53,7 +55,7 @@ pub use records::{
 #[cfg(feature = "http")]
 pub(crate) use recover::sync_directory;
 pub use recover::{
-    apply_some, journals_of, rebuild, recover, recover_from, seal_and_remove, stem_of_journal,
+    apply_some, journals_of, rebuild, recover, recover_from, recover_kept, seal_and_remove, stem_of_journal,
 };
 pub use remains::Loss;
 pub use replacing::Replacing;

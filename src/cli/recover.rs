@@ -30,6 +30,7 @@ impl Recover {
         for path in self.paths()? {
             let (host, now) = here_and_now();
             store::recover(&path, &host, now, &warn)?;
+            take_kept(&path);
             let right = Replacing::begin(&path)?;
             if is_whole(&path)? {
                 self.say(&serde_json::json!({"file": path, "damaged": false}), "is whole", &path, output)?;
@@ -43,6 +44,7 @@ impl Recover {
             let rescued = store::rescue(&path, &fresh, now)?;
             if self.output.is_none() {
                 replace(right, &path, &fresh)?;
+                take_kept(&path);
             }
             let target = self.output.as_ref().unwrap_or(&path);
             let files = rescued.lost_files.iter().map(|file| format!("\n         {}", plain(file)));
@@ -84,6 +86,17 @@ impl Recover {
                 .with_hint("name one of them by its path"));
         }
         Ok(paths)
+    }
+}
+
+/// Reads the journals that were kept because of damage in them. In a run file that is damaged itself, nothing can be added yet.
+fn take_kept(path: &Path) {
+    match store::recover_kept(path) {
+        Ok(found) => found.iter().for_each(|behind| {
+            warn(format!("Of a journal with damage in it, the run has the records before that and {behind}"));
+        }),
+        Err(e) if e.kind() == ErrorKind::Damaged => {}
+        Err(e) => warn(e.to_string()),
     }
 }
 

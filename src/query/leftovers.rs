@@ -20,6 +20,8 @@ pub struct Leftover {
     pub why: &'static str,
     /// Whether it is younger than an hour, so that it is kept: whoever made it may be at work.
     pub young: bool,
+    /// Whether it is kept until somebody removes it by hand: it may be the only copy of something.
+    pub kept: bool,
 }
 
 /// Lists what can go from a directory of runs.
@@ -36,14 +38,17 @@ pub fn leftovers(dir: &Path, host: &str, now: i64) -> Result<Vec<Leftover>> {
             let path = entry.path();
             let metadata = path.symlink_metadata().ok().filter(|metadata| !metadata.is_dir())?;
             let why = why_not_needed(&path, host, now)?;
-            let young = why != REPLACED && is_young(&metadata, now);
-            Some(Leftover { path, bytes: metadata.len(), why, young })
+            let kept = [JOURNAL, ORIGINAL].contains(&why);
+            let young = why != REPLACED && !kept && is_young(&metadata, now);
+            Some(Leftover { path, bytes: metadata.len(), why, young, kept })
         })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
+const ORIGINAL: &str = "the damaged file of which `danlu recover` saved what can be read";
+const JOURNAL: &str = "a journal with damage in it; the run has what can be read of it";
 const REPLACED: &str = "the damaged file that was built anew; the new one is whole";
 const REBUILDING: &str = "a rebuilding that was broken off; the run file is there";
 const RECOVERY: &str = "a recovery that was broken off; the damaged file is there";
@@ -54,7 +59,8 @@ const LINK: &str = "a link that was broken off";
 const READING: &str = "a file that was being read out when that was broken off";
 
 /// What each name that danlu gives for a while ends with, behind the name of the run file without its ending.
-const ENDINGS: [(&str, &str); 5] = [
+const ENDINGS: [(&str, &str); 6] = [
+    (".sqlite.original", ORIGINAL),
     (".sqlite.damaged", REPLACED),
     (".rebuilt", REBUILDING),
     (".rescued", RECOVERY),
@@ -70,6 +76,9 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
     if path.is_symlink() {
         return None;
     }
+    if name.ends_with(".journal.damaged") {
+        return Some(JOURNAL);
+    }
     // SQLite puts a rollback journal beside each of them.
     let base = name.strip_suffix("-journal").unwrap_or(name);
     let ending = ENDINGS.iter().find_map(|(ending, why)| Some((base.strip_suffix(ending)?, *why)));
@@ -77,7 +86,7 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
         let run = path.with_file_name(format!("{stem}.sqlite"));
         let can_go = match why {
             REPLACED => store::verify(&run).is_ok_and(|report| report.damage.is_empty()),
-            START => true,
+            START | ORIGINAL => true,
             _ => run.exists(),
         };
         return can_go.then_some(why);
@@ -113,7 +122,7 @@ fn is_young(metadata: &std::fs::Metadata, now: i64) -> bool {
     since.is_none_or(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX) > now - YOUNG)
 }
 
-/// Removes what [`leftovers`] found. Leave what is young alone.
+/// Removes what [`leftovers`] found. Leave alone what is young, or kept.
 ///
 /// # Errors
 /// The file cannot be removed.

@@ -27,6 +27,8 @@ const FRAME_MEMORY: usize = 512;
 const FRAME_MEMORY_MOST: usize = 1 << 20;
 /// Bytes hashed at most in search of a record behind a damaged one.
 const SEARCH_BYTES: usize = 1 << 28;
+/// How many records in a row may be lost so that the next one is found.
+const SEARCH_RECORDS: usize = 1 << 16;
 
 /// How long after its last change a journal counts as being written, where there are no locks, in microseconds.
 const REMOTE_PATIENCE: i64 = 60_000_000;
@@ -37,6 +39,19 @@ fn checksum(seq: u64, payload: &[u8]) -> u32 {
     hasher.update(&seq.to_le_bytes());
     hasher.update(payload);
     hasher.finalize()
+}
+
+/// Finds the number of a record by its checksum: from `first`, with as many before it as `gap` bytes have room for.
+fn number_of(payload: &[u8], crc: u32, first: u64, gap: usize) -> Option<u64> {
+    let mut of_payload = crc32fast::Hasher::new();
+    of_payload.update(payload);
+    let most = (gap / (FRAME_BYTES + 1)).min(SEARCH_RECORDS) as u64;
+    (first..first + most.max(1)).find(|seq| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&seq.to_le_bytes());
+        hasher.combine(&of_payload);
+        hasher.finalize() == crc
+    })
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -415,6 +430,34 @@ impl JournalReader {
             let Some(left) = effort.checked_sub(length) else { return Ok(true) };
             effort = left;
             if checksum(self.seq + 2, payload) == crc {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Goes on behind the damage that [`Self::tail`] found: at the next record that can be read. Says whether there is one.
+    ///
+    /// A record is one if it can be decoded, and its checksum is right for a number that it can have.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn pass_damage(&mut self) -> Result<bool> {
+        let mut rest = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.take(SEARCH_BYTES as u64).read_to_end(&mut rest))
+            .map_err(|e| Error::io("read the journal", &self.path, e))?;
+        let mut effort = SEARCH_BYTES;
+        for at in FRAME_BYTES..rest.len().saturating_sub(FRAME_BYTES) {
+            let (length, crc) = (word(&rest[at..], 0) as usize, word(&rest[at..], 4));
+            let payload = rest[at + FRAME_BYTES..].get(..length);
+            let Some(payload) = payload.filter(|payload| codec::decode(payload).is_ok()) else { continue };
+            let Some(left) = effort.checked_sub(length) else { return Ok(false) };
+            effort = left;
+            if let Some(seq) = number_of(payload, crc, self.seq + 2, at) {
+                (self.offset, self.seq, self.used) = (self.offset + at as u64, seq - 1, 0);
+                self.buffer.clear();
                 return Ok(true);
             }
         }

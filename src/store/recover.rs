@@ -5,7 +5,8 @@ use super::records::{attempts, records};
 use super::run_file::BUSY_TIMEOUT;
 use super::stranger::{own_journals_of, stranger};
 use super::{
-    Appender, JournalReader, Liveness, Replacing, Stream, Tail, blob, journal, run_file, stand_in, verify,
+    Appender, Behind, JournalReader, Liveness, Replacing, Stream, Tail, behind, blob, journal, run_file,
+    stand_in, verify,
 };
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -76,12 +77,10 @@ fn complete(run: &Path, journals: &[PathBuf], host: &str, now: i64, warn: &dyn F
                     warn(format!("{stranger}; it is left alone"));
                     continue;
                 }
-                match JournalReader::open(path)
-                    .and_then(|mut journal| Ok((journal.attempt(), journal.read()?)))
-                {
-                    Ok((attempt, Some(_))) => seal_and_remove(run, path, attempt, None, warn)?,
+                match said_anything(path) {
+                    Ok((attempt, true)) => seal_and_remove(run, path, attempt, None, warn)?,
                     // Killed before it said anything: there is nothing to keep.
-                    Ok((_, None)) => remove_empty(run, path)?,
+                    Ok((_, false)) => remove_empty(run, path)?,
                     Err(e) if e.kind() == ErrorKind::Damaged && is_short(path) => remove_empty(run, path)?,
                     Err(e) => return Err(e),
                 }
@@ -93,6 +92,50 @@ fn complete(run: &Path, journals: &[PathBuf], host: &str, now: i64, warn: &dyn F
         }
     }
     Ok(sealed)
+}
+
+/// Returns the attempt of a journal, and whether there are records in it, readable or not.
+fn said_anything(journal: &Path) -> Result<(AttemptId, bool)> {
+    let mut reader = JournalReader::open(journal)?;
+    let said = reader.read()?.is_some() || matches!(reader.tail()?, Tail::Damaged(_));
+    Ok((reader.attempt(), said))
+}
+
+/// Reads the journals once more that were kept because of damage in them, if that was not done when their runs were completed.
+/// Returns what came of each.
+///
+/// # Errors
+/// A journal cannot be read, or the run file cannot be read or written.
+pub fn recover_kept(run: &Path) -> Result<Vec<Behind>> {
+    let mut all = Vec::new();
+    for attempt in attempts(&run_file::open_packed(run)?)? {
+        let kept = kept_journal(run, attempt.attempt);
+        if attempt.digest.is_some()
+            && kept.is_file()
+            && let Some(found) = behind::take_over(run, &kept, attempt.attempt)?
+        {
+            keep(run, &kept, attempt.attempt, found)?;
+            all.push(found);
+        }
+    }
+    Ok(all)
+}
+
+/// Keeps a damaged journal aside, and says where; one of which nothing is missing goes.
+fn keep(run: &Path, journal: &Path, attempt: AttemptId, behind: Behind) -> Result<String> {
+    if behind.has_all {
+        return std::fs::remove_file(journal)
+            .map(|()| String::new())
+            .map_err(|e| Error::io("remove the journal", journal, e));
+    }
+    let kept = kept_journal(run, attempt);
+    std::fs::rename(journal, &kept).map_err(|e| Error::io("rename the journal", journal, e))?;
+    Ok(format!("; the file is kept as `{}`", kept.display()))
+}
+
+/// Returns where a journal with damage in the middle is kept.
+pub(super) fn kept_journal(run: &Path, attempt: AttemptId) -> PathBuf {
+    run.with_extension(format!("{}.journal.damaged", &attempt.to_string()[..8]))
 }
 
 /// Applies a journal to the end, seals its attempt, proves it, and only then removes the journal.
@@ -136,12 +179,11 @@ pub fn seal_and_remove(
     sync_file(run)?;
     match sealed.tail {
         Tail::Damaged(at) => {
-            let kept = journal.with_extension("journal.damaged");
-            std::fs::rename(journal, &kept).map_err(|e| Error::io("rename the journal", journal, e))?;
+            let behind = behind::take_over(run, journal, attempt)?.unwrap_or_default();
+            let kept = keep(run, journal, attempt, behind)?;
             warn(format!(
-                "The journal is damaged at byte {at}: the run has the {} records before that; the file is kept as `{}`",
-                sealed.records,
-                kept.display()
+                "The journal is damaged at byte {at}: the run has the {} records before that and {behind}{kept}",
+                sealed.records
             ));
             Ok(())
         }

@@ -1,6 +1,8 @@
 //! Checking the journals beside a run file, also while they are written.
 
+use super::behind::remains_of;
 use super::records::attempts;
+use super::recover::kept_journal;
 use super::stranger::stranger;
 use super::verify::Report;
 use super::{JournalReader, Tail, journal, journals_of};
@@ -36,11 +38,11 @@ pub(super) fn check_journals(connection: &Connection, path: &Path, report: &mut 
     }
     journals.iter().for_each(|journal| check_journal(journal, report));
     for attempt in &attempts {
-        let name = format!("{}.journal.damaged", &attempt.attempt.to_string()[..8]);
-        let kept = path.with_extension(name);
-        if kept.exists() {
+        let kept = kept_journal(path, attempt.attempt);
+        let is_taken_over = attempts.iter().any(|other| other.attempt == remains_of(attempt.attempt));
+        if kept.exists() && !is_taken_over {
             let message = format!(
-                "`{}` may hold records that could not be read; remove it if they do not matter",
+                "`{}` may hold records that the run lacks; `danlu recover` reads what can be read",
                 kept.display()
             );
             report.add("journal", message);

@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by panicking, and are used by nobody"
 )]
 
+mod behind;
 mod child;
 mod cli;
 mod compact;

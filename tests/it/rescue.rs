@@ -56,7 +56,12 @@ fn pages_that_are_gone_cost_their_records_and_no_others() {
     assert!(lost > 100 && lost < 1000, "{lost} values of one page are lost");
     assert_eq!(rescued["lost_values"], lost);
     assert_eq!(std::fs::read(path.with_extension("sqlite.original")).unwrap(), damaged);
-    assert_eq!(place.danlu(&["gc"]).stdout, "nothing is left over\n");
+    let left = place.danlu(&["gc", "--delete"]).stdout;
+    assert!(
+        left.starts_with("kept ") && left.contains("the damaged file of which `danlu recover` saved"),
+        "{left}"
+    );
+    assert!(path.with_extension("sqlite.original").exists());
 }
 
 #[test]

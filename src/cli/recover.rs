@@ -27,12 +27,14 @@ pub(super) struct Recover {
 
 impl Recover {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        self.check_output()?;
         for path in self.paths()? {
             let (host, now) = here_and_now();
             store::recover(&path, &host, now, &warn)?;
             take_kept(&path);
             let right = Replacing::begin(&path)?;
             if is_whole(&path)? {
+                self.check_wanted(&path)?;
                 self.say(&serde_json::json!({"file": path, "damaged": false}), "is whole", &path, output)?;
                 continue;
             }
@@ -68,6 +70,31 @@ impl Recover {
         output.line(format!("{}: {text}", plain(&path.display().to_string())))
     }
 
+    /// Refuses a place for the new file that is none, before anything is done.
+    fn check_output(&self) -> Result<()> {
+        let Some(output) = &self.output else { return Ok(()) };
+        let shown = output.display();
+        if output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            let message = format!("Cannot write the new file to `{shown}`: it is a directory");
+            return Err(
+                Error::usage(message).with_hint(format!("name a file in it, such as `{shown}/saved.sqlite`"))
+            );
+        }
+        if output.symlink_metadata().is_ok() {
+            let message = format!("Cannot write the new file to `{shown}`: something is there already");
+            return Err(Error::new(ErrorKind::Conflict, message).with_hint("give another name"));
+        }
+        let directory = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::read_dir(directory).map(|_| ()).map_err(|e| Error::io("write the new file to", output, e))
+    }
+
+    /// Refuses to make a new file where there is nothing to recover.
+    fn check_wanted(&self, path: &Path) -> Result<()> {
+        let Some(output) = &self.output else { return Ok(()) };
+        let message = format!("`{}` is whole: nothing was written to `{}`", path.display(), output.display());
+        Err(Error::usage(message).with_hint("copy the file, or leave `--output` out"))
+    }
+
     /// Finds the files of the run. A path is taken as it is: a file that is too damaged to list can be named.
     fn paths(&self) -> Result<Vec<PathBuf>> {
         let (host, now) = here_and_now();
@@ -76,7 +103,7 @@ impl Recover {
         } else {
             let mut paths = query::unreadable_of(&self.common.dir, &self.run, &host, now, &warn)?;
             match query::find(&self.common.dir, &self.run, &host, now, &warn) {
-                Err(e) if e.kind() == ErrorKind::NotFound && !paths.is_empty() => {}
+                Err(e) if e.kind() != ErrorKind::Usage && !paths.is_empty() => {}
                 found => paths.extend(found?.parts),
             }
             paths

@@ -1,6 +1,6 @@
 //! Which run a name means.
 
-use super::runs::{RunInfo, list, read, run_directory};
+use super::runs::{Found, RunInfo, list, read, run_directory};
 use super::unite::unite;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store;
@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Finds a run of a directory by `latest`, its path, its id, or the beginning of its id; in front of the id may be its
-/// project, or entity and project. Of several runs with the same name the newest counts.
+/// project, or entity and project. Of several runs with the same name the newest counts,
+/// and that is said.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Usage`] if the name fits several, or is that of a file which is no
-/// run file.
+/// run file; or what is wrong with its file.
 pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String)) -> Result<RunInfo> {
     if name.is_empty() {
         return Err(Error::usage("The name of the run is empty").with_hint("`danlu ls` lists the runs"));
@@ -25,12 +26,18 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
         };
         return read(&path, &store::journals_of(&path)?, host, now, warn)?.ok_or_else(nothing);
     }
-    let mut runs = unite(list(dir, host, now, warn)?.runs)?;
+    let Found { runs, unreadable } = list(dir, host, now, warn)?;
+    let mut runs = unite(runs)?;
     if name == "latest" {
         return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
     }
     if let Some(place) = place_of(&runs, name)? {
+        tell_namesakes(&runs, place, warn);
         return Ok(runs.swap_remove(place));
+    }
+    let id = name.rsplit_once('/').map_or(name, |(_, id)| id);
+    if let Some((_, e)) = unreadable.into_iter().find(|(path, _)| store::is_named_after(path, id)) {
+        return Err(e);
     }
     store::check_is_file(as_path)?;
     if name.ends_with(".sqlite") {
@@ -72,6 +79,19 @@ fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
         }
     }
     Ok(None)
+}
+
+/// Says that there are others of the same name.
+fn tell_namesakes(runs: &[RunInfo], place: usize, warn: &dyn Fn(String)) {
+    let name = full_name(&runs[place]);
+    let others = runs[..place].iter().filter(|run| full_name(run) == name);
+    let others: Vec<String> = others.map(|run| format!("`{}`", run.path.display())).collect();
+    if !others.is_empty() {
+        warn(format!(
+            "Several runs are called {name}, and this is the newest of them; by its path you get {}",
+            others.join(" or ")
+        ));
+    }
 }
 
 /// Returns `entity/project/id`, as far as there are such.

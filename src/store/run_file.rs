@@ -19,7 +19,7 @@ const APPLICATION_ID: i64 = 1_684_827_765;
 const SCHEMA_VERSION: i64 = 1;
 
 /// Bytes of a database page: of the sizes that keep an empty run under 128 KiB, the fastest for blobs.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 
 /// How long to wait for somebody else's transaction, where waiting is fine.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);

@@ -2,7 +2,8 @@
 //!
 //! SQLite refuses a file that is shorter than its header says. Of such a one a copy is made with the pages that are whole: a
 //! page of which a part is there would read as values that nobody wrote. In the copy, pages that are gone are errors where
-//! they are needed, and all others can be read.
+//! they are needed, and all others can be read. A copy is also made of a file whose header is damaged: it gets one as a run
+//! file of that length has, if the rest of its first page is that of a run file.
 
 use super::{run_file, stand_in};
 use crate::model::{Error, ErrorKind, Result};
@@ -12,6 +13,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a page of every run file.
+const PAGE_BYTES: usize = run_file::PAGE_BYTES as usize;
 
 /// Bytes of the header of a database.
 const HEADER_BYTES: usize = 100;
@@ -65,12 +69,18 @@ impl Wreck {
         match run_file::open_packed(damaged) {
             Ok(_) => Ok(Self { path: damaged.to_owned(), is_copy: false }),
             Err(e) if e.kind() == ErrorKind::Damaged => {
-                let cut = CutShort::of(damaged).ok_or(e)?;
                 let copy = Self { path: fresh.with_extension("short"), is_copy: true };
-                copy_whole_pages(damaged, cut, &copy.path)
-                    .and_then(|pages| add_schema(fresh, &copy.path, pages, cut.page))
-                    .map_err(|e| Error::io("copy the damaged run file to", &copy.path, e))?;
-                copy.open().map_err(|_| cut.error(damaged))?;
+                let cannot = |e| Error::io("copy the damaged run file to", &copy.path, e);
+                if let Some(cut) = CutShort::of(damaged) {
+                    copy_whole_pages(damaged, cut, &copy.path)
+                        .and_then(|pages| add_schema(fresh, &copy.path, pages, cut.page))
+                        .map_err(cannot)?;
+                    if copy.open().is_ok() {
+                        return Ok(copy);
+                    }
+                }
+                copy_with_new_header(damaged, fresh, &copy.path).map_err(cannot)?;
+                copy.open().map(|_| ()).map_err(|_| e)?;
                 Ok(copy)
             }
             Err(e) => Err(e),
@@ -106,6 +116,25 @@ fn copy_whole_pages(damaged: &Path, cut: CutShort, copy: &Path) -> std::io::Resu
     let mut from = File::open(damaged)?.take(pages * cut.page);
     std::io::copy(&mut from, &mut File::create(copy)?)?;
     Ok(pages)
+}
+
+/// Copies the pages that are whole, with the header of `fresh` in place of a damaged one.
+fn copy_with_new_header(damaged: &Path, fresh: &Path, copy: &Path) -> std::io::Result<()> {
+    let mut example = vec![0; PAGE_BYTES];
+    File::open(fresh)?.read_exact(&mut example)?;
+    let pages = damaged.metadata()?.len() / PAGE_BYTES as u64;
+    let whole = CutShort { there: pages * PAGE_BYTES as u64, whole: 0, page: PAGE_BYTES as u64 };
+    copy_whole_pages(damaged, whole, copy)?;
+    let mut first = vec![0; PAGE_BYTES];
+    let file = File::options().read(true).write(true).open(copy)?;
+    if file.read_exact_at(&mut first, 0).is_err() || first[HEADER_BYTES..] != example[HEADER_BYTES..] {
+        return Ok(());
+    }
+    // How many pages there are, and that none of them is free.
+    let pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    example[28..32].copy_from_slice(&pages.to_be_bytes());
+    example[32..40].fill(0);
+    file.write_all_at(&example[..HEADER_BYTES], 0)
 }
 
 /// Adds the pages of the schema, which are the same in each run file, to a copy that ends before them. The roots of tables

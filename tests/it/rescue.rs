@@ -223,3 +223,69 @@ fn a_recovery_copes_with_any_flipped_bit() {
     }
     assert!(saved > 60, "{saved}");
 }
+
+#[test]
+fn a_damaged_header_costs_nothing() {
+    // The magic, the application id, the size of a page, and all of it; then also the end is missing.
+    for (from, until, cut) in [(0, 1, 0), (70, 71, 0), (16, 18, 0), (0, 100, 0), (0, 16, 20_000)] {
+        let place = Place::new();
+        let path = place.run("r", 2000);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[from..until].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        bytes.truncate(bytes.len() - cut);
+        std::fs::write(&path, &bytes).unwrap();
+        let done = place.danlu(&["recover", "r"]);
+        assert_eq!(done.code, 0, "{from}: {}", done.stderr);
+        assert!(cut > 0 || done.stdout.contains("nothing is lost; lost 0 files"), "{from}: {}", done.stdout);
+        assert_eq!(place.danlu(&["verify"]).code, 0, "{from}");
+        let rows = ask::<i64>(&path, "SELECT count(*) FROM row");
+        assert!(rows == 2000 || cut > 0 && rows > 1000, "{from}: {rows}");
+        assert_eq!(std::fs::read(path.with_extension("sqlite.original")).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_run_whose_only_file_is_damaged_is_named_with_it() {
+    let place = Place::new();
+    let path = place.run("d1", 100);
+    let whole = std::fs::read(&path).unwrap();
+    for bytes in [&whole[..4096], &whole[..300], b"SQLite format 3\0"] {
+        std::fs::write(&path, bytes).unwrap();
+        for command in
+            [&["show", "d1"][..], &["get", "d1", "model.bin"], &["recover", "d1"], &["verify", "d1"]]
+        {
+            let done = place.danlu(command);
+            let said = done.stdout + &done.stderr;
+            assert!(done.code == 1 && said.contains("-d1.sqlite"), "{command:?}: {said}");
+            assert!(!said.contains("There is no run"), "{command:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_or_is_not_needed_is_refused() {
+    let place = Place::new();
+    let path = place.run("r", 100);
+    std::fs::create_dir(place.join("there")).unwrap();
+    let refused = |output: &str| {
+        let done = place.danlu(&["recover", "r", "-o", output]);
+        assert!(done.code != 0 && done.stdout.is_empty(), "{output}: {}", done.stdout);
+        done.stderr
+    };
+    for is_whole in [true, false] {
+        assert!(refused("there").contains("it is a directory"));
+        assert!(refused("new/").contains("it is a directory"));
+        assert!(refused("nope/x").contains("Cannot write the new file to `nope/x`: No such file"));
+        assert!(refused("model.bin").contains("something is there already"));
+        if is_whole {
+            let said = refused("new.sqlite");
+            assert!(said.contains("-r.sqlite` is whole: nothing was written to `new.sqlite`"), "{said}");
+            assert!(!place.join("new.sqlite").exists());
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[0] = 0;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(place.danlu(&["recover", "r", "-o", "new.sqlite"]).code, 0);
+    assert_eq!(place.danlu(&["verify", "new.sqlite"]).code, 0);
+}

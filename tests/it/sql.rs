@@ -74,3 +74,23 @@ fn the_answer_is_a_table_for_people() {
         place.danlu(&["sql", "SELECT key, count(*) AS n, min(value) AS low FROM history GROUP BY key"]);
     insta::assert_snapshot!(done.stdout);
 }
+
+#[test]
+fn of_several_runs_with_one_name_none_is_taken_in_silence() {
+    let place = Place::new();
+    let (first, second) = (place.run("r", 2), place.run("r", 5));
+    let query = "SELECT count(*) AS n FROM history WHERE key = 'loss'";
+    for command in [&["sql", "r", query][..], &["show", "r"], &["files", "r"]] {
+        let done = place.danlu(command);
+        let name = first.file_name().unwrap().to_str().unwrap();
+        let is_said =
+            done.stderr.starts_with("warning: Several runs are called demo/r") && done.stderr.contains(name);
+        assert!(done.code == 0 && is_said, "{command:?}: {}", done.stderr);
+    }
+    for (path, rows) in [(first, 2), (second, 5)] {
+        let path = path.to_str().unwrap().to_owned();
+        let done = place.danlu(&["sql", &path, query, "--json"]);
+        assert_eq!(done.stderr, "");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&done.stdout).unwrap()[0]["n"], rows);
+    }
+}

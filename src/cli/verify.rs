@@ -66,13 +66,18 @@ impl Verify {
 
     /// Finds the files of a run. A path is taken as it is: a file that is too damaged to list can be named.
     fn paths_of(&self, target: &str) -> Result<Vec<PathBuf>> {
-        if Path::new(target).is_file() {
-            return Ok(vec![PathBuf::from(target)]);
-        }
         let (host, now) = here_and_now();
+        if Path::new(target).is_file() {
+            let path = PathBuf::from(target);
+            store::recover(&path, &host, now, &warn).unwrap_or_else(|e| {
+                warn(e.to_string());
+                0
+            });
+            return Ok(vec![path]);
+        }
         let unreadable = query::unreadable_of(&self.common.dir, target, &host, now, &warn)?;
         let readable = match query::find(&self.common.dir, target, &host, now, &warn) {
-            Err(e) if e.kind() == ErrorKind::NotFound && !unreadable.is_empty() => Vec::new(),
+            Err(e) if e.kind() != ErrorKind::Usage && !unreadable.is_empty() => Vec::new(),
             found => found?.parts,
         };
         Ok(readable.into_iter().chain(unreadable).collect())

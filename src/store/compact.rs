@@ -6,7 +6,9 @@
 
 use super::records::{AttemptInfo, attempts, segment_records, segments};
 use super::recover::{salvage, sync_file};
-use super::{Appender, BUSY_TIMEOUT, Replacing, SEQ_BITS, own_journals_of, run_file, segment, stand_in};
+use super::{
+    Appender, BUSY_TIMEOUT, Replacing, SEQ_BITS, journal, own_journals_of, run_file, segment, stand_in,
+};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use std::io::Read;
@@ -103,11 +105,19 @@ fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
 }
 
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
-    if own_journals_of(run)?.is_empty() {
-        return Ok(());
+    let journals = own_journals_of(run)?;
+    let Some(first) = journals.first() else { return Ok(()) };
+    if journals.iter().any(|journal| journal::is_written(journal)) {
+        let message = format!("Cannot {what} `{}`: it is still being written", run.display());
+        return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"));
     }
-    let message = format!("Cannot {what} `{}`: it is still being written", run.display());
-    Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"))
+    let message = format!(
+        "Cannot {what} `{}`: its writer is dead, and what is in `{}` could not be put into it",
+        run.display(),
+        first.display()
+    );
+    Err(Error::new(ErrorKind::Conflict, message)
+        .with_hint("`danlu recover` completes it, or says what is in the way"))
 }
 
 /// Lets `make` fill a new file, which takes the place of the old one if it is of the same run to the last record. `make`

@@ -36,7 +36,7 @@ pub(super) fn check_journals(connection: &Connection, path: &Path, report: &mut 
     if attempts.is_empty() && journals.is_empty() {
         report.add("records", "It holds no attempt, and there is no journal");
     }
-    journals.iter().for_each(|journal| check_journal(journal, report));
+    journals.iter().for_each(|journal| check_journal(connection, journal, report));
     for attempt in &attempts {
         let kept = kept_journal(path, attempt.attempt);
         let is_taken_over = attempts.iter().any(|other| other.attempt == remains_of(attempt.attempt));
@@ -62,8 +62,12 @@ fn check_strangers(path: &Path, journals: &mut Vec<PathBuf>, report: &mut Report
     });
 }
 
-fn check_journal(path: &Path, report: &mut Report) {
-    match settled_tail(path) {
+fn check_journal(connection: &Connection, path: &Path, report: &mut Report) {
+    let settled = settled_tail(path);
+    if let Ok((seq, _)) = &settled {
+        check_waiting(connection, path, *seq, report);
+    }
+    match settled {
         Ok((_, Tail::Clean)) => {}
         Ok((seq, Tail::Torn(at))) => {
             report.add(
@@ -78,6 +82,25 @@ fn check_journal(path: &Path, report: &mut Report) {
         // Its attempt was sealed in the meantime.
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         Err(e) => report.add("journal", e.to_string()),
+    }
+}
+
+/// Names the records that nobody has put into the run file, and nobody will: the writer is dead.
+fn check_waiting(connection: &Connection, path: &Path, seq: u64, report: &mut Report) {
+    let Ok(attempt) = JournalReader::open(path).map(|journal| journal.attempt()) else { return };
+    // Asked in this order: who completes the run in between has the lock, or has removed the journal.
+    if journal::is_written(path) {
+        return;
+    }
+    let attempts = attempts(connection).unwrap_or_default();
+    let applied = attempts.iter().find(|one| one.attempt == attempt).map_or(0, |one| one.records);
+    if seq > applied && path.exists() {
+        let message = format!(
+            "{} records wait in `{}` and could not be put into the run file; `danlu recover` says what is in the way",
+            seq - applied,
+            path.display()
+        );
+        report.add("journal", message);
     }
 }
 

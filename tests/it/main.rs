@@ -38,3 +38,4 @@ mod stream;
 mod support;
 mod sync;
 mod together;
+mod waiting;

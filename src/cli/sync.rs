@@ -38,13 +38,12 @@ impl Sync {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let directory = query::run_directory(&self.common.dir);
         std::fs::read_dir(&directory).map_err(|e| Error::io("read the directory", &directory, e))?;
-        let credentials = Credentials::load()?;
-        let address = self.address(&credentials)?;
+        let address = self.address()?;
         if !self.watch && !query::has_runs(&directory)? {
             return self.nothing(address, &directory, output);
         }
         let is_new = remote::directory_of(&address).is_some_and(|path| !remote::Directory::is_one(path));
-        let remote = remote::open(&address, credentials.key_for(&address))?;
+        let remote = remote::open(&address, key_for(&address)?)?;
         if is_new {
             to_stderr(&format!("created the remote `{}`", plain(&address)));
         }
@@ -74,7 +73,7 @@ impl Sync {
         Ok(true)
     }
 
-    fn address(&self, credentials: &Credentials) -> Result<String> {
+    fn address(&self) -> Result<String> {
         let named = || std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty());
         if let Some(remote) = self.remote.clone().or_else(named) {
             return Ok(remote);
@@ -85,7 +84,8 @@ impl Sync {
         } else {
             None
         };
-        last.or_else(|| credentials.default_server()).ok_or_else(|| {
+        let default = || Ok::<_, Error>(Credentials::load()?.default_server());
+        last.map_or_else(default, |last| Ok(Some(last)))?.ok_or_else(|| {
             Error::usage("There is no remote to sync to")
                 .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
         })
@@ -153,6 +153,11 @@ impl Sync {
         }
         Ok(())
     }
+}
+
+/// Returns the key for a server. A directory needs none, and none of the user's settings.
+fn key_for(address: &str) -> Result<Option<String>> {
+    if remote::is_server(address) { Ok(Credentials::load()?.key_for(address)) } else { Ok(None) }
 }
 
 fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {

@@ -297,3 +297,18 @@ fn half_an_address_is_no_directory() {
     }
     assert_eq!(names(place.path()), ["model.bin", "wandb"]);
 }
+
+#[test]
+fn a_directory_needs_none_of_the_settings() {
+    let place = Place::new();
+    place.run("a", 3);
+    std::fs::create_dir(place.join("settings")).unwrap();
+    std::fs::write(place.join("settings/credentials.json"), "{ not json").unwrap();
+    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync"]).code, 0, "where it was synced to last");
+    let done = place.danlu(&["sync", "http://127.0.0.1:1"]);
+    assert!(done.code == 1 && done.stderr.contains("Cannot read the keys in"), "{}", done.stderr);
+    let mut homeless = place.command(&["sync", "usb"]);
+    homeless.env_remove("DANLU_CONFIG_DIR");
+    assert!(homeless.output().unwrap().status.success());
+}

@@ -138,6 +138,7 @@ fn is_whole(path: &Path) -> Result<bool> {
 fn replace(right: Replacing, path: &Path, fresh: &Path) -> Result<()> {
     let kept = path.with_extension("sqlite.original");
     if kept.exists() {
+        store::discard(fresh);
         let message = format!("`{}` is there already", kept.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_hint("move it away, or use `--output`"));
     }

@@ -289,3 +289,19 @@ fn an_output_that_cannot_be_or_is_not_needed_is_refused() {
     assert_eq!(place.danlu(&["recover", "r", "-o", "new.sqlite"]).code, 0);
     assert_eq!(place.danlu(&["verify", "new.sqlite"]).code, 0);
 }
+
+#[test]
+fn a_second_recovery_leaves_the_first_damaged_file_and_no_rest() {
+    let place = Place::new();
+    let path = place.run("r", 100);
+    let original = path.with_extension("sqlite.original");
+    std::fs::write(&original, "the first one").unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[0] = 0;
+    std::fs::write(&path, &bytes).unwrap();
+    let done = place.danlu(&["recover", "r"]);
+    assert!(done.code == 1 && done.stderr.contains(".original` is there already"), "{}", done.stderr);
+    assert_eq!(std::fs::read(&original).unwrap(), b"the first one");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert_eq!(crate::support::names(&place.join("wandb")).len(), 3, "the file, the link and the first one");
+}

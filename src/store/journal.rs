@@ -27,6 +27,8 @@ const FRAME_MEMORY: usize = 512;
 const FRAME_MEMORY_MOST: usize = 1 << 20;
 /// Bytes hashed at most in search of a record behind a damaged one.
 const SEARCH_BYTES: usize = 1 << 28;
+/// How far it is searched at first.
+const SEARCH_FIRST: usize = 1 << 20;
 /// How many records in a row may be lost so that the next one is found.
 const SEARCH_RECORDS: usize = 1 << 16;
 
@@ -39,6 +41,21 @@ fn checksum(seq: u64, payload: &[u8]) -> u32 {
     hasher.update(&seq.to_le_bytes());
     hasher.update(payload);
     hasher.finalize()
+}
+
+/// Finds the first record behind the beginning of these bytes: where it is, and its number, which is `first` or more.
+fn record_in(bytes: &[u8], first: u64) -> Option<(usize, u64)> {
+    let mut effort = SEARCH_BYTES;
+    for at in FRAME_BYTES..bytes.len().saturating_sub(FRAME_BYTES) {
+        let (length, crc) = (word(&bytes[at..], 0) as usize, word(&bytes[at..], 4));
+        let payload = bytes[at + FRAME_BYTES..].get(..length);
+        let Some(payload) = payload.filter(|payload| codec::decode(payload).is_ok()) else { continue };
+        effort = effort.checked_sub(length)?;
+        if let Some(seq) = number_of(payload, crc, first, at) {
+            return Some((at, seq));
+        }
+    }
+    None
 }
 
 /// Finds the number of a record by its checksum: from `first`, with as many before it as `gap` bytes have room for.
@@ -415,11 +432,7 @@ impl JournalReader {
     /// Says whether the record after the next is within the rest, which is shorter than the next one's head says: then
     /// it is the head that is wrong.
     fn frame_follows(&self, length: usize) -> Result<bool> {
-        let mut rest = Vec::with_capacity(length.min(1 << 20));
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.offset))
-            .and_then(|_| file.take((FRAME_BYTES + length) as u64).read_to_end(&mut rest))
-            .map_err(|e| Error::io("read the journal", &self.path, e))?;
+        let rest = self.ahead(FRAME_BYTES + length)?;
         let mut effort = SEARCH_BYTES;
         for at in FRAME_BYTES..rest.len().saturating_sub(FRAME_BYTES) {
             let (length, crc) = (word(&rest[at..], 0) as usize, word(&rest[at..], 4));
@@ -443,25 +456,26 @@ impl JournalReader {
     /// # Errors
     /// The file cannot be read.
     pub(super) fn pass_damage(&mut self) -> Result<bool> {
-        let mut rest = Vec::new();
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.offset))
-            .and_then(|_| file.take(SEARCH_BYTES as u64).read_to_end(&mut rest))
-            .map_err(|e| Error::io("read the journal", &self.path, e))?;
-        let mut effort = SEARCH_BYTES;
-        for at in FRAME_BYTES..rest.len().saturating_sub(FRAME_BYTES) {
-            let (length, crc) = (word(&rest[at..], 0) as usize, word(&rest[at..], 4));
-            let payload = rest[at + FRAME_BYTES..].get(..length);
-            let Some(payload) = payload.filter(|payload| codec::decode(payload).is_ok()) else { continue };
-            let Some(left) = effort.checked_sub(length) else { return Ok(false) };
-            effort = left;
-            if let Some(seq) = number_of(payload, crc, self.seq + 2, at) {
+        // Damage is small as a rule, and there may be more of it: not all that is left is read each time.
+        for window in [SEARCH_FIRST, SEARCH_BYTES] {
+            let rest = self.ahead(window)?;
+            if let Some((at, seq)) = record_in(&rest, self.seq + 2) {
                 (self.offset, self.seq, self.used) = (self.offset + at as u64, seq - 1, 0);
                 self.buffer.clear();
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Reads what comes after the whole frames, up to so many bytes.
+    fn ahead(&self, most: usize) -> Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.take(most as u64).read_to_end(&mut rest))
+            .map_err(|e| Error::io("read the journal", &self.path, e))?;
+        Ok(rest)
     }
 
     /// Returns the next `wanted` bytes without using them up, or `None` if the file has fewer.

@@ -266,6 +266,10 @@ impl Slots {
                 let (point, id) = (point.int("The id of a point")?, row.int("The row of a point")?);
                 match self.slot(id) {
                     Some(Some(Record::Row(found))) => {
+                        if found.values.last().is_some_and(|(last, _)| *last >= key) {
+                            let message = format!("Row {id} has key {key} twice or out of order");
+                            return Err(Error::damaged(message));
+                        }
                         found.values.push((key, value_of(connection, point, value)?));
                     }
                     _ if id < first || id > last => {}

@@ -197,3 +197,19 @@ fn what_no_attempt_accounts_for_is_noticed() {
         assert!(report.damage.iter().any(|damage| damage.kind != "schema"), "{stray}: {:?}", report.damage);
     }
 }
+
+#[test]
+fn keys_of_a_row_that_are_in_another_order_or_twice_are_named() {
+    for change in ["(SELECT sum(id) FROM key) - key", "(SELECT min(id) FROM key)"] {
+        let place = Place::new();
+        let run = Run::builder("p").dir(place.path()).start().unwrap();
+        run.log([("a", 1.0), ("b", 2.0)]);
+        let path = run.path().to_owned();
+        run.finish(0).unwrap();
+        let damage = format!("DROP TRIGGER extent_update; UPDATE extent SET key = {change}");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&damage).unwrap();
+        let report = danlu::store::verify(&path).unwrap();
+        let named = |text: &str| report.damage.iter().any(|damage| damage.message.contains(text));
+        assert!(named("key 2 twice or out of order"), "{change}: {:?}", report.damage);
+    }
+}

@@ -38,8 +38,7 @@ pub(crate) fn for_each_point(
     while from < end {
         let until = end.min(from + BLOCK);
         let last = extent_after(connection, key, first, until - 1)?;
-        let block = read_block(connection, key, (first, last), from..until)?;
-        hand_on(connection, &block, &mut sink)?;
+        hand_on(connection, key, (first, last), from..until, &mut sink)?;
         (from, first) = (until, last);
     }
     Ok(())
@@ -50,70 +49,41 @@ pub(crate) fn snapshot(connection: &Connection) -> Result<Option<Transaction<'_>
     Ok(if connection.is_autocommit() { Some(connection.unchecked_transaction()?) } else { None })
 }
 
-/// A point whose row was not read yet.
-struct Bare {
-    id: i64,
-    row: i64,
-    value: Cell,
-}
-
-/// Reads points by ordinals out of the extents that have them, the first and the last of which are known.
-fn read_block(
+/// Hands on points by ordinals out of the extents that have them, the first and the last of which are known.
+fn hand_on(
     connection: &Connection,
     key: i64,
     (first, last): (i64, i64),
     ordinals: Range<u64>,
-) -> Result<Vec<Bare>> {
-    let wanted = usize::try_from(ordinals.end - ordinals.start).unwrap_or(usize::MAX);
-    let mut block: Vec<Bare> = Vec::with_capacity(wanted);
-    let sql = "SELECT danlu_gather(p.id, p.row, p.value)
+    sink: &mut impl FnMut(Point<'_>),
+) -> Result<()> {
+    let sql = "SELECT danlu_gather(p.id, p.row, r.step, r.time, p.value)
          FROM extent AS e
          CROSS JOIN point AS p ON p.id BETWEEN e.first + max(0, ?2 - e.before) AND min(e.last, e.first + ?3 - e.before - 1)
+         LEFT JOIN row AS r ON r.id = p.row
          WHERE e.key = +?1 AND e.first BETWEEN +?4 AND +?5";
     let params = (key, ordinals.start.cast_signed(), ordinals.end.cast_signed(), first, last);
-    bulk::for_each(connection, sql, params, |[id, row, value]| {
+    let (mut found, mut before) = (0, i64::MIN);
+    bulk::for_each(connection, sql, params, |[id, row, step, time, value]| {
         let (id, row) = (id.int("The id of a point")?, row.int("The row of a point")?);
-        if block.last().is_some_and(|before| before.row >= row) {
+        if time == Cell::Null {
+            return Err(Error::damaged(format!("A point belongs to row {row}, which is not there")));
+        }
+        if row <= before {
             return Err(Error::damaged(format!("Point {id} is of a row before that of the one before it")));
         }
-        block.push(Bare { id, row, value });
+        (found, before) = (found + 1, row);
+        let step = if step == Cell::Null { None } else { Some(step.int("A step")?) };
+        let value = &value_of(connection, id, value)?;
+        sink(Point { id, row, step, time: time.int("A time")?, value });
         Ok(())
     })?;
-    if block.len() != wanted {
-        let (Range { start, end }, found) = (ordinals, block.len());
+    if found != ordinals.end - ordinals.start {
+        let Range { start, end } = ordinals;
         return Err(Error::damaged(format!(
             "Of the points {start} to {} of a key, {found} are there",
             end - 1
         )));
-    }
-    Ok(block)
-}
-
-/// Finds the rows of points, and hands both on. Where most rows have a point, reading all of them is faster than looking
-/// each up.
-fn hand_on(connection: &Connection, block: &[Bare], sink: &mut impl FnMut(Point<'_>)) -> Result<()> {
-    let mut waiting = block.iter().peekable();
-    while let Some((next, last)) = waiting.peek().map(|next| next.row).zip(block.last().map(|last| last.row))
-    {
-        let left = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
-        let until = if (last - next) / 8 < left { last } else { next };
-        let sql = "SELECT danlu_gather(id, step, time) FROM row WHERE id BETWEEN ? AND ?";
-        bulk::for_each(connection, sql, (next, until), |[id, step, time]| {
-            let row = id.int("The id of a row")?;
-            let Some(Bare { id, value, .. }) = waiting.next_if(|point| point.row == row) else {
-                return Ok(());
-            };
-            let step = if step == Cell::Null { None } else { Some(step.int("A step")?) };
-            let value = &value_of(connection, *id, *value)?;
-            sink(Point { id: *id, row, step, time: time.int("A time")?, value });
-            Ok(())
-        })?;
-        if let Some(missing) = waiting.peek().filter(|point| point.row <= until) {
-            return Err(Error::damaged(format!(
-                "A point belongs to row {}, which is not there",
-                missing.row
-            )));
-        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::model::{Error, ErrorKind, Result};
 use crate::store::{self, Appender, JournalReader, Stream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to wait for somebody who has the run file open: the next tick comes soon, and forks wait for us.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -57,6 +57,9 @@ impl Drainer {
             .map_err(|_| Error::new(ErrorKind::Io, "The background thread of the run broke down"))
     }
 }
+
+/// Which part of the time readers of the run file get while there is much to apply.
+const READERS_SHARE: u32 = 10;
 
 struct Drain {
     shared: Arc<Shared>,
@@ -125,7 +128,12 @@ impl Drain {
                 stream
             }
         };
-        while store::apply_some(&mut file, &mut stream, &mut self.reader)? {}
+        let mut began = Instant::now();
+        while store::apply_some(&mut file, &mut stream, &mut self.reader)? {
+            // Readers wait for a moment in which nobody writes.
+            std::thread::park_timeout(began.elapsed() / READERS_SHARE);
+            began = Instant::now();
+        }
         self.stream = Some(stream);
         Ok(())
     }

@@ -25,6 +25,9 @@ const MARKER: &str = "danlu-remote.json";
 const FORMAT: &str = "danlu-remote";
 const VERSION: u32 = 1;
 
+/// The directories of a remote. What is in the last one is of pushes under way.
+const PARTS: [&str; 4] = ["segments", "blobs", "runs", "tmp"];
+
 /// What the marker says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
@@ -50,22 +53,28 @@ impl Directory {
     /// # Errors
     /// It cannot be written, holds something else, or is of a newer version; or there is no directory above it.
     pub fn create(root: &Path) -> Result<Self> {
-        let fresh = match std::fs::read_dir(root) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
-            Err(e) => return Err(Error::io("open the remote", root, e)),
-        };
-        if fresh {
-            make(root)?;
-            for part in ["segments", "blobs", "runs", "tmp"] {
-                make(&root.join(part))?;
-            }
-            let marker = Marker { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? };
-            let json =
-                serde_json::to_vec(&marker).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
-            Self::at(root, marker.id).place(&root.join(MARKER), &mut json.as_slice(), |_| true)?;
+        if !Self::is_one(root) {
+            Self::begin(root)?;
         }
         Self::open(root)
+    }
+
+    /// Makes a remote of a directory that is missing or empty, or where somebody who did that was killed.
+    fn begin(root: &Path) -> Result<()> {
+        make(root)?;
+        let handle = File::open(root).map_err(|e| Error::io("open the remote", root, e))?;
+        // Two who begin it at once take turns, where there are locks.
+        flock(&handle, FlockOperation::LockExclusive).ok();
+        if Self::is_one(root) || !is_empty_but_for_parts(root)? {
+            return Ok(());
+        }
+        for part in PARTS {
+            make(&root.join(part))?;
+        }
+        let marker = Marker { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? };
+        let json =
+            serde_json::to_vec(&marker).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+        Self::at(root, marker.id).place(&root.join(MARKER), &mut json.as_slice(), |_| true)
     }
 
     fn at(root: &Path, id: AttemptId) -> Self {
@@ -309,6 +318,26 @@ impl Remote for Directory {
 }
 
 /// Makes a directory, unless it is there.
+/// Says whether a directory has nothing in it but what one has that is to become a remote.
+fn is_empty_but_for_parts(root: &Path) -> Result<bool> {
+    let names = |path: &Path| -> Result<Vec<String>> {
+        let entries = std::fs::read_dir(path).map_err(|e| Error::io("open the remote", path, e))?;
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        };
+        entries.map(name).collect::<std::io::Result<_>>().map_err(|e| Error::io("open the remote", path, e))
+    };
+    for name in names(root)? {
+        let begun = PARTS.contains(&name.as_str())
+            && root.join(&name).is_dir()
+            && (name == "tmp" || names(&root.join(&name))?.is_empty());
+        if !begun {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn make(path: &Path) -> Result<()> {
     match std::fs::create_dir(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::io("create the remote", path, e)

@@ -21,6 +21,7 @@ mod mount;
 mod others;
 mod power;
 mod process;
+mod push;
 mod strace;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 #[path = "../it/support.rs"]

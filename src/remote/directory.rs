@@ -345,6 +345,9 @@ fn make(path: &Path) -> Result<()> {
                 "the directory above it is not there: is the disk mounted? `mkdir -p` makes what is missing",
             )),
         Err(_) if path.is_dir() => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io("open the remote", path, rustix::io::Errno::NOTDIR))
+        }
         other => other.map_err(|e| Error::io("create the directory", path, e)),
     }
 }

@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import time
 import zlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Row = dict[str, float]
 Points = list[tuple[float, float]]
 
 
-class Tracker:
+class Tracker(ABC):
     """What a loop does with a tracker; everything it writes is below `directory`."""
 
     #: What is installed for it, if anything is; also the name of its environment.
@@ -28,24 +29,24 @@ class Tracker:
     def __init__(self, directory: str) -> None:
         self.directory = directory
 
-    def load(self) -> None:
+    def load(self) -> None:  # noqa: B027 - not every one has something to import
         """Import it."""
 
+    @abstractmethod
     def start(self) -> None:
         """Start a run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def log(self, row: Row, step: int) -> None:
         """Log a row as a training loop does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """End the run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, key: str) -> Points:
         """Return the steps and values of a key."""
-        raise NotImplementedError
 
 
 class JsonLines(Tracker):

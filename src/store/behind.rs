@@ -5,9 +5,7 @@
 
 use super::records::{AttemptInfo, attempts};
 use super::{Appender, BUSY_TIMEOUT, JournalReader, SEQ_BITS, Stream, Tail, around};
-use crate::model::{
-    AttemptId, Clock, Error, Event, EventKind, Hash, Origin, Record, Result, Row, Start, SystemClock,
-};
+use crate::model::{AttemptId, Error, Event, EventKind, Hash, Origin, Record, Result, Row, Start};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,6 +104,16 @@ fn keys_of(connection: &Connection, attempt: &AttemptInfo) -> Result<BTreeMap<u6
     Ok(keys.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Returns when a record was made, if it says so.
+fn time_of(record: &Record) -> Option<i64> {
+    match record {
+        Record::Row(row) => Some(row.time),
+        Record::Event(event) => Some(event.time),
+        Record::File(file) => Some(file.time),
+        _ => None,
+    }
+}
+
 /// Makes an attempt of records: keys get new numbers, and values whose key is not known go.
 fn compose(
     of: &Start,
@@ -115,6 +123,8 @@ fn compose(
     end: Option<Record>,
 ) -> (Vec<Record>, Behind) {
     let saved = found.len() as u64;
+    // Whoever recovers a copy of the journal must come to the same records: there is no other clock here.
+    let time = found.iter().rev().find_map(|(_, record)| time_of(record)).unwrap_or(of.time);
     let info = format!("{{\"remains_of\":\"{}\"}}", of.attempt);
     let start = Start { attempt: remains_of(of.attempt), info, origin: Origin::Resume, ..of.clone() };
     let mut records = vec![Record::Start(Box::new(start))];
@@ -144,7 +154,7 @@ fn compose(
     let is_end = |record: &Record| matches!(record, Record::Event(event) if event.kind == EventKind::End);
     let end = records.pop_if(|last| is_end(last)).or(end.filter(is_end));
     records.push(Record::Event(Event {
-        time: SystemClock.now(),
+        time,
         kind: EventKind::Lost,
         name: String::new(),
         text: format!(

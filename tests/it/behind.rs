@@ -162,3 +162,27 @@ fn gc_names_what_recoveries_keep_and_removes_it_never() {
     );
     assert!(original.exists() && kept(&path).len() == 1);
 }
+
+#[test]
+fn copies_that_are_recovered_apart_are_the_same_run() {
+    let place = Place::new();
+    let (path, journal) = crashed(&place);
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let places = frames(&bytes);
+    bytes[places[30] + 12] ^= 4;
+    std::fs::write(&journal, &bytes).unwrap();
+    let digests = ["one", "two"].map(|copy| {
+        let directory = place.join(copy).join("wandb");
+        std::fs::create_dir_all(&directory).unwrap();
+        for file in [&path, &journal] {
+            std::fs::copy(file, directory.join(file.file_name().unwrap())).unwrap();
+        }
+        place.json(&["ls", copy])[0]["digest"].clone()
+    });
+    assert!(digests[0].is_string(), "{digests:?}");
+    assert_eq!(digests[0], digests[1]);
+    // At a remote they meet as one.
+    for copy in ["one", "two"] {
+        assert_eq!(place.danlu(&["sync", "usb", "--dir", copy]).code, 0, "{copy}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Reading runs: the list of a directory, one run, a series of values, SQL.
 
 mod envelope;
+mod extract;
 mod files;
 mod find;
 mod leftovers;
@@ -11,12 +12,14 @@ mod tables;
 mod unite;
 
 pub use envelope::{Axis, Column, envelope};
+pub use extract::{Sink, extract_blob, write_whole};
 pub use files::{FileVersion, file_versions, pick, read_file};
 pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, list, run_directory,
 };
+pub use rusqlite::types::Value as SqlValue;
 pub use series::{Series, config, series, summary};
-pub use sql::{Answer, sql};
+pub use sql::{Answer, sql, sql_of};
 pub use unite::{namesakes, unite, united_details};

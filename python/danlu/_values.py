@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     #: A float, an int of 64 bits, or JSON text.
     Leaf = Union[float, int, str]
-    Converted = tuple[list[tuple[str, Leaf]], list[str]]
+    Converted = tuple[list[tuple[str, Leaf]], list[str], list[tuple[str, object]]]
 
 #: Deepest nesting of a value; the same as in the core.
 MAX_DEPTH = 64
@@ -44,7 +44,7 @@ def flatten(key: object, value: object) -> Converted:
         outcome.refuse("?", key, e)
     else:
         outcome.add(name, value, ())
-    return outcome.leaves, outcome.problems
+    return outcome.leaves, outcome.problems, []
 
 
 def whole(key: object, value: object) -> Converted:
@@ -56,7 +56,7 @@ def whole(key: object, value: object) -> Converted:
         outcome.leaves.append((name, _leaf(value, _simplify(value), ())))
     except Exception as e:
         outcome.refuse(name, value, e)
-    return outcome.leaves, outcome.problems
+    return outcome.leaves, outcome.problems, []
 
 
 def as_dict(data: object) -> dict[Any, Any]:

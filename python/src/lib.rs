@@ -2,8 +2,10 @@
 //!
 //! What training code calls in its loop is here; what it calls once is Python, in `python/danlu`.
 
+mod annotate;
 mod columns;
 mod error;
+mod files;
 mod read;
 mod run;
 mod sink;
@@ -54,6 +56,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<run::Run>()?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(read::envelope, module)?)?;
+    module.add_function(wrap_pyfunction!(read::runs, module)?)?;
+    module.add_function(wrap_pyfunction!(read::sql, module)?)?;
+    module.add_function(wrap_pyfunction!(read::series, module)?)?;
+    module.add_function(wrap_pyfunction!(files::read_file, module)?)?;
+    module.add_function(wrap_pyfunction!(files::read_blob, module)?)?;
+    module.add_function(wrap_pyfunction!(annotate::annotate, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)

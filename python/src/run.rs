@@ -4,14 +4,19 @@ use crate::columns::Columns;
 use crate::error::{reason, sentence, to_python};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
-use danlu::model::{EventKind, Origin};
-use danlu::writer::Storage;
+use danlu::model::{EventKind, Hash, Origin};
+use danlu::writer::{Logged, Storage};
 use danlu::{Policy, Resume, Value};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Values by key that take longer than a training loop should wait.
+type Deferred = Vec<(String, Py<PyAny>)>;
 
 /// A run: what its training loop calls. The rest is Python.
 #[pyclass(subclass, frozen, module = "danlu._core")]
@@ -96,23 +101,70 @@ impl Run {
     /// the next step. Nothing raises here: what cannot be stored is warned about and counted in `lost`.
     #[pyo3(signature = (data, step=None, commit=None, sync=None))]
     fn log(
-        &self,
+        slf: &Bound<'_, Self>,
         data: &Bound<'_, PyAny>,
         step: Option<&Bound<'_, PyAny>>,
         commit: Option<&Bound<'_, PyAny>>,
         sync: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let _ = sync;
-        let step = step.map_or(Ok(None), |step| self.step_of(step))?;
-        let commit = commit.map_or(Ok(None), |commit| self.commit_of(commit))?;
+        let run = slf.get();
+        let step = step.map_or(Ok(None), |step| run.step_of(step))?;
+        let commit = commit.map_or(Ok(None), |commit| run.commit_of(commit))?;
         let outcome = match data.cast::<PyDict>() {
-            Ok(dict) => self.log_dict(dict, step, commit),
-            Err(_) => match values::as_dict(data) {
-                Ok(dict) => self.log_dict(&dict, step, commit),
-                Err(e) => Err(e),
-            },
+            Ok(dict) => run.log_dict(dict, step, commit),
+            Err(_) => values::as_dict(data).and_then(|dict| run.log_dict(&dict, step, commit)),
         };
-        outcome.or_else(|e| self.lose_error(data.py(), e))
+        let later = outcome.and_then(|deferred| match deferred {
+            None => Ok(()),
+            Some((row, later)) => {
+                let arguments = (row.step, seconds(row.time), later);
+                slf.call_method1(intern!(slf.py(), "_later"), arguments).map(|_| ())
+            }
+        });
+        later.or_else(|e| run.lose_error(data.py(), e))
+    }
+
+    /// Logs values of a row that was logged before, such as `_later` was told of: they are whole, a dict is one value.
+    fn _log_late(&self, step: i64, time: f64, values: &Bound<'_, PyDict>) -> PyResult<()> {
+        let mut row = Vec::new();
+        for (key, value) in values {
+            let whole = values::whole(&key, &value);
+            self.set(key.py(), whole, |name, value| row.push((name, value)))?;
+        }
+        for (name, value) in &row {
+            self.columns().set_last(name, Some(value.clone()));
+        }
+        if let Some(run) = self.sink.file() {
+            run.log_late(Logged { step, time: microseconds(time) }, row);
+        }
+        Ok(())
+    }
+
+    /// Stores a content under a name in the run; returns its SHA-256 and its size.
+    fn _put(&self, py: Python<'_>, name: &str, data: &[u8]) -> PyResult<(String, u64)> {
+        self.stored(py, |run| run.put(name, data))
+    }
+
+    /// Does what `_put` does with the content of a file.
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+    fn _put_file(&self, py: Python<'_>, name: &str, path: PathBuf) -> PyResult<(String, u64)> {
+        self.stored(py, |run| run.put_file(name, &path))
+    }
+
+    /// Records something that happens now.
+    fn _event(&self, kind: &str, name: &str, text: &str, data: &str) -> PyResult<()> {
+        let kind = EventKind::parse(kind)
+            .ok_or_else(|| PyValueError::new_err(format!("There are no events of kind `{kind}`")))?;
+        if let Some(run) = self.sink.file() {
+            run.event(kind, name, text, data);
+        }
+        Ok(())
+    }
+
+    /// Lets others see in the run file what was logged so far.
+    fn _drain(&self, py: Python<'_>) {
+        py.detach(|| self.sink.file().map_or((), danlu::Run::drain));
     }
 
     /// The step that the next row gets.
@@ -277,12 +329,18 @@ impl Run {
         self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn log_dict(&self, dict: &Bound<'_, PyDict>, step: Option<i64>, commit: Option<bool>) -> PyResult<()> {
+    /// Logs a row; returns what takes longer, with where the row went.
+    fn log_dict(
+        &self,
+        dict: &Bound<'_, PyDict>,
+        step: Option<i64>,
+        commit: Option<bool>,
+    ) -> PyResult<Option<(Logged, Deferred)>> {
         let mut columns = self.columns();
         if self.ended.load(Ordering::Relaxed) {
             // Leaves the summary as it was. The core may not have ended the run yet.
             self.sink.refuse("log");
-            return Ok(());
+            return Ok(None);
         }
         let mut others = Vec::new();
         for (place, (key, object)) in dict.iter().enumerate() {
@@ -294,7 +352,7 @@ impl Run {
                 others.push((key, object));
             }
         }
-        let mut outcome = Ok(());
+        let mut outcome = Ok(Deferred::new());
         if !others.is_empty() {
             let mut row = std::mem::take(&mut columns.row);
             drop(columns);
@@ -302,22 +360,26 @@ impl Run {
             columns = self.columns();
             std::mem::swap(&mut columns.row, &mut row);
             match converted {
-                Ok(values) => {
+                Ok((values, deferred)) => {
                     for (name, value) in values {
                         columns.push_named(&self.sink, &name, value);
                     }
+                    outcome = Ok(deferred);
                 }
                 // The program ends; what was understood of its last row is kept.
                 Err(e) => outcome = Err(e),
             }
         }
-        self.sink.log(step, commit, &mut columns.row);
-        outcome
+        let logged = self.sink.log(step, commit, &mut columns.row);
+        outcome.map(|deferred| logged.filter(|_| !deferred.is_empty()).map(|row| (row, deferred)))
     }
 
-    /// Converts what needs Python code, and counts what cannot be stored.
-    fn convert(&self, others: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>) -> PyResult<Vec<(String, Value)>> {
-        let mut all = Vec::new();
+    /// Converts what needs Python code, and counts what cannot be stored. Returns apart what takes longer.
+    fn convert(
+        &self,
+        others: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+    ) -> PyResult<(Vec<(String, Value)>, Deferred)> {
+        let (mut all, mut later) = (Vec::new(), Deferred::new());
         for (key, object) in others {
             if let Ok(name) = key.cast_exact::<PyString>()
                 && let Some(value) = values::scalar(&object)?
@@ -327,24 +389,37 @@ impl Run {
                 continue;
             }
             match values::flatten(&key, &object) {
-                Ok(Converted(values, problems)) => {
+                Ok(Converted(values, problems, deferred)) => {
                     all.extend(values.into_iter().map(|(name, leaf)| (name, leaf.0)));
+                    later.extend(deferred);
                     problems.iter().for_each(|problem| self.sink.lose(problem));
                 }
                 Err(e) => self.lose_error(key.py(), e)?,
             }
         }
-        Ok(all)
+        Ok((all, later))
+    }
+
+    fn stored(
+        &self,
+        py: Python<'_>,
+        put: impl Send + FnOnce(&danlu::Run) -> danlu::Result<(Hash, u64)>,
+    ) -> PyResult<(String, u64)> {
+        let Some(run) = self.sink.file() else {
+            return Err(to_python(py, &danlu::Error::usage("The run is not stored, nor are its files")));
+        };
+        let (sha256, size) = py.detach(|| put(run)).map_err(|e| to_python(py, &e))?;
+        Ok((sha256.to_string(), size))
     }
 
     fn set(
         &self,
         py: Python<'_>,
         converted: PyResult<Converted>,
-        put: impl Fn(String, Value),
+        mut put: impl FnMut(String, Value),
     ) -> PyResult<()> {
         match converted {
-            Ok(Converted(values, problems)) => {
+            Ok(Converted(values, problems, _)) => {
                 problems.iter().for_each(|problem| self.sink.lose(problem));
                 values.into_iter().for_each(|(name, leaf)| put(name, leaf.0));
                 Ok(())
@@ -382,6 +457,16 @@ impl Run {
             Ok(None)
         })
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds are floats, exact to a microsecond")]
+fn seconds(microseconds: i64) -> f64 {
+    microseconds as f64 / 1e6
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates, and no time is that far away")]
+fn microseconds(seconds: f64) -> i64 {
+    (seconds * 1e6).round() as i64
 }
 
 fn save(run: &danlu::Run, pattern: &Path, base: &Path, policy: Policy) -> (Vec<String>, Vec<String>) {

@@ -1,5 +1,6 @@
 //! Where the rows of a run go: to its file, or nowhere when the run is disabled.
 
+use danlu::writer::Logged;
 use danlu::{Error, ErrorKind, Key, Value};
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,10 +38,19 @@ impl Sink {
         self.file().and_then(|run| run.key(name))
     }
 
-    pub(crate) fn log(&self, step: Option<i64>, commit: Option<bool>, row: &mut Vec<(Key, Value)>) {
+    /// Logs a row; says where it went if it is written.
+    pub(crate) fn log(
+        &self,
+        step: Option<i64>,
+        commit: Option<bool>,
+        row: &mut Vec<(Key, Value)>,
+    ) -> Option<Logged> {
         match self {
             Self::File(run) => run.log_keys(step, commit, row),
-            Self::Nothing(counts) => lock(counts).log(step, commit),
+            Self::Nothing(counts) => {
+                lock(counts).log(step, commit);
+                None
+            }
         }
     }
 

@@ -42,9 +42,14 @@ pub(crate) fn scalar(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
     ask().or_else(|e| if e.is_instance_of::<PyException>(py) { Ok(None) } else { Err(e) })
 }
 
-/// What `danlu._values` makes of an object: the values to store by key, and why others are not stored.
+/// What `danlu._values` makes of an object: the values to store by key, why others are not stored, and what takes longer
+/// and is stored later.
 #[derive(FromPyObject)]
-pub(crate) struct Converted(pub(crate) Vec<(String, Leaf)>, pub(crate) Vec<String>);
+pub(crate) struct Converted(
+    pub(crate) Vec<(String, Leaf)>,
+    pub(crate) Vec<String>,
+    pub(crate) Vec<(String, Py<PyAny>)>,
+);
 
 /// A converted value.
 pub(crate) struct Leaf(pub(crate) Value);

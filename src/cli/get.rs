@@ -3,14 +3,12 @@
 use super::output::{Output, bytes, plain, warn};
 use super::progress::progress_bar;
 use super::{Common, here_and_now};
-use crate::model::{AttemptId, Error, ErrorKind, Result, check_file_name};
+use crate::model::{Error, ErrorKind, Result, check_file_name};
 use crate::query::{self, FileVersion};
 use crate::store;
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Read saved files out of a run
@@ -152,19 +150,12 @@ impl Get {
                 .with_hint("`--force` replaces it, `-o` writes elsewhere"));
         }
         check_replaceable(target)?;
-        let fresh = beside(target)?;
-        let write = || -> Result<()> {
-            let failed = |e| Error::io("write", target, e);
-            let mut to = File::create_new(&fresh).map_err(failed)?;
+        query::write_whole(target, |sink| {
             query::read_file(file, |piece| {
                 bar.inc(piece.len() as u64);
-                to.write_all(piece).map_err(failed)
-            })?;
-            to.sync_all().map_err(failed)?;
-            std::fs::rename(&fresh, target).map_err(failed)
-        };
-        write().inspect_err(|_| {
-            std::fs::remove_file(&fresh).ok();
+                sink(piece)
+            })
+            .map(|_| ())
         })
     }
 }
@@ -189,10 +180,4 @@ fn to_stdout(file: &FileVersion, bar: &ProgressBar, output: &mut Output) -> Resu
     })?;
     bar.finish_and_clear();
     output.flush()
-}
-
-/// Names a file beside another, however long the name of that is.
-fn beside(target: &Path) -> Result<PathBuf> {
-    let random = AttemptId::random()?.to_string();
-    Ok(target.with_file_name(format!(".get-{}.{}.danlu", &random[..8], std::process::id())))
 }

@@ -30,7 +30,17 @@ pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
         _ => tables::open(runs)?,
     };
     connection.authorizer(Some(authorize))?;
-    answer(&connection, query).map_err(|e| refused(e, path.as_deref()))
+    answer(&connection, query, &[]).map_err(|e| refused(e, path.as_deref()))
+}
+
+/// Answers a query with parameters over one run file, with its tables and views.
+///
+/// # Errors
+/// As [`sql`].
+pub fn sql_of(path: &Path, query: &str, parameters: &[Value]) -> Result<Answer> {
+    let mut connection = store::open(path)?;
+    connection.authorizer(Some(authorize))?;
+    answer(&connection, query, parameters).map_err(|e| refused(e, Some(path)))
 }
 
 /// Tells a query that is wrong from a file that cannot be read.
@@ -52,11 +62,12 @@ fn refused(error: rusqlite::Error, path: Option<&Path>) -> Error {
     }
 }
 
-fn answer(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
+fn answer(connection: &Connection, query: &str, parameters: &[Value]) -> rusqlite::Result<Answer> {
     let mut statement = connection.prepare(query)?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
-    let rows = statement.query_map([], |row| (0..width).map(|n| row.get(n)).collect())?;
+    let rows = statement
+        .query_map(rusqlite::params_from_iter(parameters), |row| (0..width).map(|n| row.get(n)).collect())?;
     Ok(Answer { columns, rows: rows.collect::<rusqlite::Result<_>>()? })
 }
 

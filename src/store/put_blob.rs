@@ -34,11 +34,11 @@ const SWEEP: i64 = 256;
 ///
 /// # Errors
 /// The database refuses; then none of them is stored.
-pub fn put_small(file: &mut Appender, contents: &[Vec<u8>]) -> Result<Vec<Hash>> {
-    let names: Vec<Hash> = contents.iter().map(|content| Hash::of(content)).collect();
+pub fn put_small(file: &mut Appender, contents: &[impl AsRef<[u8]>]) -> Result<Vec<Hash>> {
+    let names: Vec<Hash> = contents.iter().map(|content| Hash::of(content.as_ref())).collect();
     let tx = file.begin()?;
     let mut n = next_number(&tx)?;
-    for (content, name) in contents.iter().zip(&names) {
+    for (content, name) in contents.iter().map(AsRef::as_ref).zip(&names) {
         if find(&tx, *name)?.is_some() {
             continue;
         }

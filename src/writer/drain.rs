@@ -3,12 +3,15 @@
 use super::shared::Shared;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::{self, Appender, JournalReader, Stream};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long to wait for somebody who has the run file open: the next tick comes soon, and forks wait for us.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long to wait for the background thread when it is asked to drain.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much the background thread steps back (see `nice(2)`): where cores are short, training goes first.
 const NICE: i32 = 5;
@@ -16,15 +19,49 @@ const NICE: i32 = 5;
 /// The running thread.
 #[derive(Debug)]
 pub(super) struct Drainer {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+    asked: Arc<Asked>,
     thread: JoinHandle<()>,
+}
+
+/// What the thread is asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stop: bool,
+    /// How many ticks were asked for at once, and how many of these requests were seen to.
+    wanted: u64,
+    done: u64,
+}
+
+impl Asked {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next tick; returns which requests it sees to, and whether it is the last.
+    fn wait(&self, tick: Duration) -> (u64, bool) {
+        let idle = |state: &mut State| !state.stop && state.wanted == state.done;
+        let waited = self.changed.wait_timeout_while(self.lock(), tick, idle);
+        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        (state.wanted, state.stop)
+    }
+
+    fn done(&self, requests: u64) {
+        self.lock().done = requests;
+        self.changed.notify_all();
+    }
 }
 
 impl Drainer {
     /// Starts to drain the journal of a run every `tick`: to make it durable and, if the run file `follows`, to apply it.
     pub(super) fn start(shared: Arc<Shared>, tick: Duration, follows: bool) -> Result<Self> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let stopping = Arc::clone(&stop);
+        let asked = Arc::new(Asked::default());
+        let asking = Arc::clone(&asked);
         let reader = JournalReader::open(&shared.journal)?;
         let mut drain = Drain { shared, reader, stream: None, applied: 0, follows, mended: false };
         let thread = std::thread::Builder::new()
@@ -32,26 +69,36 @@ impl Drainer {
             .spawn(move || {
                 // On Linux, of the calling thread alone.
                 rustix::process::setpriority_process(None, NICE).ok();
+                drain.tick();
                 loop {
+                    let (requests, is_last) = asking.wait(tick);
                     drain.tick();
-                    let (stopped, condition) = &*stopping;
-                    let guard = stopped.lock().unwrap_or_else(PoisonError::into_inner);
-                    let waited = condition.wait_timeout_while(guard, tick, |stopped| !*stopped);
-                    if *waited.unwrap_or_else(PoisonError::into_inner).0 {
-                        return drain.tick();
+                    asking.done(requests);
+                    if is_last {
+                        return;
                     }
                 }
             })
             .map_err(|e| {
                 Error::new(ErrorKind::Io, "Cannot start the background thread of a run").with_source(e)
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self { asked, thread })
+    }
+
+    /// Drains now, and waits until that is done.
+    pub(super) fn drain(&self) {
+        let mut state = self.asked.lock();
+        state.wanted += 1;
+        let mine = state.wanted;
+        self.asked.changed.notify_all();
+        let waiting = |state: &mut State| state.done < mine && !state.stop;
+        drop(self.asked.changed.wait_timeout_while(state, DRAIN_TIMEOUT, waiting));
     }
 
     /// Drains what is left and ends the thread.
     pub(super) fn stop(self) -> Result<()> {
-        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.1.notify_all();
+        self.asked.lock().stop = true;
+        self.asked.changed.notify_all();
         self.thread
             .join()
             .map_err(|_| Error::new(ErrorKind::Io, "The background thread of the run broke down"))

@@ -32,6 +32,15 @@ pub struct Run {
     forks: u32,
 }
 
+/// Where a row went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logged {
+    /// Its step.
+    pub step: i64,
+    /// Its time, in microseconds since 1970-01-01 UTC.
+    pub time: i64,
+}
+
 /// What a run had when this process went on with it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Restored {
@@ -207,19 +216,46 @@ impl Run {
     }
 
     /// Logs a row of values whose keys have been looked up. The values are taken out of the vector, which keeps its
-    /// memory.
-    pub fn log_keys(&self, step: Option<i64>, commit: Option<bool>, values: &mut Vec<(Key, Value)>) {
+    /// memory. `None` if the run is finished or belongs to another process.
+    pub fn log_keys(
+        &self,
+        step: Option<i64>,
+        commit: Option<bool>,
+        values: &mut Vec<(Key, Value)>,
+    ) -> Option<Logged> {
         let Some(mut log) = self.open_log("log") else {
-            return values.clear();
+            values.clear();
+            return None;
         };
         let mut row = log.take_row();
         row.extend(values.drain(..).map(|(key, value)| (key.0, value)));
-        self.shared.append_row(&mut log, step, commit, row);
+        let (step, time) = self.shared.append_row(&mut log, step, commit, row);
+        Some(Logged { step, time })
+    }
+
+    /// Logs values that belong to a row logged before and took longer, such as those of images that had to be encoded.
+    /// The current step stays as it is.
+    pub fn log_late<K: AsRef<str>>(&self, row: Logged, values: impl IntoIterator<Item = (K, Value)>) {
+        let Some(mut log) = self.open_log("log") else { return };
+        let mut late = log.take_row();
+        for (name, value) in values {
+            if let Some(key) = self.shared.find_key(&mut log, usize::MAX, name.as_ref()) {
+                late.push((key, value));
+            }
+        }
+        let rows = log.rows;
+        self.shared.append_row_at(&mut log, row.step, row.time, late);
+        log.rows = rows;
     }
 
     /// Sets a config key.
     pub fn config(&self, key: impl Into<String>, value: impl Into<Value>) {
         self.set(Record::Config, key.into(), Some(value.into()));
+    }
+
+    /// Takes a key out of the config.
+    pub fn remove_config(&self, key: impl Into<String>) {
+        self.set(Record::Config, key.into(), None);
     }
 
     /// Sets a summary key. Until it is set by hand, a key has the last value that was logged.
@@ -291,6 +327,16 @@ impl Run {
         let (written, finished) = (log.journal.length(), log.finished);
         drop(log);
         if finished { Ok(()) } else { self.shared.sync(written) }
+    }
+
+    /// Brings the run file up to date, as happens about once a second, if it follows the journal: when this returns,
+    /// others see what was logged before. It waits for a tick of the background thread, and no longer than ten seconds.
+    pub fn drain(&self) {
+        if !self.is_foreign()
+            && let Some(drainer) = &*self.drainer.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            drainer.drain();
+        }
     }
 
     /// Ends the run with the exit code of the training, 0 for success, and seals its file.

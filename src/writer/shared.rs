@@ -156,19 +156,22 @@ impl Shared {
         Some(key)
     }
 
+    /// Appends a row, and returns its step and time.
     pub(super) fn append_row(
         &self,
         log: &mut Log,
         step: Option<i64>,
         commit: Option<bool>,
         values: Vec<(u64, Value)>,
-    ) {
+    ) -> (i64, i64) {
         let at = step.unwrap_or(log.step);
         log.step = log.step.max(at);
         if commit.unwrap_or(step.is_none()) && at == log.step {
             log.step = at.saturating_add(1);
         }
-        self.append_row_at(log, at, self.clock.now(), values);
+        let time = self.clock.now();
+        self.append_row_at(log, at, time, values);
+        (at, time)
     }
 
     /// Appends a row as it is, and leaves the current step as it was.

@@ -8,12 +8,15 @@ mod gc;
 mod get;
 mod login;
 mod ls;
+mod mode;
 mod output;
 mod progress;
 mod recover;
+mod run;
 mod serve;
 mod show;
 mod sql;
+mod status;
 mod sync;
 mod verify;
 mod version;
@@ -36,6 +39,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
+  danlu run python train.py                   a script written for wandb, unchanged
   danlu ls                                    the runs of this directory
   danlu show latest                           the newest one
   danlu sql \"SELECT key, count(*), min(value) FROM history GROUP BY key\"
@@ -45,6 +49,7 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
     Ls(ls::Ls),
     Show(show::Show),
     Sql(sql::Sql),
@@ -58,6 +63,15 @@ enum Command {
     Gc(gc::Gc),
     Serve(serve::Serve),
     Login(login::Login),
+    /// Let the runs of a directory be written there, and sent nowhere by themselves
+    Offline(Common),
+    /// Let the runs of a directory be sent to the remote while they are written, if there is one
+    Online(Common),
+    /// Let the runs of a directory not be written at all
+    Disabled(Common),
+    /// Let the runs of a directory be written as by default
+    Enabled(Common),
+    Status(status::Status),
     Version(version::Version),
     Completions(complete::Completions),
 }
@@ -93,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
     };
     let mut output = Output::new();
     let done = match cli.command {
+        Command::Run(command) => command.run(&mut output),
         Command::Ls(command) => command.run(&mut output),
         Command::Show(command) => command.run(&mut output),
         Command::Sql(command) => command.run(&mut output),
@@ -106,6 +121,11 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Gc(command) => command.run(&mut output),
         Command::Serve(command) => command.run(&mut output),
         Command::Login(command) => command.run(&mut output),
+        Command::Offline(common) => mode::set(&common, Some("offline"), &mut output),
+        Command::Online(common) => mode::set(&common, Some("online"), &mut output),
+        Command::Disabled(common) => mode::set(&common, Some("disabled"), &mut output),
+        Command::Enabled(common) => mode::set(&common, None, &mut output),
+        Command::Status(command) => command.run(&mut output),
         Command::Version(command) => command.run(&mut output),
         Command::Completions(command) => command.run(&mut output),
     };

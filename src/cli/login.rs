@@ -10,27 +10,45 @@ use std::io::{BufRead, IsTerminal};
 
 /// Store the API key of a danlu server, and make it the one to sync to
 ///
-/// Asks the server whether it knows the key. To train, no login is needed.
+/// Asks the server whether it knows the key. To train, no login is needed: without a server this does nothing.
 #[derive(Debug, Args)]
 pub(super) struct Login {
+    /// The address of the server, or with `--host` the key
+    #[arg(value_name = "URL|KEY")]
+    argument: Option<String>,
+
     /// The address of the server
-    url: String,
+    #[arg(long, visible_alias = "base-url", value_name = "URL")]
+    host: Option<String>,
 
     /// The key; without it, it is read from standard input
     #[arg(long)]
     key: Option<String>,
+
+    /// Accepted for scripts written for wandb
+    #[arg(long, hide = true)]
+    relogin: bool,
+
+    /// Accepted for scripts written for wandb: keys are always verified
+    #[arg(long, hide = true)]
+    verify: bool,
 
     #[command(flatten)]
     format: Format,
 }
 
 impl Login {
-    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        if !remote::is_server(&self.url) {
-            return Err(Error::usage(format!("`{}` is no address of a server", self.url))
-                .with_hint("it begins with http:// or https://; a directory needs no login"));
+    pub(super) fn run(mut self, output: &mut Output) -> Result<bool> {
+        let named = self.argument.take_if(|argument| self.key.is_some() || remote::is_server(argument));
+        let Some(url) = self.host.take().or(named) else {
+            return self.without_server(output);
+        };
+        if !remote::is_server(&url) {
+            return Err(Error::usage(format!("`{url}` is no address of a server")).with_hint(
+                "it begins with http:// or https://; neither a directory nor training needs a login",
+            ));
         }
-        let key = match self.key {
+        let key = match self.key.or(self.argument) {
             Some(key) => key,
             None => read_key()?,
         };
@@ -40,12 +58,28 @@ impl Login {
                 Error::usage("No API key was given").with_hint("the server prints one at its first start")
             );
         }
-        Http::new(&self.url, Some(key.clone()))?.check()?;
-        let path = Credentials::load()?.store(&self.url, key)?;
+        Http::new(&url, Some(key.clone()))?.check()?;
+        let path = Credentials::load()?.store(&url, key)?;
         if self.format.json {
-            output.json(&serde_json::json!({"url": self.url, "stored_in": path}))?;
+            output.json(&serde_json::json!({"url": url, "stored_in": path}))?;
         } else {
-            output.line(format!("The key for {} is stored in {}", self.url, path.display()))?;
+            output.line(format!("The key for {} is stored in {}", url, path.display()))?;
+        }
+        Ok(true)
+    }
+}
+
+impl Login {
+    /// Says that there is nothing to log in to. A key is not repeated.
+    fn without_server(&self, output: &mut Output) -> Result<bool> {
+        if self.argument.is_some() {
+            return Err(Error::usage("A key is for a server, and none was named")
+                .with_hint("`danlu login URL --key KEY`; neither a directory nor training needs a login"));
+        }
+        if self.format.json {
+            output.json(&serde_json::json!({"url": null, "stored_in": null}))?;
+        } else {
+            output.line("Training needs no login, and no server was named: there is nothing to do")?;
         }
         Ok(true)
     }

@@ -34,6 +34,17 @@ pub(super) struct Sync {
     common: Common,
 }
 
+/// Finds where the runs of a directory go when no remote is named, if anywhere.
+pub(super) fn default_remote(dir: &Path) -> Result<Option<String>> {
+    if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
+        return Ok(Some(named));
+    }
+    let directory = query::run_directory(dir);
+    let last =
+        if directory.join("sync.sqlite").is_file() { State::open(&directory)?.last_remote()? } else { None };
+    last.map_or_else(|| Ok(Credentials::load()?.default_server()), |last| Ok(Some(last)))
+}
+
 impl Sync {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let directory = query::run_directory(&self.common.dir);
@@ -74,18 +85,9 @@ impl Sync {
     }
 
     fn address(&self) -> Result<String> {
-        let named = || std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty());
-        if let Some(remote) = self.remote.clone().or_else(named) {
-            return Ok(remote);
-        }
-        let directory = query::run_directory(&self.common.dir);
-        let last = if directory.join("sync.sqlite").is_file() {
-            State::open(&directory)?.last_remote()?
-        } else {
-            None
-        };
-        let default = || Ok::<_, Error>(Credentials::load()?.default_server());
-        last.map_or_else(default, |last| Ok(Some(last)))?.ok_or_else(|| {
+        let named =
+            self.remote.clone().map_or_else(|| default_remote(&self.common.dir), |named| Ok(Some(named)));
+        named?.ok_or_else(|| {
             Error::usage("There is no remote to sync to")
                 .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
         })

@@ -100,9 +100,23 @@ fn names_cannot_command_the_terminal() {
 fn every_command_explains_itself() {
     let place = Place::new();
     insta::assert_snapshot!(said(&place, &["--help"]));
-    for command in
-        ["ls", "show", "sql", "files", "get", "verify", "sync", "serve", "login", "version", "completions"]
-    {
+    let commands = [
+        "run",
+        "ls",
+        "show",
+        "sql",
+        "files",
+        "get",
+        "verify",
+        "sync",
+        "serve",
+        "login",
+        "offline",
+        "status",
+        "version",
+        "completions",
+    ];
+    for command in commands {
         let done = place.danlu(&[command, "--help"]);
         assert_eq!(done.code, 0);
         assert!(done.stdout.len() > 200, "{command}: {}", done.stdout);
@@ -139,4 +153,43 @@ fn an_empty_remote_and_a_missing_directory_make_nothing() {
     assert_eq!(place.danlu(&["sync", ""]).code, 2);
     assert_eq!(place.danlu(&["sync", "--dir", "nowhere", "usb"]).code, 1);
     assert!(!place.join("usb").exists() && !place.join("danlu-remote.json").exists());
+}
+
+#[test]
+fn the_mode_of_a_directory_is_set_and_shown() {
+    let place = Place::new();
+    insta::assert_snapshot!(said(&place, &["status"]));
+    std::fs::create_dir(place.join("wandb")).unwrap();
+    std::fs::write(place.join("wandb/settings"), "[default]\nproject = mnist\n").unwrap();
+    assert_eq!(place.danlu(&["disabled"]).code, 0);
+    place.run("abc", 1);
+    insta::assert_snapshot!(said(&place, &["status"]));
+    assert_eq!(place.danlu(&["enabled"]).code, 0);
+    assert_eq!(
+        std::fs::read_to_string(place.join("wandb/settings")).unwrap(),
+        "[default]\nproject = mnist\n"
+    );
+    assert!(said(&place, &["offline", "--json"]).contains("\"mode\": \"offline\""));
+    assert!(said(&place, &["online"]).contains("sent to the remote if there is one"));
+}
+
+#[test]
+fn login_without_a_server_needs_nothing_and_repeats_no_key() {
+    let place = Place::new();
+    assert_eq!(
+        said(&place, &["login"]),
+        "exit 0\nTraining needs no login, and no server was named: there is nothing to do\n"
+    );
+    let key = "0123456789abcdef0123456789abcdef01234567";
+    let done = said(&place, &["login", "--relogin", key]);
+    assert!(done.starts_with("exit 2\nerror: A key is for a server") && !done.contains(key), "{done}");
+}
+
+#[test]
+fn a_script_is_not_run_without_python() {
+    let place = Place::new();
+    let done = place.command(&["run", "train.py"]).env("PATH", place.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(stderr.contains("there is no `python3`") && stderr.contains("pip install danlu"), "{stderr}");
 }

@@ -7,9 +7,13 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find src python/src python/danlu -name '*.rs' -o -name '*.py' -o -name '*.html') \
 	Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml schema.sql
 
+WHEEL := target/wheel/.built
+TORCH := target/venvs/torch
+install-wheel = $(1)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall target/wheel/*.whl
+
 PEERS := wandb trackio neptune-scale
 
-.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python tools clean
+.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python test-tutorial tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -27,8 +31,21 @@ $(VENV)/.tools: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check numpy pytest mypy ruff scikit-learn
 	@touch $@
 
-$(VENV)/.built: $(VENV)/.made $(SOURCES)
-	. $(BIN)/activate && maturin develop --release --quiet --locked
+# The one wheel, for every Python from 3.9 on.
+$(WHEEL): $(VENV)/.made $(SOURCES)
+	rm -rf $(@D)
+	$(BIN)/maturin build --release --quiet --locked --out $(@D)
+	@touch $@
+
+$(VENV)/.built: $(WHEEL)
+	$(call install-wheel,$(BIN))
+	@touch $@
+
+# An environment with Debian's torch, which is of the system's Python and has no gigabytes of CUDA.
+$(TORCH)/.built: $(WHEEL) tests/tutorial/requirements.txt
+	[ -x $(TORCH)/bin/python ] || /usr/bin/python3 -m venv --system-site-packages $(TORCH)
+	$(TORCH)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/tutorial/requirements.txt
+	$(call install-wheel,$(TORCH)/bin)
 	@touch $@
 
 tools:
@@ -37,7 +54,7 @@ tools:
 demo: tools build $(VENV)/.tools
 	$(BIN)/python demo/demo.py --danlu target/release/danlu
 
-test: tools check test-rust test-python
+test: tools check test-rust test-python test-tutorial
 
 check: $(VENV)/.tools $(VENV)/.built
 	cargo fmt --all --check
@@ -60,6 +77,10 @@ test-faults: tools
 
 test-python: build $(VENV)/.tools
 	$(BIN)/python -m pytest -q python/tests
+
+# Every snippet of a tutorial for wandb, with real torch.
+test-tutorial: tools $(TORCH)/.built
+	$(TORCH)/bin/python -m pytest -q tests/tutorial
 
 bench: build $(VENV)/.tools
 	cargo bench --locked --bench store

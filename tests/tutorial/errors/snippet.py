@@ -1,0 +1,8 @@
+try:
+    # 训练代码
+except Exception as e:
+    wandb.alert(
+        title="Training Failed",
+        text=f"Error: {str(e)}"
+    )
+    raise

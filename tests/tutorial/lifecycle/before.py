@@ -1,0 +1,3 @@
+"""What the snippet takes for granted."""
+
+import wandb

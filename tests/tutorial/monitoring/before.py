@@ -1,0 +1,4 @@
+"""What the snippet takes for granted."""
+
+import torch
+import wandb

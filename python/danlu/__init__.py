@@ -12,12 +12,38 @@
 
 from __future__ import annotations
 
+from . import _names
 from ._config import Config, Summary
 from ._core import __version__
 from ._errors import Error, UsageError
-from ._read import envelope
 from ._run import Run
-from ._session import config, finish, flush, init, log, save, summary
+from ._session import (
+    alert,
+    config,
+    define_metric,
+    finish,
+    flush,
+    init,
+    join,
+    link_model,
+    log,
+    log_artifact,
+    log_model,
+    mark_preempting,
+    pin_config_keys,
+    save,
+    summary,
+    unwatch,
+    use_artifact,
+    use_model,
+    watch,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._read import envelope
 
 #: The current run; None before `init` and after `finish`.
 run: Run | None = None
@@ -29,13 +55,36 @@ __all__ = [
     "Summary",
     "UsageError",
     "__version__",
+    "alert",
     "config",
+    "define_metric",
     "envelope",
     "finish",
     "flush",
     "init",
+    "join",
+    "link_model",
     "log",
+    "log_artifact",
+    "log_model",
+    "mark_preempting",
+    "pin_config_keys",
     "run",
     "save",
     "summary",
+    "unwatch",
+    "use_artifact",
+    "use_model",
+    "watch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is not needed to log: see `_names`."""
+    found = _names.find(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_names.NAMES, *_names.SUBMODULES})

@@ -83,6 +83,15 @@ class Config:
         for key, value in {**_as_dict(self._run, "config", values), **more}.items():
             self[key] = value
 
+    def _merge_wandb(self, update: dict[str, Any]) -> None:
+        """Merge a dict into the key `_wandb`, one level deep, and record it."""
+        kept = dict(self._items.get("_wandb", {}))
+        for key, value in update.items():
+            old = kept.get(key)
+            kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        self._run._set_config("_wandb", kept)
+        self._items["_wandb"] = kept
+
     def setdefaults(self, values: Any) -> None:
         """Set the keys that are not set yet."""
         for key, value in _as_dict(self._run, "config", values).items():

@@ -7,7 +7,7 @@ import os
 import sys
 
 from . import _core
-from ._run import exit_code_of, exit_code_of_exit
+from ._exit import exit_code_of, exit_code_of_exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import sys
 
-from . import _core, _say
-from ._config import Config, Summary
-from ._errors import Error
-from ._say import text_of
-from ._settings import tags_of
+from ._base import BaseRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
-    from typing import Callable
+    import os
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from typing import Any, Callable, TextIO, Union
 
-    from ._settings import Settings, tags_of
+    from ._metric import Metric
+    from .artifacts import Artifact
 
-    AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-_POLICIES = ("live", "now", "end")
-_ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+    AnyPath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+    TextPath = Union[str, os.PathLike[str]]
 
 
-class Run(_core.Run):
+class Run(BaseRun):
     """A run that is being written, made by `danlu.init`.
 
     Used as a context manager it is finished at the end, with exit code 1 if an exception passes.
@@ -32,265 +28,204 @@ class Run(_core.Run):
 
     __module__ = "danlu"
 
-    def __new__(
-        cls,
-        settings: Settings,
-        directory: str | None,
-        on_end: Callable[[Run], None],
-        lossy: bool = False,
-    ) -> Run:
-        """Start a run below a directory; without one, a run that writes nothing."""
-        del on_end
-        run = super().__new__(cls, **settings.for_core(), dir=directory, silent=_say.is_silent(), lossy=lossy)
-        assert isinstance(run, Run)  # noqa: S101
-        return run
-
-    def __init__(
-        self,
-        settings: Settings,
-        directory: str | None,
-        on_end: Callable[[Run], None],
-        lossy: bool = False,
-    ) -> None:
-        del lossy
-        self._settings = settings
-        self._on_end = on_end
-        self._over = False
-        #: Set in the child of a fork: the run is the parent's.
-        self._foreign = False
-        self._own_id = self._id or settings.id or _random_id()
-        self._directory = directory or settings.dir
-        settings.take_over(self._start)
-        self._config = Config(self, self._restored_config)
-        self._summary = Summary(self)
-
-    @property
-    def id(self) -> str:
-        """The run id, unique in the project."""
-        return self._own_id
-
-    @property
-    def name(self) -> str:
-        """The display name; the id if none was given."""
-        return self._settings.name or self.id
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._settings.name = text_of(name)
-        self._rename("name", self._settings.name)
-
-    @property
-    def project(self) -> str:
-        """The project."""
-        return self._settings.project
-
-    @property
-    def entity(self) -> str:
-        """The team or user; empty if none was given."""
-        return self._settings.entity
-
-    @property
-    def group(self) -> str:
-        """The group of runs that it belongs to."""
-        return self._settings.group
-
-    @property
-    def job_type(self) -> str:
-        """What it does within its group."""
-        return self._settings.job_type
-
-    @property
-    def notes(self) -> str:
-        """Notes in prose."""
-        return self._settings.notes
-
-    @notes.setter
-    def notes(self, notes: str) -> None:
-        self._settings.notes = text_of(notes)
-        self._rename("notes", self._settings.notes)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags."""
-        return tuple(self._settings.tags)
-
-    @tags.setter
-    def tags(self, tags: Iterable[str]) -> None:
-        try:
-            before, after = self._settings.tags, tags_of(tags)
-        except Exception as e:
-            self._lose(text_of(e))
-            return
-        for tag in before:
-            if tag not in after:
-                self._tag(tag, False)
-        for tag in after:
-            if tag not in before:
-                self._tag(tag, True)
-        self._settings.tags = after
-
-    @property
-    def mode(self) -> str:
-        """`offline`, or `disabled` for a run that writes nothing."""
-        return self._settings.mode
-
-    @property
-    def url(self) -> str | None:
-        """Always None: a run is written here, and `danlu sync` sends it elsewhere."""
-        return None
-
-    @property
-    def path(self) -> str:
-        """`entity/project/id`, as far as there are such."""
-        return "/".join(part for part in (self.entity, self.project, self.id) if part)
-
-    @property
-    def file(self) -> str | None:
-        """The path of the run file; None if nothing is written."""
-        path = self._path
-        return None if path is None else os.path.abspath(path)
-
-    @property
-    def dir(self) -> str:
-        """The directory of the run file."""
-        file = self.file
-        return self._directory if file is None else os.path.dirname(file)
-
-    @property
-    def config(self) -> Config:
-        """What the run was configured with."""
-        return self._config
-
-    @property
-    def summary(self) -> Summary:
-        """The last value of every key, unless it was set by hand."""
-        return self._summary
-
-    def save(
-        self,
-        glob_str: AnyPath | None = None,
-        base_path: AnyPath | None = None,
-        policy: str = "live",
-    ) -> list[str]:
-        """Store a file, or every file that a glob matches; return the names in the run.
-
-        Names are relative to `base_path`, by default to the current directory; an absolute path outside of
-        it keeps its last part. `policy` says when: `"now"`, `"end"` (when the run finishes) or `"live"` (now,
-        whenever it changes, and when the run finishes). A file that cannot be stored is warned about.
-        """
-        try:
-            if policy not in _POLICIES:
-                self._warn(f"save() has no policy `{text_of(policy)}`: the file is stored now")
-                policy = "now"
-            pattern, base = _resolve(glob_str, base_path)
-            pattern.encode()
-            base.encode()
-        except Exception as e:
-            self._warn(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
-            return []
-        names, problems = self._save(pattern, base, policy)
-        for problem in problems:
-            self._warn(problem)
-        return names
-
-    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
-        """End the run with the exit code of the training, 0 for success, and seal its file. Never raises."""
-        del quiet
-        if self._over:
-            return
-        self._over = True
-        if not self._foreign:
-            try:
-                code = _as_exit_code(exit_code)
-                self._end(code)
-                self._tell_end(code)
-            except Error as e:
-                _say.tell(
-                    f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
-                )
-        self._on_end(self)
-
-    def _tell_start(self) -> None:
-        if self.file is not None:
-            verb = f"goes on at step {self.starting_step} in" if self.resumed else "goes to"
-            _say.tell(f"run {self.id} of project {self.project} {verb} {_shown_path(self.file)}")
-
-    def _tell_end(self, exit_code: int) -> None:
-        if self.lost and self.mode != "disabled":
-            lost = "1 record or value" if self.lost == 1 else f"{self.lost} records or values"
-            _say.tell(f"WARNING: {lost} of run {self.id} could not be stored")
-        if self.file is not None:
-            rows, step = self._logged
-            more = "more " if self.starting_step else ""
-            logged = f"{rows} {more}row{'' if rows == 1 else 's'}"
-            until = "" if step is None else f" up to step {step}"
-            verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
-            _say.tell(f"run {self.id} {verb}: {logged}{until} in {_shown_path(self.file)}")
-
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(
+    # What other parts of danlu do for it. They are imported when they are asked for.
+
+    def define_metric(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        name: str,
+        step_metric: str | Metric | None = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | None = None,
+        overwrite: bool | None = None,
+        goal: str | None = None,
+    ) -> Metric:
+        """Say how a key is drawn and what its summary is: see `danlu.Metric`."""
+        from ._metric import define_metric
+
+        return define_metric(self, name, step_metric, step_sync, hidden, summary, overwrite, goal)
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | TextPath,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002
+        aliases: list[str] | None = None,
+        tags: list[str] | None = None,
+    ) -> Artifact:
+        """Store an artifact, or a file or directory as one, as an output of the run."""
+        from .artifacts import of_run
+
+        return of_run.log_artifact(self, artifact_or_path, name, type, aliases, tags)
+
+    def use_artifact(
+        self,
+        artifact_or_name: str | Artifact,
+        type: str | None = None,  # noqa: A002
+        aliases: list[str] | None = None,
+        use_as: str | None = None,
+    ) -> Artifact:
+        """Return an artifact of the directory, noted as an input of the run."""
+        from .artifacts import of_run
+
+        return of_run.use_artifact(self, artifact_or_name, type, aliases, use_as)
+
+    def upsert_artifact(
+        self,
+        artifact_or_path: Artifact | str,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002
+        aliases: list[str] | None = None,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Add to an artifact that several processes make."""
+        from .artifacts import of_run
+
+        return of_run.upsert_artifact(self, artifact_or_path, name, type, aliases, distributed_id)
+
+    def finish_artifact(
+        self,
+        artifact_or_path: Artifact | str,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002
+        aliases: list[str] | None = None,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Complete an artifact that several processes made."""
+        from .artifacts import of_run
+
+        return of_run.finish_artifact(self, artifact_or_path, name, type, aliases, distributed_id)
+
+    def link_artifact(
+        self, artifact: Artifact, target_path: str, aliases: list[str] | None = None
+    ) -> Artifact | None:
+        """Link an artifact to a collection."""
+        from .artifacts import of_run
+
+        return of_run.link_artifact(self, artifact, target_path, aliases)
+
+    def log_model(self, path: TextPath, name: str | None = None, aliases: list[str] | None = None) -> None:
+        """Store a file or directory as an artifact of the type `model`."""
+        from .artifacts import of_run
+
+        of_run.log_model(self, path, name, aliases)
+
+    def use_model(self, name: str) -> str:
+        """Return the path of a model that was logged, noted as an input of the run."""
+        from .artifacts import of_run
+
+        return of_run.use_model(self, name)
+
+    def link_model(
+        self,
+        path: TextPath,
+        registered_model_name: str,
+        name: str | None = None,
+        aliases: list[str] | None = None,
+    ) -> Artifact | None:
+        """Store a model and link it to a registered one."""
+        from .artifacts import of_run
+
+        return of_run.link_model(self, path, registered_model_name, name, aliases)
+
+    def log_code(
+        self,
+        root: str | None = ".",
+        name: str | None = None,
+        include_fn: Callable[..., bool] | None = None,
+        exclude_fn: Callable[..., bool] | None = None,
+    ) -> Artifact | None:
+        """Store the source code below a directory as an artifact of the type `code`."""
+        from .artifacts import of_run
+
+        return of_run.log_code(self, root, name, include_fn, exclude_fn)
+
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: str | None = "gradients",
+        log_freq: int = 1000,
+        idx: int | None = None,
+        log_graph: bool = False,
+    ) -> Any:
+        """Log histograms of the gradients and parameters of torch models."""
+        from .integration import torch
+
+        return torch.watch(self, models, criterion, log, log_freq, idx, log_graph)
+
+    def unwatch(self, models: Any = None) -> None:
+        """Stop watching models, by default all."""
+        from .integration import torch
+
+        torch.unwatch(self, models)
+
+    def alert(
+        self,
+        title: str,
+        text: str,
+        level: Any = None,
+        wait_duration: int | float | timedelta | None = None,
     ) -> None:
-        self.finish(exit_code_of(error))
+        """Record an alert, and say it."""
+        from . import _alert
 
-    def __repr__(self) -> str:
-        return f"<danlu.Run {self.path}>"
+        _alert.alert(self, title, text, level, wait_duration)
 
+    def restore(
+        self, name: str, run_path: str | None = None, replace: bool = False, root: str | None = None
+    ) -> TextIO | None:
+        """Return a file of a run, opened: see `danlu.restore`."""
+        from . import _restore
 
-def exit_code_of(error: BaseException | None) -> int:
-    """Return the exit code that a program ends with when this exception passes."""
-    if error is None:
-        return 0
-    if isinstance(error, KeyboardInterrupt):
-        return 255
-    if isinstance(error, SystemExit):
-        return exit_code_of_exit(error.code)
-    return 1
+        return _restore.restore(name, run_path, replace, root, self)
 
+    def plot_table(
+        self,
+        vega_spec_name: str,
+        data_table: Any,
+        fields: dict[str, Any],
+        string_fields: dict[str, Any] | None = None,
+        split_table: bool = False,
+    ) -> Any:
+        """Return a chart: see `danlu.plot_table`."""
+        from .plot import plot_table
 
-def exit_code_of_exit(code: object) -> int:
-    """Return the exit code that a program ends with after `sys.exit(code)`."""
-    if code is None:
-        return 0
-    return _as_exit_code(code) if isinstance(code, int) else 1
+        return plot_table(vega_spec_name, data_table, fields, string_fields, split_table)
 
+    def mark_preempting(self) -> None:
+        """Note that the run is about to be preempted, to go on later."""
+        self._event("tag", "preempting", "add", "")
 
-def _as_exit_code(code: object) -> int:
-    if code is None:
-        return 0
-    try:
-        number = int(code)  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        return 1
-    return number if -(2**31) <= number < 2**31 else 1
+    def pin_config_keys(self, keys: Sequence[str] = ()) -> None:
+        """Note which keys of the config are shown first."""
+        self._wandb_config({"pinned_keys": list(keys)})
 
+    # What the other parts of danlu ask of it.
 
-def _resolve(glob_str: AnyPath | None, base_path: AnyPath | None) -> tuple[str, str]:
-    """Return the pattern and the directory that names are relative to."""
-    if glob_str is None:
-        raise TypeError("save() needs a path or a glob")
-    pattern = os.fsdecode(glob_str)
-    if base_path is None:
-        return pattern, os.getcwd()
-    base = os.path.abspath(os.fsdecode(base_path))
-    pattern = os.path.abspath(pattern)
-    if os.path.commonpath([pattern, base]) != base:
-        raise ValueError(f"it is not below the base path `{base}`")
-    return pattern, base
+    def flush(self) -> None:
+        """Make durable what was logged: see `flush` of the core. Media are stored first."""
+        self._drain()
+        super().flush()
 
+    def _later(self, step: int | str, time: float, items: Sequence[tuple[str, Any]]) -> None:
+        """Encode and store values off the loop, and log them at that step; `"summary"` sets the summary."""
+        from .media import queue
 
-def _shown_path(path: str) -> str:
-    try:
-        relative = os.path.relpath(path)
-    except (OSError, ValueError):
-        return path
-    return path if relative.startswith("..") else relative
+        queue.put(self, step, time, items)
 
+    def _drain(self) -> None:
+        """Wait until values that are being encoded are stored."""
+        queue = sys.modules.get("danlu.media.queue")
+        if queue is not None:
+            queue.drain(self)
 
-def _random_id() -> str:
-    return "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(8))
+    def _settle(self) -> None:
+        self._drain()
+
+    def _wandb_config(self, update: dict[str, Any]) -> None:
+        """Merge a dict into what the config keeps for tools under `_wandb`, one level deep."""
+        self._config._merge_wandb(update)

@@ -12,8 +12,9 @@ from ._settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Callable
 
+    from ._base import BaseRun
     from ._config import Config, Summary
     from ._run import AnyPath
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _current: Run | None = None
 #: Every run that is not finished.
 _active: list[Run] = []
+#: The modules that show the current run: `danlu`, and `wandb` where danlu stands in for it.
+namespaces: list[dict[str, Any]] = [sys.modules[__package__].__dict__]
 
 
 def init(
@@ -100,6 +103,10 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
         _current.finish(exit_code, quiet)
 
 
+#: The old name.
+join = finish
+
+
 def current(what: str) -> Run:
     """Return the current run, for `danlu.{what}`."""
     if _current is None:
@@ -124,6 +131,49 @@ def save(
 def flush() -> None:
     """Make durable what was logged to the current run: see `Run.flush`."""
     current("flush()").flush()
+
+
+def _of_current(name: str) -> Callable[..., Any]:
+    """Make the function of the module that is this method of the current run."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(current(f"{name}()"), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__module__ = __package__
+    call.__doc__ = f"See `Run.{name}`, of the current run."
+    return call
+
+
+alert = _of_current("alert")
+define_metric = _of_current("define_metric")
+link_model = _of_current("link_model")
+log_artifact = _of_current("log_artifact")
+log_model = _of_current("log_model")
+mark_preempting = _of_current("mark_preempting")
+pin_config_keys = _of_current("pin_config_keys")
+unwatch = _of_current("unwatch")
+use_artifact = _of_current("use_artifact")
+use_model = _of_current("use_model")
+watch = _of_current("watch")
+
+#: What `danlu.<name>` is while there is no run; with one, the method of the run.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "alert": alert,
+    "define_metric": define_metric,
+    "flush": flush,
+    "link_model": link_model,
+    "log": log,
+    "log_artifact": log_artifact,
+    "log_model": log_model,
+    "mark_preempting": mark_preempting,
+    "pin_config_keys": pin_config_keys,
+    "save": save,
+    "unwatch": unwatch,
+    "use_artifact": use_artifact,
+    "use_model": use_model,
+    "watch": watch,
+}
 
 
 class Standin:
@@ -218,16 +268,15 @@ def _publish(run: Run | None) -> None:
     """Show a run, or that there is none, as `danlu.run` and so on; `danlu.log` is the run's own method."""
     global _current
     _current = run
-    shown = sys.modules[__package__].__dict__
-    shown["run"] = run
-    shown["config"] = config if run is None else run.config
-    shown["summary"] = summary if run is None else run.summary
-    shown["log"] = log if run is None else run.log
-    shown["save"] = save if run is None else run.save
-    shown["flush"] = flush if run is None else run.flush
+    shown: dict[str, Any] = {"run": run, "config": config, "summary": summary, **_FUNCTIONS}
+    if run is not None:
+        shown.update({"config": run.config, "summary": run.summary})
+        shown.update({name: getattr(run, name) for name in _FUNCTIONS})
+    for namespace in namespaces:
+        namespace.update(shown)
 
 
-def _on_end(run: Run) -> None:
+def _on_end(run: BaseRun) -> None:
     if run in _active:
         _active.remove(run)
     if run is _current:

@@ -1,0 +1,278 @@
+"""A run, as far as it needs no other part of danlu: what it is called, its files, its end."""
+
+from __future__ import annotations
+
+import os
+
+from . import _core, _say
+from ._config import Config, Summary
+from ._errors import Error
+from ._exit import as_exit_code, exit_code_of
+from ._say import text_of
+from ._settings import tags_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Callable
+
+    from ._metric import Metric
+    from ._settings import Settings
+
+    AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_POLICIES = ("live", "now", "end")
+_ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class BaseRun(_core.Run):
+    """What `danlu.Run` extends."""
+
+    def __new__(
+        cls,
+        settings: Settings,
+        directory: str | None,
+        on_end: Callable[[BaseRun], None],
+        lossy: bool = False,
+    ) -> BaseRun:
+        """Start a run below a directory; without one, a run that writes nothing."""
+        del on_end
+        run = super().__new__(cls, **settings.for_core(), dir=directory, silent=_say.is_silent(), lossy=lossy)
+        assert isinstance(run, BaseRun)  # noqa: S101
+        return run
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: str | None,
+        on_end: Callable[[BaseRun], None],
+        lossy: bool = False,
+    ) -> None:
+        del lossy
+        self._settings = settings
+        self._on_end = on_end
+        self._over = False
+        #: Set in the child of a fork: the run is the parent's.
+        self._foreign = False
+        #: What was defined with `define_metric`, by name.
+        self._metrics: dict[str, Metric] = {}
+        #: Called by `finish` before the run ends.
+        self._before_end: list[Callable[[], object]] = []
+        self._own_id = self._id or settings.id or _random_id()
+        self._directory = directory or settings.dir
+        settings.take_over(self._start)
+        self._config = Config(self, self._restored_config)
+        self._summary = Summary(self)
+
+    @property
+    def id(self) -> str:
+        """The run id, unique in the project."""
+        return self._own_id
+
+    @property
+    def name(self) -> str:
+        """The display name; the id if none was given."""
+        return self._settings.name or self.id
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._settings.name = text_of(name)
+        self._rename("name", self._settings.name)
+
+    @property
+    def project(self) -> str:
+        """The project."""
+        return self._settings.project
+
+    @property
+    def entity(self) -> str:
+        """The team or user; empty if none was given."""
+        return self._settings.entity
+
+    @property
+    def group(self) -> str:
+        """The group of runs that it belongs to."""
+        return self._settings.group
+
+    @property
+    def job_type(self) -> str:
+        """What it does within its group."""
+        return self._settings.job_type
+
+    @property
+    def notes(self) -> str:
+        """Notes in prose."""
+        return self._settings.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._settings.notes = text_of(notes)
+        self._rename("notes", self._settings.notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags."""
+        return tuple(self._settings.tags)
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        try:
+            before, after = self._settings.tags, tags_of(tags)
+        except Exception as e:
+            self._lose(text_of(e))
+            return
+        for tag in before:
+            if tag not in after:
+                self._tag(tag, False)
+        for tag in after:
+            if tag not in before:
+                self._tag(tag, True)
+        self._settings.tags = after
+
+    @property
+    def mode(self) -> str:
+        """`offline`, or `disabled` for a run that writes nothing."""
+        return self._settings.mode
+
+    @property
+    def url(self) -> str | None:
+        """Always None: a run is written here, and `danlu sync` sends it elsewhere."""
+        return None
+
+    @property
+    def path(self) -> str:
+        """`entity/project/id`, as far as there are such."""
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+    @property
+    def file(self) -> str | None:
+        """The path of the run file; None if nothing is written."""
+        path = self._path
+        return None if path is None else os.path.abspath(path)
+
+    @property
+    def dir(self) -> str:
+        """The directory of the run file."""
+        file = self.file
+        return self._directory if file is None else os.path.dirname(file)
+
+    @property
+    def config(self) -> Config:
+        """What the run was configured with."""
+        return self._config
+
+    @property
+    def summary(self) -> Summary:
+        """The last value of every key, unless it was set by hand."""
+        return self._summary
+
+    def save(
+        self,
+        glob_str: AnyPath | None = None,
+        base_path: AnyPath | None = None,
+        policy: str = "live",
+    ) -> list[str]:
+        """Store a file, or every file that a glob matches; return the names in the run.
+
+        Names are relative to `base_path`, by default to the current directory; an absolute path outside of
+        it keeps its last part. `policy` says when: `"now"`, `"end"` (when the run finishes) or `"live"` (now,
+        whenever it changes, and when the run finishes). A file that cannot be stored is warned about.
+        """
+        try:
+            if policy not in _POLICIES:
+                self._warn(f"save() has no policy `{text_of(policy)}`: the file is stored now")
+                policy = "now"
+            pattern, base = _resolve(glob_str, base_path)
+            pattern.encode()
+            base.encode()
+        except Exception as e:
+            self._warn(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
+            return []
+        names, problems = self._save(pattern, base, policy)
+        for problem in problems:
+            self._warn(problem)
+        return names
+
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """End the run with the exit code of the training, 0 for success, and seal its file. Never raises."""
+        del quiet
+        if self._over:
+            return
+        self._over = True
+        if not self._foreign:
+            self._prepare_end()
+            try:
+                code = as_exit_code(exit_code)
+                self._end(code)
+                self._tell_end(code)
+            except Error as e:
+                _say.tell(
+                    f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
+                )
+        self._on_end(self)
+
+    def _prepare_end(self) -> None:
+        """Do what is still to be done before nothing can be stored any more."""
+        for act in [*self._before_end, self._settle]:
+            try:
+                act()
+            except Exception as e:
+                self._lose(f"At the end of the run, `{text_of(act)}` raised {type(e).__name__}: {text_of(e)}")
+
+    def _settle(self) -> None:
+        """Store what is still on its way."""
+
+    def _tell_start(self) -> None:
+        if self.file is not None:
+            verb = f"goes on at step {self.starting_step} in" if self.resumed else "goes to"
+            _say.tell(f"run {self.id} of project {self.project} {verb} {_shown_path(self.file)}")
+
+    def _tell_end(self, exit_code: int) -> None:
+        if self.lost and self.mode != "disabled":
+            lost = "1 record or value" if self.lost == 1 else f"{self.lost} records or values"
+            _say.tell(f"WARNING: {lost} of run {self.id} could not be stored")
+        if self.file is not None:
+            rows, step = self._logged
+            more = "more " if self.starting_step else ""
+            logged = f"{rows} {more}row{'' if rows == 1 else 's'}"
+            until = "" if step is None else f" up to step {step}"
+            verb = "finished" if exit_code == 0 else f"failed with exit code {exit_code}"
+            _say.tell(f"run {self.id} {verb}: {logged}{until} in {_shown_path(self.file)}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.finish(exit_code_of(error))
+
+    def __repr__(self) -> str:
+        return f"<danlu.Run {self.path}>"
+
+
+def _resolve(glob_str: AnyPath | None, base_path: AnyPath | None) -> tuple[str, str]:
+    """Return the pattern and the directory that names are relative to."""
+    if glob_str is None:
+        raise TypeError("save() needs a path or a glob")
+    pattern = os.fsdecode(glob_str)
+    if base_path is None:
+        return pattern, os.getcwd()
+    base = os.path.abspath(os.fsdecode(base_path))
+    pattern = os.path.abspath(pattern)
+    if os.path.commonpath([pattern, base]) != base:
+        raise ValueError(f"it is not below the base path `{base}`")
+    return pattern, base
+
+
+def _shown_path(path: str) -> str:
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):
+        return path
+    return path if relative.startswith("..") else relative
+
+
+def _random_id() -> str:
+    return "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(8))

@@ -1,0 +1,91 @@
+"""Where the names of `import danlu` are that are imported when they are asked for."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The names by the module below `danlu` that has them.
+_MODULES = {
+    "_alert": "AlertLevel",
+    "_launch": "main",
+    "_login": "login sagemaker_auth",
+    "_metric": "Metric",
+    "_noop": "NoopRun",
+    "_old": "api helper patched require set_trace",
+    "_read": "envelope",
+    "_restore": "restore",
+    "_settings": "Settings",
+    "_term": "termerror termlog termsetup termwarn",
+    "apis.public": "Api",
+    "artifacts": "Artifact ArtifactTTL",
+    "media": (
+        "Audio Box3D Classes EvalTable Graph Histogram Html Image JoinedTable Molecule Object3D Plotly Table "
+        "Video box3d"
+    ),
+    "plot": "plot_table visualize",
+    "sweeps": "agent controller sweep",
+    "errors": (
+        "AuthenticationError CommError ConfigError LogError MultiprocessError RequireError UnsupportedError "
+        "WandbCoreNotAvailableError"
+    ),
+}
+
+#: The module of each name.
+NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+#: Names for what is called something else.
+_ALIASES = {"PublicApi": "Api", "InternalApi": "Api"}
+
+#: Modules that are there as attributes of `danlu` without being imported first.
+SUBMODULES = frozenset(
+    (
+        "agents",
+        "analytics",
+        "apis",
+        "artifacts",
+        "catboost",
+        "data_types",
+        "env",
+        "errors",
+        "fastai",
+        "gym",
+        "integration",
+        "jupyter",
+        "keras",
+        "lightgbm",
+        "media",
+        "plot",
+        "plots",
+        "profiler",
+        "proto",
+        "sacred",
+        "sb3",
+        "sdk",
+        "sklearn",
+        "sweeps",
+        "tensorboard",
+        "tensorflow",
+        "trigger",
+        "util",
+        "wandb_agent",
+        "wandb_lib",
+        "wandb_run",
+        "wandb_sdk",
+        "wandb_torch",
+        "xgboost",
+    )
+)
+
+
+def find(name: str) -> Any:
+    """Return what `danlu.<name>` is. Raises AttributeError if there is no such name."""
+    import importlib
+
+    if name in SUBMODULES:
+        return importlib.import_module(f"danlu.{name}")
+    name = _ALIASES.get(name, name)
+    if name not in NAMES:
+        raise AttributeError(f"module 'danlu' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"danlu.{NAMES[name]}"), name)

@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-from . import _names
-from ._config import Config, Summary
+from . import _layout, _names
+from ._config import Config
 from ._core import __version__
 from ._errors import Error, UsageError
 from ._run import Run
@@ -32,12 +32,15 @@ from ._session import (
     mark_preempting,
     pin_config_keys,
     save,
+    setup,
     summary,
+    teardown,
     unwatch,
     use_artifact,
     use_model,
     watch,
 )
+from ._summary import Summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,12 +74,16 @@ __all__ = [
     "pin_config_keys",
     "run",
     "save",
+    "setup",
     "summary",
+    "teardown",
     "unwatch",
     "use_artifact",
     "use_model",
     "watch",
 ]
+
+_layout.install()
 
 
 def __getattr__(name: str) -> Any:

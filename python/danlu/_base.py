@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 
 from . import _core, _say
-from ._config import Config, Summary
+from ._config import Config
 from ._errors import Error
 from ._exit import as_exit_code, exit_code_of
 from ._say import text_of
-from ._settings import tags_of
+from ._start import tags_of
+from ._summary import Summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Callable
+    from typing import Any, Callable, Union
 
     from ._metric import Metric
-    from ._settings import Settings
+    from ._start import Start
 
-    AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    AnyPath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 
 _POLICIES = ("live", "now", "end")
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,26 +33,34 @@ class BaseRun(_core.Run):
 
     def __new__(
         cls,
-        settings: Settings,
+        start: Start,
         directory: str | None,
         on_end: Callable[[BaseRun], None],
         lossy: bool = False,
+        given: dict[str, Any] | None = None,
     ) -> BaseRun:
         """Start a run below a directory; without one, a run that writes nothing."""
-        del on_end
-        run = super().__new__(cls, **settings.for_core(), dir=directory, silent=_say.is_silent(), lossy=lossy)
+        del on_end, given
+        silent = not start.warns or _say.is_silent()
+        run = super().__new__(cls, **start.for_core(), dir=directory, silent=silent, lossy=lossy)
         assert isinstance(run, BaseRun)  # noqa: S101
         return run
 
     def __init__(
         self,
-        settings: Settings,
+        start: Start,
         directory: str | None,
         on_end: Callable[[BaseRun], None],
         lossy: bool = False,
+        given: dict[str, Any] | None = None,
     ) -> None:
         del lossy
-        self._settings = settings
+        self._about = start
+        #: The settings that were given anywhere.
+        self._given = given or {}
+        self._started = time.time()
+        #: The directory for files, once it was asked for.
+        self._files_in: str | None = None
         self._on_end = on_end
         self._over = False
         #: Set in the child of a fork: the run is the parent's.
@@ -59,11 +69,12 @@ class BaseRun(_core.Run):
         self._metrics: dict[str, Metric] = {}
         #: Called by `finish` before the run ends.
         self._before_end: list[Callable[[], object]] = []
-        self._own_id = self._id or settings.id or _random_id()
-        self._directory = directory or settings.dir
-        settings.take_over(self._start)
+        self._own_id = self._id or start.id or _random_id()
+        self._directory = directory or start.dir
+        start.take_over(self._start)
         self._config = Config(self, self._restored_config)
-        self._summary = Summary(self)
+        self._config.__dict__["_may_change"] = start.allow_val_change
+        self._summary = Summary(self)  # type: ignore[arg-type]
 
     @property
     def id(self) -> str:
@@ -73,52 +84,52 @@ class BaseRun(_core.Run):
     @property
     def name(self) -> str:
         """The display name; the id if none was given."""
-        return self._settings.name or self.id
+        return self._about.name or self.id
 
     @name.setter
     def name(self, name: str) -> None:
-        self._settings.name = text_of(name)
-        self._rename("name", self._settings.name)
+        self._about.name = text_of(name)
+        self._rename("name", self._about.name)
 
     @property
     def project(self) -> str:
         """The project."""
-        return self._settings.project
+        return self._about.project
 
     @property
     def entity(self) -> str:
         """The team or user; empty if none was given."""
-        return self._settings.entity
+        return self._about.entity
 
     @property
     def group(self) -> str:
         """The group of runs that it belongs to."""
-        return self._settings.group
+        return self._about.group
 
     @property
     def job_type(self) -> str:
         """What it does within its group."""
-        return self._settings.job_type
+        return self._about.job_type
 
     @property
     def notes(self) -> str:
         """Notes in prose."""
-        return self._settings.notes
+        return self._about.notes
 
     @notes.setter
     def notes(self, notes: str) -> None:
-        self._settings.notes = text_of(notes)
-        self._rename("notes", self._settings.notes)
+        self._about.notes = text_of(notes)
+        self._rename("notes", self._about.notes)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags."""
-        return tuple(self._settings.tags)
+        return tuple(self._about.tags)
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
         try:
-            before, after = self._settings.tags, tags_of(tags)
+            before, after = self._about.tags, tags_of(tags)
         except Exception as e:
             self._lose(text_of(e))
             return
@@ -128,12 +139,12 @@ class BaseRun(_core.Run):
         for tag in after:
             if tag not in before:
                 self._tag(tag, True)
-        self._settings.tags = after
+        self._about.tags = after
 
     @property
     def mode(self) -> str:
-        """`offline`, or `disabled` for a run that writes nothing."""
-        return self._settings.mode
+        """`offline`, `online`, or `disabled` for a run that writes nothing."""
+        return self._about.mode
 
     @property
     def url(self) -> str | None:
@@ -153,9 +164,27 @@ class BaseRun(_core.Run):
 
     @property
     def dir(self) -> str:
-        """The directory of the run file."""
-        file = self.file
-        return self._directory if file is None else os.path.dirname(file)
+        """A directory for files of the run: they are stored when it ends, and then it is gone."""
+        from . import _rundir
+
+        return _rundir.files(self)
+
+    @property
+    def sync_dir(self) -> str:
+        """The directory that `dir` is in."""
+        from . import _rundir
+
+        return _rundir.path(self)
+
+    @property
+    def start_time(self) -> float:
+        """When the run was started by this process, in seconds since 1970."""
+        return self._started
+
+    @property
+    def offline(self) -> bool:
+        """Whether the run is sent nowhere while it is written."""
+        return self.mode != "online"
 
     @property
     def config(self) -> Config:
@@ -183,7 +212,7 @@ class BaseRun(_core.Run):
             if policy not in _POLICIES:
                 self._warn(f"save() has no policy `{text_of(policy)}`: the file is stored now")
                 policy = "now"
-            pattern, base = _resolve(glob_str, base_path)
+            pattern, base = _resolve(glob_str, base_path, self._files_in)
             pattern.encode()
             base.encode()
         except Exception as e:
@@ -206,6 +235,7 @@ class BaseRun(_core.Run):
                 code = as_exit_code(exit_code)
                 self._end(code)
                 self._tell_end(code)
+                self._remove_dir()
             except Error as e:
                 _say.tell(
                     f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
@@ -222,17 +252,28 @@ class BaseRun(_core.Run):
 
     def _settle(self) -> None:
         """Store what is still on its way."""
+        self._config.persist()
+        if self._files_in is not None:
+            from . import _rundir
+
+            _rundir.store(self)
+
+    def _remove_dir(self) -> None:
+        if self._files_in is not None:
+            from . import _rundir
+
+            _rundir.remove(self)
 
     def _tell_start(self) -> None:
-        if self.file is not None:
+        if self.file is not None and not self._about.quiet:
             verb = f"goes on at step {self.starting_step} in" if self.resumed else "goes to"
             _say.tell(f"run {self.id} of project {self.project} {verb} {_shown_path(self.file)}")
 
     def _tell_end(self, exit_code: int) -> None:
-        if self.lost and self.mode != "disabled":
+        if self.lost and self.mode != "disabled" and not self._about.silent:
             lost = "1 record or value" if self.lost == 1 else f"{self.lost} records or values"
             _say.tell(f"WARNING: {lost} of run {self.id} could not be stored")
-        if self.file is not None:
+        if self.file is not None and not self._about.quiet:
             rows, step = self._logged
             more = "more " if self.starting_step else ""
             logged = f"{rows} {more}row{'' if rows == 1 else 's'}"
@@ -252,11 +293,15 @@ class BaseRun(_core.Run):
         return f"<danlu.Run {self.path}>"
 
 
-def _resolve(glob_str: AnyPath | None, base_path: AnyPath | None) -> tuple[str, str]:
+def _resolve(glob_str: AnyPath | None, base_path: AnyPath | None, run_dir: str | None) -> tuple[str, str]:
     """Return the pattern and the directory that names are relative to."""
     if glob_str is None:
         raise TypeError("save() needs a path or a glob")
     pattern = os.fsdecode(glob_str)
+    if base_path is None and run_dir is not None:
+        files = os.path.join(run_dir, "files")
+        if os.path.abspath(pattern).startswith(files + os.sep):
+            return os.path.abspath(pattern), files
     if base_path is None:
         return pattern, os.getcwd()
     base = os.path.abspath(os.fsdecode(base_path))

@@ -1,40 +1,80 @@
-"""The config and the summary of a run."""
+"""The config of a run."""
 
 from __future__ import annotations
 
-from ._say import text_of
+from . import _parse
+from ._errors import ConfigError
+from ._say import text_of, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
     from typing import Any
 
-    from . import _core
+    from ._base import BaseRun
+
+#: The key under which tools keep what they have to say of the run. It is not shown.
+TOOLS = "_wandb"
 
 
 class Config:
     """What the run was configured with: keys as attributes and as items.
 
-    A nested dict stays one value. Reading gives back what was set; the run holds what it was at that moment.
+    A key may be set anew only to the same value: ConfigError says so, unless a change is allowed by
+    `update(..., allow_val_change=True)` or for the whole run in `init`. A nested dict is one value; what is
+    changed in it is recorded when the run ends.
     """
 
-    __slots__ = ("_items", "_run")
-    _items: dict[str, Any]
-    _run: _core.Run
+    __module__ = "danlu"
 
-    def __init__(self, run: _core.Run, items: Iterable[tuple[str, Any]] = ()) -> None:
-        object.__setattr__(self, "_run", run)
-        object.__setattr__(self, "_items", dict(items))
+    _items: dict[str, Any]
+    _run: BaseRun | None
+    #: What is stored of each key.
+    _stored: dict[str, object]
+    #: Keys that only their owner may set, such as a sweep.
+    _locked: dict[str, str]
+    _may_change: bool
+
+    def __init__(self, run: BaseRun | None = None, items: Iterable[tuple[str, Any]] = ()) -> None:
+        own = {"_items": dict(items), "_run": run, "_stored": {}, "_locked": {}, "_may_change": False}
+        self.__dict__.update(own)
+        for key, value in self._items.items():
+            self._stored[key] = _stored_as(value)
 
     def __getitem__(self, key: str) -> Any:
         return self._items[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._run._set_config(key, value)
-        self._items[key if isinstance(key, str) else text_of(key)] = value
+        self._set(key, value, self._may_change)
+
+    def _set(self, key: Any, value: Any, may_change: bool | None) -> None:
+        name = _clean(key)
+        if name in self._locked:
+            warn(f"Config item '{name}' was locked by '{self._locked[name]}' (ignored update).")
+            return
+        value = _copied(value)
+        stored = _stored_as(value)
+        if name in self._items:
+            if self._stored[name] == stored:
+                self._items[name] = value
+                return
+            if not (may_change or self._is_free()):
+                raise ConfigError(
+                    f'Attempted to change value of key "{name}" from {self._items[name]} to {value}\n'
+                    "If you really want to do this, pass allow_val_change=True to config.update()"
+                )
+        self._items[name] = value
+        self._stored[name] = stored
+        if self._run is not None:
+            self._run._set_config(name, value)
+
+    def _is_free(self) -> bool:
+        from ._notebook import is_notebook
+
+        return self._may_change or self._run is None or is_notebook()
 
     def __getattr__(self, name: str) -> Any:
-        if name in Config.__slots__:
+        if name in Config.__annotations__:
             # A copy that is not set up yet.
             raise AttributeError(name)
         try:
@@ -49,143 +89,6 @@ class Config:
         return key in self._items
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __repr__(self) -> str:
-        return repr(self._items)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of a key, or the default."""
-        return self._items.get(key, default)
-
-    def keys(self) -> KeysView[str]:
-        """Return the keys."""
-        return self._items.keys()
-
-    def values(self) -> ValuesView[Any]:
-        """Return the values."""
-        return self._items.values()
-
-    def items(self) -> ItemsView[str, Any]:
-        """Return the keys with their values."""
-        return self._items.items()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the config as a dict of its own."""
-        return dict(self._items)
-
-    def update(self, values: Any = None, allow_val_change: bool | None = None, **more: Any) -> None:
-        """Set the keys of a dict, an `argparse.Namespace` or a dataclass. A key may change its value."""
-        del allow_val_change
-        for key, value in {**_as_dict(self._run, "config", values), **more}.items():
-            self[key] = value
-
-    def _merge_wandb(self, update: dict[str, Any]) -> None:
-        """Merge a dict into the key `_wandb`, one level deep, and record it."""
-        kept = dict(self._items.get("_wandb", {}))
-        for key, value in update.items():
-            old = kept.get(key)
-            kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        self._run._set_config("_wandb", kept)
-        self._items["_wandb"] = kept
-
-    def setdefaults(self, values: Any) -> None:
-        """Set the keys that are not set yet."""
-        for key, value in _as_dict(self._run, "config", values).items():
-            if key not in self._items:
-                self[key] = value
-
-
-def _as_dict(run: _core.Run, what: str, values: Any) -> dict[Any, Any]:
-    """Return keys and values as a dict; what cannot be one is warned about, and counted as lost."""
-    if values is None:
-        return {}
-    if isinstance(values, (Config, Summary)):
-        return values.as_dict()
-    fields = getattr(type(values), "__dataclass_fields__", None)
-    if fields is not None:
-        fields = [name for name in fields if hasattr(values, name)]
-    try:
-        if fields is not None:
-            return {name: getattr(values, name) for name in fields}
-        # Like argparse.Namespace: no mapping, but an object with attributes.
-        return (
-            dict(values) if hasattr(values, "keys") or not hasattr(values, "__dict__") else dict(vars(values))
-        )
-    except Exception:
-        # Whatever the object does when it is asked for its keys and values.
-        run._lose(f"The {what} takes keys with values, not `{type(values).__name__}`")
-        return {}
-
-
-class Summary:
-    """The last value of every key that was logged, unless it was set by hand later.
-
-    Nested dicts are kept as keys joined with dots; reading `summary["a"]` gathers `a.b` and `a.c` again.
-    """
-
-    __slots__ = ("_run",)
-    _run: _core.Run
-
-    def __init__(self, run: _core.Run) -> None:
-        object.__setattr__(self, "_run", run)
-
-    def __getitem__(self, key: str) -> Any:
-        found = self._run._get_summary(key) if key in self else None
-        if found is not None:
-            return found[0]
-        if not isinstance(key, str):
-            raise KeyError(key)
-        nested = self._below(key)
-        if not nested:
-            raise KeyError(key)
-        return nested
-
-    def _below(self, key: str) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        for name, value in self._run._get_summary_items():
-            if name.startswith(f"{key}."):
-                *outer, last = name[len(key) + 1 :].split(".")
-                place = tree
-                for part in outer:
-                    inner = place.setdefault(part, {})
-                    place = inner if isinstance(inner, dict) else {}
-                place[last] = value
-        return tree
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._run._set_summary(key, value)
-
-    def __delitem__(self, key: str) -> None:
-        if self._run._get_summary(key) is None:
-            raise KeyError(key)
-        self._run._remove_summary(key)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in Summary.__slots__:
-            # A copy that is not set up yet.
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"The summary has no key `{name}`") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-    def __delattr__(self, name: str) -> None:
-        try:
-            del self[name]
-        except KeyError:
-            raise AttributeError(f"The summary has no key `{name}`") from None
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._run._get_summary(text_of(key)) is not None
-
-    def __iter__(self) -> Iterator[str]:
         return iter(self.as_dict())
 
     def __len__(self) -> int:
@@ -196,10 +99,7 @@ class Summary:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
+        return self._items.get(key, default)
 
     def keys(self) -> KeysView[str]:
         """Return the keys."""
@@ -214,10 +114,89 @@ class Summary:
         return self.as_dict().items()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as a dict."""
-        return dict(self._run._get_summary_items())
+        """Return the config as a dict of its own."""
+        return {key: value for key, value in self._items.items() if key != TOOLS}
 
-    def update(self, values: Any = None, **more: Any) -> None:
-        """Set the keys of a dict."""
-        for key, value in {**_as_dict(self._run, "summary", values), **more}.items():
-            self[key] = value
+    def update(self, values: Any = None, allow_val_change: bool | None = None, **more: Any) -> None:
+        """Set the keys of a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or a YAML file."""
+        for key, value in {**self._dict_of(values), **more}.items():
+            self._set(key, value, self._may_change if allow_val_change is None else allow_val_change)
+
+    def setdefaults(self, values: Any = None) -> None:
+        """Set the keys that are not set yet."""
+        for key, value in self._dict_of(values).items():
+            if _clean(key) not in self._items:
+                self[key] = value
+
+    def update_locked(
+        self, values: Any, user: str | None = None, _allow_val_change: bool | None = None
+    ) -> None:
+        """Set keys that nobody else may set from now on; a later attempt is ignored, with a warning."""
+        for key, value in self._dict_of(values).items():
+            name = _clean(key)
+            self._locked.pop(name, None)
+            self._set(name, value, _allow_val_change is not False)
+            self._locked[name] = user or "user"
+
+    merge_locked = update_locked
+
+    def persist(self) -> None:
+        """Record what was changed inside of values."""
+        if self._run is None:
+            return
+        for name, value in list(self._items.items()):
+            stored = _stored_as(value)
+            if stored != self._stored[name]:
+                self._stored[name] = stored
+                self._run._set_config(name, value)
+
+    def _merge_tools(self, update: dict[str, Any]) -> None:
+        """Merge a dict into what tools keep, one level deep, and record it."""
+        kept = dict(self._items.get(TOOLS, {}))
+        for key, value in update.items():
+            old = kept.get(key)
+            kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        self._set(TOOLS, kept, may_change=True)
+
+    def _dict_of(self, values: Any) -> dict[Any, Any]:
+        """Return keys and values as a dict; what cannot be one is warned about, and counted as lost."""
+        try:
+            return _parse.as_dict(values)
+        except ConfigError:
+            raise
+        except Exception as e:
+            # Whatever the object does when it is asked for its keys and values.
+            if self._run is not None:
+                self._run._lose(f"The config cannot be updated: {text_of(e)}")
+            return {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Config, (None, list(self.as_dict().items()))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Config:
+        import copy
+
+        return Config(None, copy.deepcopy(self.as_dict(), memo).items())
+
+
+def _clean(key: Any) -> str:
+    """Return the key without dashes around it, as those of arguments have them."""
+    return (key if isinstance(key, str) else text_of(key)).strip("-")
+
+
+def _copied(value: Any) -> Any:
+    """Return a value of its own, so that the caller's later changes are not ours."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    return value
+
+
+def _stored_as(value: Any) -> object:
+    """Return what is stored of a value, to compare with. Not a number is the same as itself."""
+    from . import _values
+
+    leaves, problems, _ = _values.whole("", value)
+    leaf = leaves[0][1] if leaves else tuple(problems)
+    return "NaN" if leaf != leaf else leaf

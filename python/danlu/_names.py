@@ -9,21 +9,34 @@ if TYPE_CHECKING:
 #: The names by the module below `danlu` that has them.
 _MODULES = {
     "_alert": "AlertLevel",
-    "_launch": "main",
+    "_attach": "attach",
     "_login": "login sagemaker_auth",
     "_metric": "Metric",
-    "_noop": "NoopRun",
-    "_old": "api helper patched require set_trace",
+    "_old": "api ensure_configured helper patched require set_trace",
     "_read": "envelope",
     "_restore": "restore",
     "_settings": "Settings",
     "_term": "termerror termlog termsetup termwarn",
     "apis.public": "Api",
     "artifacts": "Artifact ArtifactTTL",
-    "media": (
-        "Audio Box3D Classes EvalTable Graph Histogram Html Image JoinedTable Molecule Object3D Plotly Table "
-        "Video box3d"
-    ),
+    "media.audio": "Audio",
+    "media.bokeh": "Bokeh",
+    "media.boxes": "BoundingBoxes2D",
+    "media.box3d": "Box3D box3d",
+    "media.classes": "Classes",
+    "media.eval_table": "EvalTable",
+    "media.graph": "Edge Graph Node",
+    "media.histogram": "Histogram",
+    "media.html": "Html",
+    "media.image": "Image",
+    "media.joined": "JoinedTable",
+    "media.masks": "ImageMask",
+    "media.molecule": "Molecule",
+    "media.object3d": "Object3D",
+    "media.plotly": "Plotly",
+    "media.table": "Table",
+    "media.trace_tree": "WBTraceTree",
+    "media.video": "Video",
     "plot": "plot_table visualize",
     "sweeps": "agent controller sweep",
     "errors": (
@@ -36,7 +49,7 @@ _MODULES = {
 NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 #: Names for what is called something else.
-_ALIASES = {"PublicApi": "Api", "InternalApi": "Api"}
+_ALIASES = {"InternalApi": "Api", "PublicApi": "Api", "_attach": "attach", "_teardown": "teardown"}
 
 #: Modules that are there as attributes of `danlu` without being imported first.
 SUBMODULES = frozenset(
@@ -86,6 +99,8 @@ def find(name: str) -> Any:
     if name in SUBMODULES:
         return importlib.import_module(f"danlu.{name}")
     name = _ALIASES.get(name, name)
+    if name == "teardown":
+        return importlib.import_module("danlu._session").teardown
     if name not in NAMES:
         raise AttributeError(f"module 'danlu' has no attribute {name!r}")
     return getattr(importlib.import_module(f"danlu.{NAMES[name]}"), name)

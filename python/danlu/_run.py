@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ._base import BaseRun
+from ._compat import CompatRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     TextPath = Union[str, os.PathLike[str]]
 
 
-class Run(BaseRun):
+class Run(CompatRun):
     """A run that is being written, made by `danlu.init`.
 
     Used as a context manager it is finished at the end, with exit code 1 if an exception passes.
@@ -196,19 +196,11 @@ class Run(BaseRun):
 
         return plot_table(vega_spec_name, data_table, fields, string_fields, split_table)
 
-    def mark_preempting(self) -> None:
-        """Note that the run is about to be preempted, to go on later."""
-        self._event("tag", "preempting", "add", "")
-
-    def pin_config_keys(self, keys: Sequence[str] = ()) -> None:
-        """Note which keys of the config are shown first."""
-        self._wandb_config({"pinned_keys": list(keys)})
-
     # What the other parts of danlu ask of it.
 
     def flush(self) -> None:
         """Make durable what was logged: see `flush` of the core. Media are stored first."""
-        self._drain()
+        self._await_media()
         super().flush()
 
     def _later(self, step: int | str, time: float, items: Sequence[tuple[str, Any]]) -> None:
@@ -217,15 +209,22 @@ class Run(BaseRun):
 
         queue.put(self, step, time, items)
 
-    def _drain(self) -> None:
+    def _await_media(self) -> None:
         """Wait until values that are being encoded are stored."""
         queue = sys.modules.get("danlu.media.queue")
         if queue is not None:
             queue.drain(self)
 
     def _settle(self) -> None:
-        self._drain()
+        self._await_media()
+        super()._settle()
 
-    def _wandb_config(self, update: dict[str, Any]) -> None:
-        """Merge a dict into what the config keeps for tools under `_wandb`, one level deep."""
-        self._config._merge_wandb(update)
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(f"Attribute {name} is not supported on Run object.")
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from ._attach import Handle
+
+        return Handle.of, (self._attach_id,)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from . import _core, _hooks, _say, _spare
+from . import _core, _hooks, _parse, _say, _sources, _spare
 from ._errors import Error, UsageError
 from ._run import Run
-from ._settings import Settings
+from ._start import Start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ._base import BaseRun
-    from ._config import Config, Summary
+    from ._config import Config
     from ._run import AnyPath
+    from ._settings import Settings
+    from ._summary import Summary
 
 #: The run of the module: what `danlu.log` logs to.
 _current: Run | None = None
@@ -27,74 +30,197 @@ namespaces: list[dict[str, Any]] = [sys.modules[__package__].__dict__]
 
 
 def init(
-    project: str | None = None,
     entity: str | None = None,
-    name: str | None = None,
+    project: str | None = None,
+    dir: AnyPath | None = None,  # noqa: A002
     id: str | None = None,  # noqa: A002
-    config: Mapping[str, Any] | object | None = None,
+    name: str | None = None,
+    notes: str | None = None,
     tags: Sequence[str] | str | None = None,
+    config: Mapping[str, Any] | object | None = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    config_include_keys: Sequence[str] | None = None,
+    allow_val_change: bool | None = None,
     group: str | None = None,
     job_type: str | None = None,
-    notes: str | None = None,
-    dir: AnyPath | None = None,  # noqa: A002
     mode: str | None = None,
-    resume: str | bool | None = None,
-    fork_from: str | None = None,
-    resume_from: str | None = None,
+    force: bool | None = None,
     reinit: bool | str | None = None,
-    settings: object = None,
+    resume: str | bool | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    save_code: bool | None = None,
+    tensorboard: bool | None = None,
+    sync_tensorboard: bool | None = None,
+    monitor_gym: bool | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     **unknown: object,
 ) -> Run:
     """Start a run and make it the current one.
 
-    While a run is active, this returns it. `reinit=True` or `"finish_previous"` finishes it first;
-    `"create_new"` makes another run beside it, which does not become the current one. What is not given comes
-    from the environment: `DANLU_PROJECT`, else `WANDB_PROJECT`, and so on.
+    While a run is active, this returns it, except in a notebook, where it is finished first. `reinit=True` or
+    `"finish_previous"` finishes every active run first; `"create_new"` makes another run beside them, which
+    does not become the current one. What is not given comes from `settings`, else from `danlu.setup`, the
+    environment (`DANLU_PROJECT`, else `WANDB_PROJECT`, and so on) or the settings files.
 
-    `resume` says whether to go on with the run of this id that is in the directory: `"allow"` if it is
-    there, `"must"` (an error if it is not), `"never"` (an error if it is); `"auto"` or True goes on with the
-    newest run there unless it finished. Its steps, config and summary go on where they were.
+    `config` is a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or the path of a YAML file.
+
+    `resume` says whether to go on with the run of this id that is in the directory: `"allow"` if it is there,
+    `"must"` (an error if it is not), `"never"` (an error if it is); `"auto"` or True goes on with the newest
+    run there unless it finished. Its steps, config and summary go on where they were.
     `fork_from="<id>?_step=<n>"` begins a new run with what another one said up to step n, `resume_from`
     rewinds the run itself.
 
-    The keywords of wandb that are not named here are accepted and do nothing. Raises `UsageError` for a name
-    or id that cannot be used, and for a run that should be there and is not.
+    `mode` is `"offline"`, `"online"` (written here all the same, and sent to the remote of the directory
+    while it is written) or `"disabled"`. Other keywords of wandb are accepted and do nothing. Raises
+    `UsageError` for a name or id that cannot be used, and for a run that should be there and is not.
     """
+    if dir is not None and _is_config(dir):
+        # The order of the first versions: job_type, dir, config, project, entity, reinit, tags, group.
+        job_type, dir, config, project, entity, reinit, tags, group = (  # noqa: A001
+            entity,
+            project,
+            dir,
+            id,
+            name,
+            notes,
+            tags,
+            config,
+        )
+    given = _sources.gathered()
+    given.update(_given_settings(settings))
     arguments = {
-        "project": project,
         "entity": entity,
-        "name": name,
-        "id": id,
-        "tags": tags,
-        "group": group,
-        "job_type": job_type,
-        "notes": notes,
-        "dir": dir,
+        "project": project,
+        "root_dir": dir,
+        "run_id": id,
+        "run_name": name,
+        "run_notes": notes,
+        "run_tags": tags,
+        "allow_val_change": allow_val_change,
+        "run_group": group,
+        "run_job_type": job_type,
         "mode": mode,
+        "reinit": reinit,
         "resume": resume,
-        "fork_from": fork_from,
         "resume_from": resume_from,
+        "fork_from": fork_from,
+        "save_code": save_code,
+        "sync_tensorboard": tensorboard or sync_tensorboard,
     }
-    _warn_ignored({"settings": settings, **unknown})
+    given.update({field: value for field, value in arguments.items() if value is not None})
+    del force
+    _warn_ignored(unknown)
     previous = None if _current is None or _current._foreign else _current
-    if reinit is True or reinit == "finish_previous":
+    how = _reinit(given.get("reinit"))
+    if how == "finish_previous":
         for run in _active.copy():
             run.finish()
-    elif previous is not None and reinit != "create_new":
+    elif previous is not None and how != "create_new":
         if config is not None or any(value is not None for value in arguments.values()):
             _say.warn(
                 f"init() returns run {previous.id}, which is active, and does not use its arguments; "
                 "finish the run first, or give reinit=True"
             )
         return previous
-    run = _start(Settings(**arguments))
-    run.config.update(config)
+    values = _parse.start_config(config, given.get("config_paths"), config_exclude_keys, config_include_keys)
+    run = _begin(given, values)
+    if previous is None or how != "create_new":
+        _publish(run)
+    _begun(run, bool(monitor_gym))
+    return run
+
+
+def _begin(given: dict[str, Any], values: dict[Any, Any]) -> Run:
+    """Start a run with settings and a config."""
+    run = _start(Start(given), given)
+    run.config.update(values, allow_val_change=True)
     _hooks.install(_finish_all, _after_fork)
     _active.append(run)
-    if previous is None or reinit != "create_new":
-        _publish(run)
-    run._tell_start()
     return run
+
+
+def _begun(run: Run, monitor_gym: bool) -> None:
+    """Do what is to be done once a run is the current one."""
+    run._tell_start()
+    if stands_in():
+        from . import _rundir
+
+        _rundir.lay_out(run)
+    if run._given.get("save_code") and run.file is not None and sys.argv and sys.argv[0].endswith(".py"):
+        run.save_code(sys.argv[0])
+    if run.mode == "online" and run.file is not None:
+        from . import _syncer
+
+        _syncer.start(run)
+    if run.disabled:
+        return
+    if run._given.get("sync_tensorboard"):
+        from .integration import tensorboard
+
+        tensorboard.patch(save=False)
+    if monitor_gym:
+        from .integration import gym
+
+        gym.monitor()
+
+
+def _is_config(value: object) -> bool:
+    return not isinstance(value, (str, bytes, os.PathLike)) and (
+        hasattr(value, "keys") or hasattr(value, "__dict__")
+    )
+
+
+def _given_settings(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what is given in settings or a dict of them."""
+    from ._settings import Settings
+
+    if settings is None:
+        return {}
+    if not isinstance(settings, Settings):
+        try:
+            settings = Settings(**dict(settings))
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"`settings` takes danlu.Settings or a dict, not `{type(settings).__name__}`"
+            ) from None
+    return dict(settings._given)
+
+
+def _reinit(reinit: object) -> str:
+    """Return what to do with an active run."""
+    if reinit is True or reinit is False:
+        return "finish_previous" if reinit else "return_previous"
+    name = "default" if reinit is None else _say.text_of(reinit).lower()
+    if name in ("true", "1"):
+        return "finish_previous"
+    if name == "default" and "IPython" in sys.modules:
+        from ._notebook import is_notebook
+
+        return "finish_previous" if is_notebook() else "return_previous"
+    if name in ("default", "false", "0"):
+        return "return_previous"
+    if name not in ("return_previous", "finish_previous", "create_new"):
+        known = "`return_previous`, `finish_previous`, `create_new`"
+        raise UsageError(f"`reinit` cannot be `{name}` (known are {known})")
+    return name
+
+
+def setup(settings: Settings | Mapping[str, Any] | None = None) -> None:
+    """Set settings that all later runs of this process have."""
+    _sources.of_setup.update(_given_settings(settings))
+
+
+def teardown(exit_code: int | None = None) -> None:
+    """End every run of this process, and forget what `setup` was given."""
+    for run in _active.copy():
+        run.finish(exit_code)
+    _sources.of_setup.clear()
+
+
+def stands_in() -> bool:
+    """Say whether danlu stands in for wandb in this program."""
+    return len(namespaces) > 1
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
@@ -226,31 +352,33 @@ config: Config = Standin("config")  # type: ignore[assignment]
 summary: Summary = Standin("summary")  # type: ignore[assignment]
 
 
-def _start(settings: Settings) -> Run:
+def _start(start: Start, given: dict[str, Any]) -> Run:
     """Start a run where it should be; else in the directory for temporary files; else nowhere."""
-    if settings.mode == "disabled":
-        return Run(settings, None, _on_end)
-    if settings.resume is not None and (runs := _spare.runs(settings.dir)):
-        directory = _spare.of(settings.dir)
+    if start.mode == "disabled":
+        from ._noop import NoopRun
+
+        return NoopRun(start, None, _on_end, given=given)
+    if start.resume is not None and (runs := _spare.runs(start.dir)):
+        directory = _spare.of(start.dir)
         _say.warn(
-            f"`{directory}` has {runs} run file{'s' * (runs > 1)} of when `{settings.dir}` could not be "
+            f"`{directory}` has {runs} run file{'s' * (runs > 1)} of when `{start.dir}` could not be "
             f"written; what they hold is not gone on with: `danlu ls {directory}` shows it"
         )
     try:
-        return Run(settings, settings.dir, _on_end)
+        return Run(start, start.dir, _on_end, given=given)
     except UsageError:
         raise
     except Error as e:
-        if settings.fork_from is not None or settings.rewind_to is not None:
+        if start.fork_from is not None or start.rewind_to is not None:
             # What it goes on from is here or nowhere.
             raise
         problem = e
     try:
-        directory = _spare.make(settings.dir)
-        run = Run(settings, directory, _on_end)
+        directory = _spare.make(start.dir)
+        run = Run(start, directory, _on_end, given=given)
     except (Error, OSError) as e:
         _say.tell(f"WARNING: {problem}; nor can it be written elsewhere: {e}; the run is not stored")
-        return Run(settings, None, _on_end, lossy=True)
+        return Run(start, None, _on_end, lossy=True, given=given)
     _say.tell(
         f"WARNING: {problem}; the run is written to `{directory}` instead: "
         f"`danlu ls {directory}` shows it, and `danlu sync --dir {directory}` sends it on"

@@ -1,229 +1,164 @@
-"""What a run is started with: from the arguments of `init`, else from the environment, else a default."""
+"""`danlu.Settings`: everything that can be set, for `init(settings=...)`."""
 
 from __future__ import annotations
 
 import os
-import sys
 
+from . import _say
 from ._errors import UsageError
-from ._say import text_of
+from ._fields import FIELDS, field_of, is_old, made_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Callable
 
-DEFAULT_PROJECT = "uncategorized"
-
-#: Modes of wandb that mean the same here: a run is always written, and only `danlu sync` sends it anywhere.
-_MODES = {
-    "offline": "offline",
-    "online": "offline",
-    "dryrun": "offline",
-    "run": "offline",
-    "shared": "offline",
-    "disabled": "disabled",
-}
-
-#: The environment variables, without the `DANLU_` or `WANDB_` in front.
-_VARIABLES = {
-    "project": "PROJECT",
-    "entity": "ENTITY",
-    "name": "NAME",
-    "id": "RUN_ID",
-    "notes": "NOTES",
-    "tags": "TAGS",
-    "group": "RUN_GROUP",
-    "job_type": "JOB_TYPE",
-    "dir": "DIR",
-    "mode": "MODE",
-    "resume": "RESUME",
-    "fork_from": "FORK_FROM",
-    "resume_from": "RESUME_FROM",
-    "ignore_globs": "IGNORE_GLOBS",
-}
-
-#: Where launchers of several processes say which one this is, with the variable that says how many there are.
-_RANKS = {
-    "RANK": "WORLD_SIZE",
-    "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
-    "PMI_RANK": "PMI_SIZE",
-    "SLURM_PROCID": "SLURM_NTASKS",
-}
-
-_RESUME_MODES = ("allow", "must", "never", "auto")
+    from ._base import BaseRun
 
 
 class Settings:
-    """What a run is started with."""
+    """Settings of a run, as attributes. What is not given has its default.
 
-    def __init__(self, **arguments: Any) -> None:
-        def text(name: str, default: str = "") -> str:
-            value = _argument_or_variable(arguments, name)
-            return default if value is None else _text(name, value)
+    Every setting of wandb is taken. Those that danlu has no use for are kept, and do nothing; unknown ones
+    are warned about. `_name` is the same as `x_name`. `init` copies what it is given.
+    """
 
-        self.project = text("project", DEFAULT_PROJECT)
-        self.entity = text("entity")
-        self.name = text("name")
-        self.group = text("group")
-        self.job_type = text("job_type")
-        self.notes = text("notes")
-        run_id = _argument_or_variable(arguments, "id")
-        self.id = None if run_id is None else _text("id", run_id)
-        self.tags = tags_of(_argument_or_variable(arguments, "tags"))
-        self.ignore_globs = tags_of(_argument_or_variable(arguments, "ignore_globs"))
-        self.dir = _directory(_argument_or_variable(arguments, "dir"))
-        self.mode = _mode(text("mode", "offline"))
-        self.resume = _resume(_argument_or_variable(arguments, "resume"))
-        self.fork_from = _moment("fork_from", _argument_or_variable(arguments, "fork_from"))
-        self.rewind_to = self._rewind(_moment("resume_from", _argument_or_variable(arguments, "resume_from")))
-        if [self.resume, self.fork_from, self.rewind_to].count(None) < 2:
-            raise UsageError("Of `resume`, `fork_from` and `resume_from` only one can be given")
-        if not self.entity and self.project.count("/") == 1:
-            self.entity, self.project = self.project.split("/")
-            if not self.entity:
-                raise UsageError(f"The project `/{self.project}` cannot be used: its entity is empty")
+    __module__ = "danlu"
 
-    def _rewind(self, moment: tuple[str, int] | None) -> int | None:
-        if moment is None:
-            return None
-        run_id, step = moment
-        if self.id not in (None, run_id):
-            raise UsageError(f"`resume_from` rewinds run `{run_id}`, but the id is `{self.id}`")
-        self.id = run_id
-        return step
+    _given: dict[str, Any]
+    _run: BaseRun | None
 
-    def take_over(self, start: tuple[str, str, str, str, list[str]] | None) -> None:
-        """Set what the run is called and belongs to from how it started: a run that goes on keeps that."""
-        if start is not None:
-            self.name, self.group, self.job_type, self.notes, self.tags = start
+    def __init__(self, **given: Any) -> None:
+        self.__dict__.update({"_given": {}, "_run": None})
+        self.update(given)
 
-    def for_core(self) -> dict[str, Any]:
-        """Return what the core wants to know, except where to write."""
-        return {
-            "project": self.project,
-            "entity": self.entity,
-            "id": self.id,
-            "name": self.name,
-            "group": self.group,
-            "job_type": self.job_type,
-            "notes": self.notes,
-            "tags": self.tags,
-            "info": _info(),
-            "rank": _rank(),
-            "resume": self.resume,
-            "fork_from": self.fork_from,
-            "rewind_to": self.rewind_to,
-            "storage": _storage(os.environ.get("DANLU_STORAGE", "")),
-            "ignore": self.ignore_globs,
-        }
+    def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """Set several settings; None sets one back to its default."""
+        for name, value in {**(values or {}), **more}.items():
+            setattr(self, name, value)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _DERIVED:
+            raise AttributeError(f"`{name}` follows from other settings, and cannot be set")
+        field = field_of(name)
+        if field is None:
+            known = "does nothing" if is_old(name) else "is unknown"
+            _say.warn(f"The setting `{name}` {known}; it is ignored")
+            field = name
+        elif value is not None:
+            try:
+                value = made_of(field, value)
+            except ValueError as e:
+                raise UsageError(f"The setting {e}") from None
+        if value is None:
+            self._given.pop(field, None)
+        else:
+            self._given[field] = value
 
-def _argument_or_variable(arguments: dict[str, Any], name: str) -> Any:
-    value = arguments.get(name)
-    if value is not None:
-        return value
-    variable = _VARIABLES[name]
-    return os.environ.get(f"DANLU_{variable}") or os.environ.get(f"WANDB_{variable}") or None
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_given", "_run"):
+            # A copy that is not set up yet.
+            raise AttributeError(name)
+        if name in _DERIVED:
+            return _DERIVED[name](self)
+        field = field_of(name)
+        if field is not None:
+            return self._given.get(field, FIELDS[field][1])
+        if name in self._given:
+            return self._given[name]
+        raise AttributeError(f"Settings have no `{name}`")
 
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter({**{name: default for name, (_, default) in FIELDS.items()}, **self._given}.items())
 
-def _text(what: str, value: object) -> str:
-    """Return the text of an argument. A number is taken as such; a list or a dict is a mistake."""
-    if isinstance(value, (list, tuple, dict, set, frozenset, bytes)):
-        raise UsageError(f"`{what}` takes a text, not `{type(value).__name__}`")
-    return text_of(value)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._given == other._given
 
+    __hash__ = None  # type: ignore[assignment]
 
-def _directory(value: Any) -> str:
-    if value is None:
-        return absolute(".")
-    try:
-        path = os.fsdecode(value)
-    except TypeError:
-        raise UsageError(f"`dir` takes a path, not `{type(value).__name__}`") from None
-    if "\0" in path:
-        raise UsageError("`dir` takes a path, and no path has a zero byte in it")
-    return absolute(path or ".")
+    def __copy__(self) -> Settings:
+        copied = Settings()
+        copied._given.update(self._given)
+        copied.__dict__["_run"] = self._run
+        return copied
+
+    copy = model_copy = __copy__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (dict(self._given),)
+
+    def __deepcopy__(self, memo: object) -> Settings:
+        return _restored(dict(self._given))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._given.items() if name != "api_key")
+        return f"Settings({given})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings, the defaults too."""
+        return dict(self)
+
+    model_dump = to_dict
 
 
-def absolute(path: str) -> str:
-    """Return the absolute path, or the path itself where the current directory is gone."""
-    try:
-        return os.path.abspath(path)
-    except OSError:
-        return path
+def _restored(given: dict[str, Any]) -> Settings:
+    settings = Settings()
+    settings._given.update(given)
+    return settings
 
 
-def tags_of(tags: object) -> list[str]:
-    if tags is None:
-        return []
-    if isinstance(tags, str):
-        return [tag.strip() for tag in text_of(tags).split(",") if tag.strip()]
-    try:
-        if isinstance(tags, bytes):
-            raise TypeError
-        return list(dict.fromkeys(text_of(tag) for tag in tags))  # type: ignore[attr-defined]
-    except TypeError:
-        raise UsageError(f"`tags` takes a list of texts, not `{type(tags).__name__}`") from None
+def _wandb_dir(settings: Settings) -> str:
+    return os.path.join(os.fspath(settings.root_dir), "wandb")
 
 
-def _resume(resume: object) -> str | None:
-    if resume is None or resume is False:
-        return None
-    if resume is True:
-        return "auto"
-    mode = text_of(resume).lower()
-    if mode not in _RESUME_MODES:
-        known = ", ".join(f"`{name}`" for name in _RESUME_MODES)
-        raise UsageError(f"`resume` cannot be `{mode}` (known are {known})")
-    return mode
+def _of_run(name: str) -> Callable[[Settings], Any]:
+    return lambda settings: None if settings._run is None else getattr(settings._run, name)
 
 
-def _moment(what: str, value: object) -> tuple[str, int] | None:
-    """Return the run id and the step of a text such as `ab12cd34?_step=200`."""
-    if value is None:
-        return None
-    text = text_of(value)
-    run_id, _, digits = text.partition("?_step=")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= 19
-    if is_number and int(digits) < 2**63:
-        return run_id, int(digits)
-    shown = text if len(text) <= 80 else f"{text[:80]}…"
-    form = "a run id and a step, `<run id>?_step=<step>`, the step from 0 to 2**63 - 1"
-    raise UsageError(f"`{what}` takes {form}, not `{shown}`")
+def _below_run(*parts: str) -> Callable[[Settings], str | None]:
+    def path(settings: Settings) -> str | None:
+        return None if settings._run is None else os.path.join(settings._run.sync_dir, *parts)
+
+    return path
 
 
-def _storage(storage: str) -> str | None:
-    """Return when the run file follows the journal: `live`, `at_end`, or None for what suits the place."""
-    if storage in ("", "auto"):
-        return None
-    if storage not in ("live", "at_end"):
-        raise UsageError(f"DANLU_STORAGE cannot be `{storage}` (known are `auto`, `live`, `at_end`)")
-    return storage
+def _started(settings: Settings) -> Any:
+    import datetime
+
+    return None if settings._run is None else datetime.datetime.fromtimestamp(settings._run.start_time)
 
 
-def _rank() -> int | None:
-    """Return which of several processes this is, if a launcher says so."""
-    for name, size in _RANKS.items():
-        try:
-            rank = int(os.environ[name])
-            if int(os.environ[size]) > 1 and 0 <= rank < 2**32:
-                return rank
-        except (KeyError, ValueError):
-            continue
-    return None
+def _timespec(settings: Settings) -> str | None:
+    started = _started(settings)
+    return None if started is None else f"{started:%Y%m%d_%H%M%S}"
 
 
-def _mode(mode: str) -> str:
-    try:
-        return _MODES[mode.lower()]
-    except KeyError:
-        known = ", ".join(f"`{name}`" for name in ("offline", "online", "disabled"))
-        raise UsageError(f"The mode `{mode}` cannot be used (known are {known})") from None
+def _is_notebook(settings: Settings) -> bool:
+    del settings
+    from ._notebook import is_notebook
+
+    return is_notebook()
 
 
-def _info() -> str:
-    """Return what else is known at the start, as JSON. Arguments are left out: they may be secret."""
-    import json
-
-    program = sys.argv[0] if getattr(sys, "argv", None) else ""
-    return json.dumps({"python": sys.version.split()[0], "program": program})
+#: Settings that follow from others, or from the run.
+_DERIVED: dict[str, Callable[[Settings], Any]] = {
+    "wandb_dir": _wandb_dir,
+    "run_url": _of_run("url"),
+    "project_url": _of_run("project_url"),
+    "sweep_url": _of_run("sweep_url"),
+    "sync_dir": _of_run("sync_dir"),
+    "sync_file": _of_run("file"),
+    "files_dir": _below_run("files"),
+    "log_dir": _below_run("logs"),
+    "log_user": _below_run("logs", "debug.log"),
+    "log_internal": _below_run("logs", "debug-internal.log"),
+    "tmp_dir": _below_run("tmp"),
+    "timespec": _timespec,
+    "is_local": lambda _: True,
+    "run_mode": lambda settings: "offline-run" if settings._offline else "run",
+    "_offline": lambda settings: settings.mode in ("offline", "dryrun"),
+    "_noop": lambda settings: settings.mode == "disabled",
+    "_jupyter": _is_notebook,
+    "_start_time": _of_run("start_time"),
+    "_start_datetime": _started,
+}

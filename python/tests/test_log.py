@@ -458,4 +458,6 @@ def test_another_sqlite_in_the_process_costs_no_row_and_no_file(
     assert read.rows(run.file, "PRAGMA integrity_check") == [("ok",)]
     assert read.rows(run.file, "SELECT count(*) FROM blob") == [(rows // 100,)]
     assert "WARNING" not in capfd.readouterr().err
-    assert sorted(path.suffix for path in Path(run.dir).iterdir() if not path.is_symlink()) == [".sqlite"]
+    assert sorted(path.suffix for path in Path(run.file).parent.iterdir() if not path.is_symlink()) == [
+        ".sqlite"
+    ]

@@ -228,7 +228,8 @@ def test_attributes_of_a_run(read: Reader, workdir: pathlib.Path) -> None:
     assert (run.id, run.name, run.project, run.entity) == ("i1", "n", "p", "e")
     assert (run.group, run.job_type, run.notes, run.tags) == ("g", "train", "prose", ("a", "b"))
     assert (run.url, run.path, run.mode, run.step, run.lost) == (None, "e/p/i1", "offline", 0, 0)
-    assert run.dir == str(workdir / "wandb")
+    assert run.file is not None
+    assert run.dir == run.file.replace(".sqlite", "/files")
     run.name = "renamed"
     run.notes = "more"
     run.tags += ("c",)
@@ -255,7 +256,7 @@ def test_the_environment_is_asked_last(monkeypatch: pytest.MonkeyPatch, workdir:
             "wJOB_TYPE",
         )
         assert run.tags == ("x", "y")
-        assert run.dir == str(workdir / "elsewhere" / "wandb")
+        assert str(run.file).startswith(str(workdir / "elsewhere" / "wandb"))
 
 
 def test_defaults() -> None:
@@ -297,9 +298,9 @@ def test_misuse_is_an_error_at_init(arguments: dict[str, Any], message: str) -> 
 
 
 def test_unknown_keywords_are_accepted(capfd: pytest.CaptureFixture[str]) -> None:
-    danlu.init(save_code=True, anonymous="allow", force=False).finish()
-    danlu.init(save_code=True, anonymous="allow").finish()
-    assert capfd.readouterr().err.count("ignores `anonymous`, `save_code`") == 1
+    danlu.init(magic=True, anonymous="allow", force=False).finish()
+    danlu.init(magic=True, anonymous="allow").finish()
+    assert capfd.readouterr().err.count("ignores `anonymous`, `magic`") == 1
 
 
 def test_a_second_init_returns_the_active_run() -> None:
@@ -338,9 +339,9 @@ def test_disabled_runs_write_nothing(
     danlu.log({"c": 2}, step=5)
     danlu.summary["best"] = 3
     (workdir / "f").touch()
-    assert danlu.save("f") == []
+    assert not danlu.save("f")
     assert dict(danlu.summary) == {"a.b": 1, "c": 2, "best": 3}
-    assert (run.config.lr, run.step, run.mode, run.file) == (1, 5, "disabled", None)
+    assert (run.config.lr, run.step, run.mode, run.file) == (1, 0, "disabled", None)
     assert len(run.id) == 8
     danlu.finish()
     assert os.listdir(workdir) == ["f"]
@@ -402,7 +403,7 @@ def test_a_directory_that_cannot_be_written(
     below = workdir / "file" / "below"
     with danlu.init(dir=below, id="r") as run:
         run.log({"a": 1})
-        directory = os.path.dirname(run.dir)
+        directory = os.path.dirname(os.path.dirname(str(run.file)))
         assert os.path.dirname(directory) == str(spare / f"danlu-{os.getuid()}")
     assert read.history(run.file) == [(0, "a", 1)]
     err = capfd.readouterr().err
@@ -411,7 +412,7 @@ def test_a_directory_that_cannot_be_written(
     # Runs of other directories may have the same id.
     with danlu.init(dir=workdir / "file" / "other", id="r", resume="allow") as run:
         assert run.step == 0
-        assert os.path.dirname(run.dir) != directory
+        assert not str(run.file).startswith(directory)
     capfd.readouterr()
     # Later there is a place, where the run is not.
     (workdir / "file").unlink()

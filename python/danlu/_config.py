@@ -58,7 +58,7 @@ class Config:
             if self._stored[name] == stored:
                 self._items[name] = value
                 return
-            if not (may_change or self._is_free()):
+            if not (may_change or self._run is None or _is_notebook()):
                 raise ConfigError(
                     f'Attempted to change value of key "{name}" from {self._items[name]} to {value}\n'
                     "If you really want to do this, pass allow_val_change=True to config.update()"
@@ -67,11 +67,6 @@ class Config:
         self._stored[name] = stored
         if self._run is not None:
             self._run._set_config(name, value)
-
-    def _is_free(self) -> bool:
-        from ._notebook import is_notebook
-
-        return self._may_change or self._run is None or is_notebook()
 
     def __getattr__(self, name: str) -> Any:
         if name in Config.__annotations__:
@@ -177,6 +172,12 @@ class Config:
         import copy
 
         return Config(None, copy.deepcopy(self.as_dict(), memo).items())
+
+
+def _is_notebook() -> bool:
+    from ._notebook import is_notebook
+
+    return is_notebook()
 
 
 def _clean(key: Any) -> str:

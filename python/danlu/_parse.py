@@ -35,12 +35,10 @@ def as_dict(values: Any) -> dict[Any, Any]:
 
 def _flags(flags: Any) -> dict[str, Any]:
     """Return the values of absl's FLAGS, without the flags that absl itself defines."""
-    own = {
-        flag.name
-        for module, of_module in flags.flags_by_module_dict().items()
-        if module.startswith("absl.")
-        for flag in of_module
-    }
+    own: set[str] = set()
+    for module, of_module in flags.flags_by_module_dict().items():
+        if module.startswith("absl."):
+            own.update(name for flag in of_module for name in (flag.name, flag.short_name))
     return {name: value for name, value in flags.flag_values_dict().items() if name not in own}
 
 

@@ -63,7 +63,7 @@ def _field_of_variable(name: str) -> str | None:
         return _FIELDS_OF[name]
     lower = name.lower()
     field = field_of(lower)
-    # `DANLU_ROOT_DIR` and the like: those have names of their own.
+    # A field with a variable of its own has no other.
     return None if field in _VARIABLES and field != lower else field
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 import danlu
 import pytest
@@ -108,7 +109,7 @@ def test_fork_and_rewind(read: Reader) -> None:
         ({"fork_from": "a?_step=1"}, "Cannot fork run p/a"),
     ],
 )
-def test_moments_that_cannot_be(arguments: dict[str, str], message: str) -> None:
+def test_moments_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(danlu.UsageError, match=message):
         danlu.init(project="p", **arguments)
 

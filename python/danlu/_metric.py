@@ -69,25 +69,18 @@ def define_metric(
     if step_metric is not None and step_sync is None:
         step_sync = True
     metric = Metric(name, step_metric, step_sync, hidden, operations, goal)
-    defined = run._metrics
-    if name in defined and not overwrite:
-        metric = metric._over(defined[name])
-    if step_metric is not None and step_metric not in defined and "*" not in step_metric:
-        _record(run, Metric(step_metric))
-    _record(run, metric)
-    return metric
-
-
-def _record(run: Run, metric: Metric) -> None:
-    run._metrics[metric.name] = metric
-    data: dict[str, Any] = {
-        "step_metric": metric.step_metric,
-        "step_sync": bool(metric.step_sync),
-        "hidden": bool(metric.hidden),
-        "summary": list(metric.summary),
-        "goal": metric.goal,
+    fields: dict[str, Any] = {
+        field: value for field, value in vars(metric).items() if value not in (None, ())
     }
-    run._event("metric", metric.name, "", json.dumps(data))
+    del fields["name"]
+    if overwrite:
+        fields["overwrite"] = True
+    elif name in run._metrics:
+        metric = metric._over(run._metrics[name])
+    run._metrics[name] = metric
+    # The core puts definitions together, too: of a run that goes on, it knows the earlier ones.
+    run._event("metric", name, "", json.dumps(fields))
+    return metric
 
 
 def _check_types(name: object, step_metric: object, *others: object) -> None:

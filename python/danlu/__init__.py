@@ -94,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_names.NAMES, *_names.SUBMODULES})
+    return sorted({*globals(), *_names.NAMES})

@@ -140,6 +140,8 @@ class Config:
         if self._run is None:
             return
         for name, value in list(self._items.items()):
+            if type(value) in (int, float, str, bool, type(None)):
+                continue
             stored = _stored_as(value)
             if stored != self._stored[name]:
                 self._stored[name] = stored

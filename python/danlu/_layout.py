@@ -125,7 +125,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         del path, target
         top, _, name = fullname.partition(".")
-        if not name or top not in ("danlu", "wandb"):
+        if name in ("", "__main__") or top not in ("danlu", "wandb"):
             return None
         from importlib.util import spec_from_loader
 

@@ -12,9 +12,11 @@ _MODULES = {
     "_attach": "attach",
     "_login": "login sagemaker_auth",
     "_metric": "Metric",
+    "_notebook": "load_ipython_extension",
     "_old": "api ensure_configured helper patched require set_trace",
     "_read": "envelope",
     "_restore": "restore",
+    "_session": "teardown",
     "_settings": "Settings",
     "_term": "termerror termlog termsetup termwarn",
     "apis.public": "Api",
@@ -22,10 +24,10 @@ _MODULES = {
     "media.audio": "Audio",
     "media.bokeh": "Bokeh",
     "media.boxes": "BoundingBoxes2D",
-    "media.box3d": "Box3D box3d",
+    "media.box3d": "box3d",
     "media.classes": "Classes",
     "media.eval_table": "EvalTable",
-    "media.graph": "Edge Graph Node",
+    "media.graph": "Graph",
     "media.histogram": "Histogram",
     "media.html": "Html",
     "media.image": "Image",
@@ -71,7 +73,6 @@ SUBMODULES = frozenset(
         "media",
         "plot",
         "plots",
-        "profiler",
         "proto",
         "sacred",
         "sb3",
@@ -96,11 +97,13 @@ def find(name: str) -> Any:
     """Return what `danlu.<name>` is. Raises AttributeError if there is no such name."""
     import importlib
 
-    if name in SUBMODULES:
-        return importlib.import_module(f"danlu.{name}")
     name = _ALIASES.get(name, name)
-    if name == "teardown":
-        return importlib.import_module("danlu._session").teardown
-    if name not in NAMES:
-        raise AttributeError(f"module 'danlu' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"danlu.{NAMES[name]}"), name)
+    module = name if name in SUBMODULES else NAMES.get(name)
+    try:
+        if module is not None:
+            found = importlib.import_module(f"danlu.{module}")
+            return found if module == name else getattr(found, name)
+    except ModuleNotFoundError as e:
+        if not f"danlu.{module}.".startswith(f"{e.name}."):
+            raise
+    raise AttributeError(f"module 'danlu' has no attribute {name!r}")

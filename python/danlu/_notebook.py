@@ -10,3 +10,7 @@ def is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """Do nothing for `%load_ext wandb`: there are no magic commands."""

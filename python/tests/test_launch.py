@@ -103,6 +103,11 @@ def test_a_python_without_danlu_takes_this_one(workdir: pathlib.Path) -> None:
     assert done.stdout == "<class 'danlu.Run'>\n", done.stderr
 
 
+def test_the_command_of_wandb(workdir: pathlib.Path) -> None:
+    done = launch(workdir, "-m", "wandb", "version")
+    assert danlu.__version__ in done.stdout
+
+
 def test_what_cannot_be_run_is_said(workdir: pathlib.Path) -> None:
     assert launch(workdir, "--help").stdout.startswith("Run a program")
     assert launch(workdir).returncode == 2

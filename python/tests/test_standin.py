@@ -150,6 +150,8 @@ def test_lazy_modules_and_names(wandb: Wandb) -> None:
         assert not heavy, heavy
         assert wandb.util.generate_id(5).isalnum()
         wandb.require("core")
+        import inspect
+        assert "init" in dict(inspect.getmembers(wandb, inspect.isfunction))
         try:
             wandb.require("the impossible")
         except wandb.errors.UnsupportedError as e:

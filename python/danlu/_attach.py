@@ -39,6 +39,8 @@ def going_on(attach_id: str) -> Run:
     given = gathered()
     if len(rest) == 3:
         given.update({"project": rest[0], "entity": rest[1], "root_dir": rest[2]})
+    for other in ("fork_from", "resume_from"):
+        given.pop(other, None)
     given.update({"run_id": run_id, "resume": "allow", "silent": True})
     return _session._begin(given, {})
 

@@ -72,7 +72,7 @@ class BaseRun(_core.Run):
         self._own_id = self._id or start.id or _random_id()
         self._directory = directory or start.dir
         start.take_over(self._start)
-        self._config = Config(self, self._restored_config)
+        self._config = Config(self, self._restored_config)  # type: ignore[arg-type]
         self._config.__dict__["_may_change"] = start.allow_val_change
         self._summary = Summary(self)  # type: ignore[arg-type]
 
@@ -201,12 +201,14 @@ class BaseRun(_core.Run):
         glob_str: AnyPath | None = None,
         base_path: AnyPath | None = None,
         policy: str = "live",
+        glob: bool = True,
     ) -> list[str]:
         """Store a file, or every file that a glob matches; return the names in the run.
 
         Names are relative to `base_path`, by default to the current directory; an absolute path outside of
         it keeps its last part. `policy` says when: `"now"`, `"end"` (when the run finishes) or `"live"` (now,
-        whenever it changes, and when the run finishes). A file that cannot be stored is warned about.
+        whenever it changes, and when the run finishes). With `glob=False` the name is that of one file,
+        whatever is in it. A file that cannot be stored is warned about.
         """
         try:
             if policy not in _POLICIES:
@@ -217,6 +219,9 @@ class BaseRun(_core.Run):
             base.encode()
         except Exception as e:
             self._warn(f"Cannot save `{text_of(glob_str)}`: {text_of(e)}")
+            return []
+        if not glob and not os.path.exists(pattern):
+            self._warn(f"Cannot save `{pattern}`: there is no such file")
             return []
         names, problems = self._save(pattern, base, policy)
         for problem in problems:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
     from typing import Any
 
-    from ._base import BaseRun
+    from ._run import Run
 
 #: The key under which tools keep what they have to say of the run. It is not shown.
 TOOLS = "_wandb"
@@ -28,14 +28,14 @@ class Config:
     __module__ = "danlu"
 
     _items: dict[str, Any]
-    _run: BaseRun | None
+    _run: Run | None
     #: What is stored of each key.
     _stored: dict[str, object]
     #: Keys that only their owner may set, such as a sweep.
     _locked: dict[str, str]
     _may_change: bool
 
-    def __init__(self, run: BaseRun | None = None, items: Iterable[tuple[str, Any]] = ()) -> None:
+    def __init__(self, run: Run | None = None, items: Iterable[tuple[str, Any]] = ()) -> None:
         own = {"_items": dict(items), "_run": run, "_stored": {}, "_locked": {}, "_may_change": False}
         self.__dict__.update(own)
         for key, value in self._items.items():
@@ -53,7 +53,8 @@ class Config:
             warn(f"Config item '{name}' was locked by '{self._locked[name]}' (ignored update).")
             return
         value = _copied(value)
-        stored = _stored_as(value)
+        recorded = self._used(name, value) if _is_artifact(value) else value
+        stored = _stored_as(recorded)
         if name in self._items:
             if self._stored[name] == stored:
                 self._items[name] = value
@@ -66,7 +67,19 @@ class Config:
         self._items[name] = value
         self._stored[name] = stored
         if self._run is not None:
-            self._run._set_config(name, value)
+            self._run._set_config(name, recorded)
+
+    def _used(self, key: str, artifact: Any) -> Any:
+        """Note an artifact as an input of the run, and return what the config holds of it."""
+        if self._run is None:
+            return artifact.name
+        try:
+            used = self._run.use_artifact(artifact, use_as=key)
+        except Exception as e:
+            self._run._lose(f"The artifact of the config key `{key}` cannot be used: {text_of(e)}")
+            return text_of(artifact.name)
+        name = used.name.partition(":")[0]
+        return {"_type": "artifactVersion", "version": used.version, "sequenceName": name, "usedAs": key}
 
     def __getattr__(self, name: str) -> Any:
         if name in Config.__annotations__:
@@ -140,7 +153,7 @@ class Config:
         if self._run is None:
             return
         for name, value in list(self._items.items()):
-            if type(value) in (int, float, str, bool, type(None)):
+            if type(value) in (int, float, str, bool, type(None)) or _is_artifact(value):
                 continue
             stored = _stored_as(value)
             if stored != self._stored[name]:
@@ -174,6 +187,11 @@ class Config:
         import copy
 
         return Config(None, copy.deepcopy(self.as_dict(), memo).items())
+
+
+def _is_artifact(value: object) -> bool:
+    kind = type(value)
+    return kind.__name__ == "Artifact" and kind.__module__.startswith("danlu.")
 
 
 def _is_notebook() -> bool:

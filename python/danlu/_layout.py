@@ -123,12 +123,15 @@ class _Finder:
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        del path, target
+        del target
         top, _, name = fullname.partition(".")
         if name in ("", "__main__") or top not in ("danlu", "wandb"):
             return None
+        from importlib.machinery import PathFinder
         from importlib.util import spec_from_loader
 
+        if top == "danlu" and "." not in name and PathFinder.find_spec(fullname, path) is not None:
+            return None
         if top == "danlu" and name in _PACKAGES:
             return spec_from_loader(fullname, _PackageLoader(_PACKAGES[name]), is_package=True)  # type: ignore[arg-type]
         real = _real(name)

@@ -135,6 +135,8 @@ def _begin(given: dict[str, Any], values: dict[Any, Any]) -> Run:
     """Start a run with settings and a config."""
     run = _start(Start(given), given)
     run.config.update(values, allow_val_change=True)
+    if given.get("sweep_param_path"):
+        run.config.update_locked(_parse.from_file(given["sweep_param_path"]), "sweep")
     _hooks.install(_finish_all, _after_fork)
     _active.append(run)
     return run
@@ -236,7 +238,8 @@ join = finish
 def current(what: str) -> Run:
     """Return the current run, for `danlu.{what}`."""
     if _current is None:
-        raise Error(f"You must call danlu.init() before danlu.{what}")
+        module = "wandb" if stands_in() else "danlu"
+        raise Error(f"You must call {module}.init() before {module}.{what}")
     return _current
 
 
@@ -249,9 +252,10 @@ def save(
     glob_str: AnyPath | None = None,
     base_path: AnyPath | None = None,
     policy: str = "live",
+    glob: bool = True,
 ) -> list[str]:
     """Store a file in the current run: see `Run.save`."""
-    return current("save()").save(glob_str, base_path, policy)
+    return current("save()").save(glob_str, base_path, policy, glob)
 
 
 def flush() -> None:

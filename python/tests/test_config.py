@@ -200,3 +200,39 @@ def test_a_resumed_run_takes_new_values(read: Reader) -> None:
         run.config.b = 1
         with pytest.raises(ConfigError):
             run.config.b = 2
+
+
+class Artifact:
+    """What an artifact is to a config."""
+
+    __module__ = "danlu.artifacts"
+    name = "data:v3"
+    version = "v3"
+
+
+def test_an_artifact_is_used_by_the_run(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[Any] = []
+
+    def use_artifact(_: danlu.Run, artifact: Artifact, use_as: str) -> Artifact:
+        used.append((artifact, use_as))
+        return artifact
+
+    monkeypatch.setattr(danlu.Run, "use_artifact", use_artifact)
+    artifact = Artifact()
+    with danlu.init(config={"train": artifact}) as run:
+        assert run.config["train"] is artifact
+        assert used == [(artifact, "train")]
+    assert json.loads(read.table(run.file, "config")["train"]) == {
+        "_type": "artifactVersion",
+        "version": "v3",
+        "sequenceName": "data",
+        "usedAs": "train",
+    }
+
+
+def test_the_parameters_of_a_sweep_are_locked(workdir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workdir / "sweep.yaml").write_text("wandb_version: 1\nlr: {value: 0.5}\n")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "sweep.yaml")
+    with danlu.init(config={"lr": 0.1, "a": 1}) as run:
+        run.config.update({"lr": 0.2}, allow_val_change=True)
+        assert dict(run.config) == {"lr": 0.5, "a": 1}

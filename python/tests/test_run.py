@@ -364,6 +364,16 @@ def test_save(read: Reader, workdir: pathlib.Path) -> None:
     assert names == ["a.pt", "b.pt", "base/deep/d.txt", "deep/d.txt", "sub/c.pt"]
 
 
+def test_a_name_that_looks_like_a_glob(workdir: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("a[1].txt", "b1.txt"):
+        (workdir / name).touch()
+    with danlu.init() as run:
+        assert run.save("a[1].txt", glob=False) == ["a[1].txt"]
+        assert run.save("b[1].txt", glob=False) == []
+        assert run.save("b[1].txt") == ["b1.txt"]
+    assert "Cannot save `b[1].txt`: there is no such file" in capfd.readouterr().err
+
+
 def test_files_are_below_the_current_directory_wherever_the_run_is(workdir: pathlib.Path) -> None:
     (workdir / "model").write_text("x")
     with danlu.init(dir=workdir / "runs") as run:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from . import _say
 from ._base import BaseRun
 
@@ -164,12 +162,3 @@ class CompatRun(BaseRun):
 
         display(HTML(self.to_html(height, hidden)))
         return True
-
-    def save_code(self, path: str) -> None:
-        """Store a source file below `code/`."""
-        try:
-            relative = os.path.relpath(path)
-            name = os.path.basename(path) if relative.startswith("..") else relative
-            self._put_file(f"code/{name}", path)
-        except Exception as e:
-            self._warn(f"The code of the program is not stored: {_say.text_of(e)}")

@@ -149,8 +149,6 @@ def _begun(run: Run, monitor_gym: bool) -> None:
         from . import _rundir
 
         _rundir.lay_out(run)
-    if run._given.get("save_code") and run.file is not None and sys.argv and sys.argv[0].endswith(".py"):
-        run.save_code(sys.argv[0])
     if run.mode == "online" and run.file is not None:
         from . import _syncer
 

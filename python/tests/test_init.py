@@ -12,7 +12,7 @@ from typing import Any
 
 import danlu
 import pytest
-from conftest import Reader, Scripts
+from conftest import Reader
 
 
 @pytest.fixture(autouse=True)
@@ -143,11 +143,6 @@ def test_what_cannot_be_stored_stays(workdir: pathlib.Path, capfd: pytest.Captur
         os.mkfifo(os.path.join(run.dir, "pipe"))
     assert os.listdir(run.dir) == ["pipe"]
     assert "could not be stored as a whole; it stays there" in capfd.readouterr().err
-
-
-def test_the_code_of_the_program(scripts: Scripts, read: Reader) -> None:
-    assert scripts.run("import danlu\ndanlu.init(save_code=True)").returncode == 0
-    assert read.rows(scripts.file(), "SELECT path FROM files") == [("code/train.py",)]
 
 
 def test_attributes_that_programs_for_wandb_ask_for() -> None:

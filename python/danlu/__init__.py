@@ -16,15 +16,11 @@ from . import _layout, _names
 from ._config import Config
 from ._core import __version__
 from ._errors import Error, UsageError
-from ._run import Run
-from ._session import (
+from ._functions import (
     alert,
     config,
     define_metric,
-    finish,
     flush,
-    init,
-    join,
     link_model,
     log,
     log_artifact,
@@ -32,14 +28,14 @@ from ._session import (
     mark_preempting,
     pin_config_keys,
     save,
-    setup,
     summary,
-    teardown,
     unwatch,
     use_artifact,
     use_model,
     watch,
 )
+from ._run import Run
+from ._session import finish, init, join, setup, teardown
 from ._summary import Summary
 
 TYPE_CHECKING = False

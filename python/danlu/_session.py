@@ -1,4 +1,4 @@
-"""The runs of this process, and what `import danlu` shows of the current one."""
+"""The runs of this process: how they begin, and which is the current one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from ._start import Start
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Callable
+    from typing import Any
 
     from ._base import BaseRun
-    from ._config import Config
     from ._run import AnyPath
     from ._settings import Settings
-    from ._summary import Summary
 
 #: The run of the module: what `danlu.log` logs to.
 _current: Run | None = None
@@ -241,119 +239,6 @@ def current(what: str) -> Run:
     return _current
 
 
-def log(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
-    """Log a row to the current run: see `Run.log`."""
-    current("log()").log(data, step, commit, sync)
-
-
-def save(
-    glob_str: AnyPath | None = None,
-    base_path: AnyPath | None = None,
-    policy: str = "live",
-    glob: bool = True,
-) -> list[str]:
-    """Store a file in the current run: see `Run.save`."""
-    return current("save()").save(glob_str, base_path, policy, glob)
-
-
-def flush() -> None:
-    """Make durable what was logged to the current run: see `Run.flush`."""
-    current("flush()").flush()
-
-
-def _of_current(name: str) -> Callable[..., Any]:
-    """Make the function of the module that is this method of the current run."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(current(f"{name}()"), name)(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = name
-    call.__module__ = __package__
-    call.__doc__ = f"See `Run.{name}`, of the current run."
-    return call
-
-
-alert = _of_current("alert")
-define_metric = _of_current("define_metric")
-link_model = _of_current("link_model")
-log_artifact = _of_current("log_artifact")
-log_model = _of_current("log_model")
-mark_preempting = _of_current("mark_preempting")
-pin_config_keys = _of_current("pin_config_keys")
-unwatch = _of_current("unwatch")
-use_artifact = _of_current("use_artifact")
-use_model = _of_current("use_model")
-watch = _of_current("watch")
-
-#: What `danlu.<name>` is while there is no run; with one, the method of the run.
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "alert": alert,
-    "define_metric": define_metric,
-    "flush": flush,
-    "link_model": link_model,
-    "log": log,
-    "log_artifact": log_artifact,
-    "log_model": log_model,
-    "mark_preempting": mark_preempting,
-    "pin_config_keys": pin_config_keys,
-    "save": save,
-    "unwatch": unwatch,
-    "use_artifact": use_artifact,
-    "use_model": use_model,
-    "watch": watch,
-}
-
-
-class Standin:
-    """Stands for the config or the summary of whichever run is the current one."""
-
-    __slots__ = ("_what",)
-    _what: str
-
-    def __init__(self, what: str) -> None:
-        object.__setattr__(self, "_what", what)
-
-    def _of_run(self) -> Any:
-        return getattr(current(self._what), self._what)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_what":
-            # Asked for by tools that look at modules, not by training code.
-            raise AttributeError(name)
-        return getattr(self._of_run(), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._of_run(), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._of_run(), name)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._of_run()[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._of_run()[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self._of_run()[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._of_run()
-
-    def __iter__(self) -> Any:
-        return iter(self._of_run())
-
-    def __len__(self) -> int:
-        return len(self._of_run())
-
-    def __repr__(self) -> str:
-        return f"<danlu.{self._what} before danlu.init()>" if _current is None else repr(self._of_run())
-
-
-config: Config = Standin("config")  # type: ignore[assignment]
-summary: Summary = Standin("summary")  # type: ignore[assignment]
-
-
 def _start(start: Start, given: dict[str, Any]) -> Run:
     """Start a run where it should be; else in the directory for temporary files; else nowhere."""
     if start.mode == "disabled":
@@ -398,10 +283,11 @@ def _publish(run: Run | None) -> None:
     """Show a run, or that there is none, as `danlu.run` and so on; `danlu.log` is the run's own method."""
     global _current
     _current = run
-    shown: dict[str, Any] = {"run": run, "config": config, "summary": summary, **_FUNCTIONS}
-    if run is not None:
-        shown.update({"config": run.config, "summary": run.summary})
-        shown.update({name: getattr(run, name) for name in _FUNCTIONS})
+    from . import _functions
+
+    names = ("config", "summary", *_functions.FUNCTIONS)
+    shown = {name: getattr(_functions if run is None else run, name) for name in names}
+    shown["run"] = run
     for namespace in namespaces:
         namespace.update(shown)
 

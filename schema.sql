@@ -17,7 +17,7 @@
 -- Do not write to this file: its history is protected by checksums, and `danlu verify` tells.
 
 PRAGMA application_id = 1684827765;  -- "dlnu"
-PRAGMA user_version = 1;             -- the version of this schema
+PRAGMA user_version = 2;             -- the version of this schema
 
 -- One row for each process that wrote this run.
 CREATE TABLE attempt (
@@ -82,7 +82,7 @@ CREATE TABLE envelope (
     data   BLOB NOT NULL            -- of each bucket the first, smallest, largest and last value, and so on
 ) STRICT;
 
--- Every change of the config and, by hand, of the summary.
+-- Every change of the config and, by hand or by what a metric's definition asks for, of the summary.
 CREATE TABLE setting (
     id      INTEGER PRIMARY KEY,
     scope   TEXT NOT NULL CHECK (scope IN ('config', 'summary')),
@@ -115,7 +115,8 @@ CREATE TABLE chunk (
 
 -- Everything else that happened at a time. What name, text and data are depends on kind:
 --   stdout, stderr   text: what was printed
---   metric           name: of the metric; data: {"summary": …, "step_metric": …, "hidden": …}
+--   metric           name: of the metric, or the beginning of names and *; data: {"step_metric": …, "step_sync": …,
+--                    "hidden": …, "summary": ["min", …], "goal": …, "glob": the definition that it follows from}
 --   alert            name: title; text; data: {"level": "INFO" | "WARN" | "ERROR"}
 --   artifact         name; text: 'made' or 'used'; data: {"type": …, "digest": …, "aliases": […], "files": […]}
 --   tag              name: the tag; text: 'add' or 'remove'
@@ -211,13 +212,23 @@ FROM (
 )
 WHERE removed = 0;
 
--- The last value of every key of the history, unless the summary was set by hand later.
+CREATE VIEW metrics (name, data) AS
+SELECT name, data
+FROM (
+    SELECT name, data, max(id) FROM event
+    WHERE kind = 'metric' AND id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
+    GROUP BY name
+);
+
+-- The last value of every key of the history, unless the summary was set by hand later. A metric that is defined with a
+-- summary has the keys loss.min, loss.max and so on in place of that, about a second old while the run is written.
 CREATE VIEW summary (key, value) AS
 SELECT key, value
 FROM (
     SELECT key, value, removed, max(id)
     FROM (
-        SELECT k.name AS key, p.value, 0 AS removed, p.row AS id
+        SELECT k.name AS key, p.value,
+            k.name IN (SELECT name FROM metrics WHERE instr(data, '"summary":["') > 0) AS removed, p.row AS id
         FROM key AS k
         CROSS JOIN point AS p
             ON p.id = (SELECT e.last FROM extent AS e WHERE e.key = k.id ORDER BY e.first DESC LIMIT 1)
@@ -243,14 +254,6 @@ SELECT time / 1e6, name, text, data FROM event WHERE kind = 'alert' ORDER BY id;
 
 CREATE VIEW artifacts (time, name, relation, data) AS
 SELECT time / 1e6, name, text, data FROM event WHERE kind = 'artifact' ORDER BY id;
-
-CREATE VIEW metrics (name, data) AS
-SELECT name, data
-FROM (
-    SELECT name, data, max(id) FROM event
-    WHERE kind = 'metric' AND id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
-    GROUP BY name
-);
 
 -- Tags given later. Those given at the start are in attempt.tags of the last attempt.
 CREATE VIEW tags (tag) AS

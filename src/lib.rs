@@ -33,7 +33,7 @@ pub mod sync;
 pub mod writer;
 
 pub use model::{Error, ErrorKind, Result, Value};
-pub use writer::{Key, Policy, Resume, Run, RunBuilder};
+pub use writer::{Goal, Key, Metric, Policy, Resume, Run, RunBuilder, SummaryOp};
 
 /// The version of this library, as `major.minor.patch`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -27,10 +27,12 @@ mod remains;
 mod replacing;
 mod rescue;
 mod run_file;
+mod schema;
 mod segment;
 mod stand_in;
 mod standing;
 mod stranger;
+mod tally;
 mod verify;
 mod verify_journals;
 mod wreck;
@@ -63,8 +65,9 @@ pub use rescue::{Rescued, rescue};
 pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
-pub use standing::{Lost, config, counts_from, last_step, losses, next_step, summary, tags};
+pub use standing::{Lost, config, counts_from, last_step, losses, metrics, next_step, summary, tags};
 pub use stranger::{own_journals_of, stranger};
+pub use tally::{Tallied, Tally, key_names, tally};
 pub use verify::{Damage, Report, verify};
 
 /// The name of the directory that holds runs, beside the training script.

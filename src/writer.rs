@@ -5,6 +5,8 @@
 //! wrong is said once through [`RunBuilder::on_warning`], counted, and written into the run when that works again.
 
 mod builder;
+mod column;
+mod define;
 mod drain;
 mod ears;
 mod entry;
@@ -12,9 +14,12 @@ mod files;
 mod fork;
 mod ignore;
 mod live;
+mod metric;
+mod metrics;
 mod not_utf8;
 mod put;
 mod resume;
+mod rows;
 mod run;
 mod save;
 mod shared;
@@ -25,6 +30,7 @@ mod warnings;
 
 pub use builder::{RunBuilder, Storage, host_name};
 pub use fork::{ForkGuard, before_fork, forked};
+pub use metric::{Goal, Metric, SummaryOp};
 pub use resume::Resume;
 pub use run::{Key, Logged, Restored, Run};
 pub use save::{Policy, Saved};

@@ -1,10 +1,9 @@
 //! A chart's line in as many columns as it has pixels, read in about as many steps, with every spike.
 
-use super::series::keys_of;
 use crate::model::{Error, Result, limits};
 use crate::store::Bucket;
 use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Standing};
-use crate::store::points::{Point, for_each_point, snapshot};
+use crate::store::points::{Point, for_each_point, keys_of, snapshot};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -228,11 +227,15 @@ impl<'a> Line<'a> {
     }
 
     fn read_roots(&self) -> Result<Vec<Node>> {
-        let ys = roots(self.connection, self.y.1.root)?;
+        let ys = store_envelope::roots(self.connection, self.y.1.root)?;
         let Some((_, x)) = self.x else {
             return Ok(ys.into_iter().map(|y| Node { y, x: None }).collect());
         };
-        let xs = if x.points == self.y.1.points { roots(self.connection, x.root)? } else { Vec::new() };
+        let xs = if x.points == self.y.1.points {
+            store_envelope::roots(self.connection, x.root)?
+        } else {
+            Vec::new()
+        };
         let together = ys.len() == xs.len() && ys.iter().zip(&xs).all(|(y, x)| same_rows(y, x));
         let nodes = ys.into_iter().zip(xs).map(|(y, x)| Node { y, x: Some(x) });
         Ok(if together { nodes.collect() } else { Vec::new() })
@@ -395,22 +398,6 @@ impl Node {
 
 fn same_rows(a: &EnvelopeRow, b: &EnvelopeRow) -> bool {
     a.level == b.level && a.buckets.iter().zip(&b.buckets).all(|(a, b)| a.row == b.row)
-}
-
-/// Reads the roots of a key, oldest first.
-fn roots(connection: &Connection, newest: i64) -> Result<Vec<EnvelopeRow>> {
-    let mut found = Vec::new();
-    let mut id = newest;
-    while id != 0 {
-        let row = store_envelope::read(connection, id)?;
-        if row.before >= id {
-            return Err(Error::damaged(format!("Envelope {id} comes before the one before it")));
-        }
-        id = row.before;
-        found.push(row);
-    }
-    found.reverse();
-    Ok(found)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]

@@ -1,7 +1,7 @@
 //! The values of a run: config, summary, and one key of the history.
 
 use crate::model::{Result, Value};
-use crate::store::points::{for_each_point, snapshot};
+use crate::store::points::{for_each_point, keys_of, snapshot};
 use crate::store::{self, envelope};
 use rusqlite::Connection;
 use serde::{Serialize, Serializer};
@@ -61,14 +61,6 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
 fn rank_of(connection: &Connection, key: i64) -> Result<Option<u32>> {
     let sql = "SELECT rank FROM attempt WHERE id = (? >> 40 << 40) + 1";
     Ok(connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))?)
-}
-
-/// Lists the ids of a key of the history, one for each attempt that counts and used it.
-pub(super) fn keys_of(connection: &Connection, name: &str) -> Result<Vec<i64>> {
-    let mut statement = connection
-        .prepare_cached("SELECT id FROM key WHERE name = ? AND system = 0 AND id > ? ORDER BY id")?;
-    let rows = statement.query_map((name, store::counts_from(connection)?), |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn as_json<S: Serializer>(values: &[Value], serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -2,7 +2,7 @@
 
 use super::envelope::{self, Standing};
 use super::points::Point;
-use super::{SEQ_BITS, records, segment};
+use super::{SEQ_BITS, records, schema, segment};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Origin, Record, Result, Row, Start, Value, limits};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, Transaction, params};
@@ -252,6 +252,7 @@ impl Stream {
         {
             return Err(self.misfit(&format!("it is of run {}, the file of run {run}", start.run)));
         }
+        schema::upgrade(tx)?;
         let tags = serde_json::Value::from(start.tags.clone()).to_string();
         let (origin, from_run, from_step) = match &start.origin {
             Origin::New => ("new", None, None),

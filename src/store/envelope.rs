@@ -218,6 +218,25 @@ pub(crate) fn read(connection: &Connection, id: i64) -> Result<EnvelopeRow> {
     decode(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)
 }
 
+/// Reads the roots of a key, oldest first.
+///
+/// # Errors
+/// One is missing, or damaged.
+pub(crate) fn roots(connection: &Connection, newest: i64) -> Result<Vec<EnvelopeRow>> {
+    let mut found = Vec::new();
+    let mut id = newest;
+    while id != 0 {
+        let row = read(connection, id)?;
+        if row.before >= id {
+            return Err(Error::damaged(format!("Envelope {id} comes before the one before it")));
+        }
+        id = row.before;
+        found.push(row);
+    }
+    found.reverse();
+    Ok(found)
+}
+
 /// Where the envelope of a key stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Standing {

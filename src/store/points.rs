@@ -18,6 +18,14 @@ pub(crate) struct Point<'a> {
 /// Points that are read at once.
 const BLOCK: u64 = 1024;
 
+/// Lists the ids of a key of the history, one for each attempt that counts and used it.
+pub(crate) fn keys_of(connection: &Connection, name: &str) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM key WHERE name = ? AND system = 0 AND id > ? ORDER BY id")?;
+    let rows = statement.query_map((name, super::counts_from(connection)?), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Hands on the points of a key that has `count` of them, from one ordinal to before another.
 ///
 /// # Errors

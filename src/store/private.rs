@@ -6,7 +6,7 @@
 use super::append::has_locks;
 use super::compact::unpack;
 use super::records::{attempts, segments};
-use super::{JournalReader, Stream, own_journals_of, run_file, segment};
+use super::{JournalReader, Stream, own_journals_of, schema, segment};
 use crate::model::{Error, Result, limits};
 use rusqlite::Connection;
 use std::path::Path;
@@ -81,7 +81,7 @@ pub(super) fn open_begun(path: &Path) -> Result<Option<Connection>> {
 fn empty() -> Result<Connection> {
     let whole = Connection::open("")?;
     whole.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-    whole.execute_batch(run_file::SCHEMA)?;
+    whole.execute_batch(schema::SCHEMA)?;
     Ok(whole)
 }
 

@@ -3,6 +3,7 @@
 use super::append::has_locks;
 use super::file_kind::check_is_file;
 use super::records::attempts;
+use super::schema::{self, SCHEMA, SCHEMA_VERSION};
 use super::wreck::CutShort;
 use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
@@ -14,9 +15,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::time::Duration;
 
-pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 const APPLICATION_ID: i64 = 1_684_827_765;
-const SCHEMA_VERSION: i64 = 1;
 
 /// Bytes of a database page: of the sizes that keep an empty run under 128 KiB, the fastest for blobs.
 pub(super) const PAGE_BYTES: u32 = 8192;
@@ -173,8 +172,8 @@ pub(super) fn check_header(connection: &Connection, path: &Path) -> Result<()> {
         }
         Err(e) => return Err(unreadable(e, path)),
     }
-    match pragma("user_version")? {
-        SCHEMA_VERSION => Ok(()),
+    match schema::version(connection)? {
+        version if schema::READABLE.contains(&version) => Ok(()),
         newer if newer > SCHEMA_VERSION => Err(Error::new(
             ErrorKind::Version,
             format!("`{}` was written by a newer danlu: its schema is version {newer}, this danlu reads {SCHEMA_VERSION}", path.display()),
@@ -231,21 +230,6 @@ pub fn run_digest(run: &RunKey, mut attempts: Vec<(AttemptId, Hash)>) -> Hash {
         hasher.update(digest.0);
     }
     Hash(hasher.finalize().into())
-}
-
-/// Returns the SQL text of every object that a fresh run file has, in a fixed order.
-pub(super) fn expected_schema() -> Result<Vec<String>> {
-    let connection = Connection::open_in_memory()?;
-    connection.execute_batch(SCHEMA)?;
-    schema_of(&connection)
-}
-
-/// Returns the SQL text of every object in a database, in the same order.
-pub(super) fn schema_of(connection: &Connection) -> Result<Vec<String>> {
-    let mut statement =
-        connection.prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY type, name")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Says whether a file may be of a run of this id, by its name: `run-<15 characters of time>-<id>.sqlite`, with a number

@@ -20,6 +20,16 @@ pub fn summary(connection: &Connection) -> Result<Vec<(String, Value)>> {
     pairs(connection, "SELECT key, value FROM summary")
 }
 
+/// Reads the definitions of metrics as they stand: names and what the newest event of each has as data.
+///
+/// # Errors
+/// The file is damaged.
+pub fn metrics(connection: &Connection) -> Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare_cached("SELECT name, data FROM metrics")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn pairs(connection: &Connection, query: &str) -> Result<Vec<(String, Value)>> {
     let mut statement = connection.prepare_cached(query)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

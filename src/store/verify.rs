@@ -7,7 +7,7 @@ use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
 use super::standing::{Lost, losses};
 use super::verify_journals::check_journals;
-use super::{SEQ_BITS, blob, compact, envelope, run_file, segment};
+use super::{SEQ_BITS, blob, compact, envelope, run_file, schema, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -98,7 +98,8 @@ fn check_form(connection: &Connection, report: &mut Report) {
         }
         Err(e) => report.add("database", format!("SQLite cannot check it: {e}")),
     }
-    match (run_file::schema_of(connection), run_file::expected_schema()) {
+    let expected = schema::version(connection).map_err(crate::model::Error::from).and_then(schema::expected);
+    match (schema::found(connection), expected) {
         (Ok(found), Ok(expected)) if found == expected => {}
         (Ok(_), Ok(_)) => report.add("schema", "Its tables, triggers and views are not those of a run file"),
         (Err(e), _) | (_, Err(e)) => report.add("schema", format!("Its schema cannot be read: {e}")),

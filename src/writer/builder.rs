@@ -255,10 +255,12 @@ impl RunBuilder {
                 warn: Arc::clone(&self.warn),
             })?;
             // The copy counts as a whole or not at all: the journal gets its name after it.
-            if let Some((files, step)) = &source {
-                run.copy_from(files, *step)?;
-            }
+            let copied = match &source {
+                Some((files, step)) => run.copy_from(files, *step)?,
+                None => Vec::new(),
+            };
             run.publish()?;
+            run.track_copied(copied);
             Ok(run)
         });
         let mut run = begun.inspect_err(|_| {

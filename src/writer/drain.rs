@@ -63,16 +63,28 @@ impl Drainer {
         let asked = Arc::new(Asked::default());
         let asking = Arc::clone(&asked);
         let reader = JournalReader::open(&shared.journal)?;
-        let mut drain = Drain { shared, reader, stream: None, applied: 0, follows, mended: false };
+        let now = Instant::now();
+        let mut drain = Drain {
+            shared,
+            reader,
+            stream: None,
+            applied: 0,
+            follows,
+            mended: false,
+            began: now,
+            summed: now,
+        };
         let thread = std::thread::Builder::new()
             .name("danlu-drain".to_owned())
             .spawn(move || {
                 // On Linux, of the calling thread alone.
                 rustix::process::setpriority_process(None, NICE).ok();
-                drain.tick();
+                drain.tick(true);
+                let mut done = 0;
                 loop {
                     let (requests, is_last) = asking.wait(tick);
-                    drain.tick();
+                    drain.tick(is_last || requests > done);
+                    done = requests;
                     asking.done(requests);
                     if is_last {
                         return;
@@ -105,6 +117,10 @@ impl Drainer {
     }
 }
 
+/// In how many parts the time of the run is cut, in each of which the summary of defined metrics is written down once: a run of
+/// days is not to have a record of that for each second.
+const SUMMARIES: u32 = 1000;
+
 /// Which part of the time readers of the run file get while there is much to apply.
 const READERS_SHARE: u32 = 10;
 
@@ -118,13 +134,16 @@ struct Drain {
     follows: bool,
     /// The run file was built anew since it could last be written.
     mended: bool,
+    /// When the thread began, and when it last wrote down what definitions of metrics make of the summary.
+    began: Instant,
+    summed: Instant,
 }
 
 impl Drain {
     /// Does what is to do now. What fails is tried again at the next tick: nothing is lost, it is in the journal.
-    fn tick(&mut self) {
+    fn tick(&mut self, is_asked_for: bool) {
         let shared = Arc::clone(&self.shared);
-        let written = shared.written();
+        let written = self.write_summary(is_asked_for);
         if written == self.applied {
             return shared.lock_syncer().keep_alive();
         }
@@ -147,6 +166,16 @@ impl Drain {
             }
             Err(e) => self.failed(&e),
         }
+    }
+
+    /// Writes down what definitions of metrics make of the summary, and returns how many bytes of the journal are written.
+    fn write_summary(&mut self, is_asked_for: bool) -> u64 {
+        let mut log = self.shared.lock();
+        if is_asked_for || self.summed.elapsed() >= self.began.elapsed() / SUMMARIES {
+            self.shared.write_summary(&mut log);
+            self.summed = Instant::now();
+        }
+        log.journal.length()
     }
 
     /// Builds the run file anew if that helps, once; else the next tick tries again.

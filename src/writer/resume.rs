@@ -3,6 +3,7 @@
 use crate::model::{Error, ErrorKind, Origin, Record, Result, RunId, RunKey, Start, Value};
 use crate::store::{self, Liveness};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +44,10 @@ pub(super) struct Standing {
     pub(super) start: Start,
     pub(super) config: Vec<(String, Value)>,
     pub(super) summary: Vec<(String, Value)>,
+    /// The definitions of its metrics: names and data.
+    pub(super) metrics: Vec<(String, String)>,
+    /// The names of the keys of its history.
+    pub(super) keys: BTreeSet<String>,
     /// The step to go on at.
     pub(super) step: i64,
     /// Who writes it right now.
@@ -139,6 +144,8 @@ impl Place<'_> {
             start,
             config: store::config(connection)?,
             summary: store::summary(connection)?,
+            metrics: store::metrics(connection)?,
+            keys: store::key_names(connection)?.into_iter().collect(),
             step: store::next_step(connection)?,
             writer: None,
             began: first.time,
@@ -190,7 +197,7 @@ impl Place<'_> {
 impl Standing {
     fn begun(file: PathBuf, writer: Start) -> Self {
         let start = writer.clone();
-        let (config, summary) = (Vec::new(), Vec::new());
+        let (config, summary, metrics) = (Vec::new(), Vec::new(), Vec::new());
         let files = vec![file.clone()];
         let begins = start.origin != Origin::Resume && start.rank.is_none();
         let (began, rank) = (start.time, start.rank);
@@ -203,6 +210,8 @@ impl Standing {
             start,
             config,
             summary,
+            metrics,
+            keys: BTreeSet::new(),
             step: 0,
             writer: Some(writer),
             compacted: false,
@@ -215,6 +224,9 @@ impl Standing {
             ours.retain(|(key, _)| !theirs.iter().any(|(other, _)| other == key));
             ours.extend(theirs);
         }
+        self.metrics.retain(|(name, _)| !newer.metrics.iter().any(|(other, _)| other == name));
+        self.metrics.extend(newer.metrics);
+        self.keys.extend(newer.keys);
         self.files.extend(newer.files);
         Self {
             file: newer.file,

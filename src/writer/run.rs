@@ -4,6 +4,7 @@ use super::builder::Begun;
 use super::drain::Drainer;
 use super::ignore::Ignore;
 use super::live::Keeper;
+use super::metrics::{Before, Copied};
 use super::resume::{self, Said};
 use super::shared::{Log, Shared, problem_of, shown};
 use super::{RunBuilder, fork};
@@ -25,7 +26,7 @@ pub struct Run {
     pub(super) shared: Arc<Shared>,
     pub(super) keeper: Arc<Keeper>,
     start: Start,
-    restored: Restored,
+    pub(super) restored: Restored,
     pub(super) directory: PathBuf,
     /// Taken by whoever ends the run.
     drainer: Mutex<Option<Drainer>>,
@@ -63,8 +64,10 @@ impl Run {
         let syncer = journal.0.syncer()?;
         let rewinds = matches!(start.origin, Origin::Rewind { .. });
         let shared = Shared::new(run_file, journal, syncer, clock, warn);
+        let mut metrics = Before::default();
         let restored = standing.filter(|_| !rewinds).map(|standing| {
             shared.lock().step = standing.step;
+            metrics = Before { defined: standing.metrics, names: standing.keys, files: standing.files };
             Restored { step: standing.step, config: standing.config, summary: standing.summary }
         });
         let forks = fork::count();
@@ -73,7 +76,7 @@ impl Run {
         for problem in problems {
             shared.warnings.once(&problem.clone(), || problem);
         }
-        Ok(Self {
+        let mut run = Self {
             keeper: Arc::new(Keeper::new(Arc::clone(&shared), ignore)),
             shared,
             start,
@@ -81,12 +84,16 @@ impl Run {
             directory,
             drainer: Mutex::default(),
             forks,
-        })
+        };
+        run.restore_metrics(metrics);
+        Ok(run)
     }
 
-    /// Takes over what another run, or this one, said up to a step, and goes on after it.
-    pub(super) fn copy_from(&mut self, files: &[PathBuf], step: i64) -> Result<()> {
+    /// Takes over what another run, or this one, said up to a step, and goes on after it. Returns the definitions of metrics:
+    /// what they make of the summary is not copied, but comes of the rows.
+    pub(super) fn copy_from(&mut self, files: &[PathBuf], step: i64) -> Result<Vec<(String, String)>> {
         let mut log = self.shared.lock();
+        let mut metrics = Copied::default();
         let mut summary = std::collections::BTreeMap::new();
         resume::said_until(files, step, |said| match said {
             Said::Row(step, time, values) => {
@@ -101,6 +108,8 @@ impl Run {
             }
             Said::Other(record) => {
                 match &record {
+                    Record::Event(event) => metrics.define(event),
+                    Record::Summary(setting) if metrics.has_part(&setting.key) => return,
                     Record::Config(setting) => {
                         self.restored.config.retain(|(key, _)| *key != setting.key);
                         self.restored
@@ -120,7 +129,7 @@ impl Run {
         self.restored.step = log.step;
         self.restored.summary = summary.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         match log.lost {
-            0 => Ok(()),
+            0 => Ok(metrics.definitions()),
             lost => {
                 let message =
                     format!("Cannot copy what the run goes on from: {lost} records could not be written");
@@ -276,7 +285,12 @@ impl Run {
         if let Some(problem) = problem_of(&key, value.as_ref()) {
             return self.shared.lose(&mut log, &format!("`{}` is not stored: {problem}", shown(&key)));
         }
-        self.shared.append(&mut log, &record(Setting { key, value }));
+        let record = record(Setting { key, value });
+        self.shared.append(&mut log, &record);
+        if let Record::Summary(Setting { key, value }) = &record {
+            log.metrics.set_by_hand(key, value.as_ref());
+            self.shared.write_summary(&mut log);
+        }
     }
 
     /// Records something that happens now; see [`EventKind`] for what the texts mean.
@@ -287,6 +301,9 @@ impl Run {
         text: impl Into<String>,
         data: impl Into<String>,
     ) {
+        if kind == EventKind::Metric {
+            return self.define_by_event(&name.into(), &data.into());
+        }
         let Some(mut log) = self.open_log("record") else {
             return;
         };
@@ -357,6 +374,7 @@ impl Run {
         }
         self.keeper.finish();
         let Some(mut log) = self.guard().filter(|log| !log.finished) else { return Ok(()) };
+        self.shared.write_summary(&mut log);
         let data = format!("{{\"exit_code\":{exit_code}}}");
         let time = self.shared.clock.now();
         let end = Event { time, kind: EventKind::End, name: String::new(), text: String::new(), data };
@@ -415,7 +433,7 @@ impl Run {
         (!self.is_foreign()).then(|| self.shared.lock())
     }
 
-    fn open_log(&self, what: &str) -> Option<MutexGuard<'_, Log>> {
+    pub(super) fn open_log(&self, what: &str) -> Option<MutexGuard<'_, Log>> {
         let Some(log) = self.guard() else {
             let message =
                 "This process is a fork of the one that started the run; what it logs is not stored";

@@ -1,9 +1,11 @@
 //! The appending side of a run: its journal, its keys, and what could not be stored. Both threads hold it.
 
 use super::fork;
+use super::metrics::Metrics;
+use super::rows::OF_ROWS;
 use super::turns::{Turn, Turns};
 use super::warnings::{Sink, Warnings};
-use crate::model::{Clock, Error, ErrorKind, Event, EventKind, Record, Result, Row, Value, limits};
+use crate::model::{Clock, Error, ErrorKind, Event, EventKind, Record, Result, Value, limits};
 use crate::store::{self, Journal, JournalSync};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -39,12 +41,35 @@ pub(super) struct Log {
     pub(super) lost: u64,
     unreported: u64,
     pub(super) finished: bool,
+    /// What is defined of keys.
+    pub(super) metrics: Metrics,
 }
 
 impl Log {
     /// Returns an empty row, for [`Shared::append_row`].
     pub(super) fn take_row(&mut self) -> Vec<(u64, Value)> {
         std::mem::take(&mut self.values)
+    }
+
+    /// Takes an empty row back, for its memory.
+    pub(super) fn put_row(&mut self, row: Vec<(u64, Value)>) {
+        self.values = row;
+    }
+
+    /// Returns the number of a key that was logged.
+    pub(super) fn known_key(&self, name: &str) -> Option<u64> {
+        self.keys.get(name).copied()
+    }
+
+    /// Lists the keys that were logged.
+    pub(super) fn known_keys(&self) -> impl Iterator<Item = (&str, u64)> {
+        let keys = self.keys.iter().map(|(name, key)| (&**name, *key));
+        keys.filter(|(_, key)| *key < OF_ROWS[0].1)
+    }
+
+    /// Returns the name of a key.
+    pub(super) fn name_of(&self, key: u64) -> &str {
+        self.keys.iter().find_map(|(name, seq)| (*seq == key).then_some(&**name)).unwrap_or_default()
     }
 }
 
@@ -59,7 +84,7 @@ impl Shared {
     ) -> Self {
         let log = Log {
             journal,
-            keys: HashMap::new(),
+            keys: OF_ROWS.iter().map(|(name, key)| ((*name).into(), *key)).collect(),
             shape: Vec::new(),
             values: Vec::new(),
             step: 0,
@@ -68,6 +93,7 @@ impl Shared {
             lost: 0,
             unreported: 0,
             finished: false,
+            metrics: Metrics::default(),
         };
         let warnings = Warnings::new(warn);
         Self {
@@ -146,6 +172,9 @@ impl Shared {
                 }
                 let key = self.append(log, &Record::Key { name: name.to_owned(), system: false })?;
                 log.keys.insert(name.into(), key);
+                if let Some(expanded) = log.metrics.introduce(key, name) {
+                    self.write_definitions(log, [expanded]);
+                }
                 key
             }
         };
@@ -154,59 +183,6 @@ impl Shared {
             log.shape.push((name.into(), key));
         }
         Some(key)
-    }
-
-    /// Appends a row, and returns its step and time.
-    pub(super) fn append_row(
-        &self,
-        log: &mut Log,
-        step: Option<i64>,
-        commit: Option<bool>,
-        values: Vec<(u64, Value)>,
-    ) -> (i64, i64) {
-        let at = step.unwrap_or(log.step);
-        log.step = log.step.max(at);
-        if commit.unwrap_or(step.is_none()) && at == log.step {
-            log.step = at.saturating_add(1);
-        }
-        let time = self.clock.now();
-        self.append_row_at(log, at, time, values);
-        (at, time)
-    }
-
-    /// Appends a row as it is, and leaves the current step as it was.
-    pub(super) fn append_row_at(&self, log: &mut Log, step: i64, time: i64, mut values: Vec<(u64, Value)>) {
-        if !is_plain(&values) {
-            keep_last_of_each(&mut values);
-            values.retain_mut(|(key, value)| self.check(log, *key, value));
-        }
-        let (keys, most) = (values.len(), limits::ROW_KEYS);
-        if keys > most {
-            return self.lose(log, &format!("A row of {keys} keys is not stored: at most {most} can be"));
-        }
-        let record = Record::Row(Row { step: Some(step), time, values });
-        if self.append(log, &record).is_some() {
-            log.rows += 1;
-            log.highest_step = log.highest_step.max(Some(step));
-        }
-        if let Record::Row(row) = record {
-            log.values = row.values;
-            log.values.clear();
-        }
-    }
-
-    /// Brings a value into its stored form, or counts it as lost if it is too large.
-    fn check(&self, log: &mut Log, key: u64, value: &mut Value) -> bool {
-        if let Value::Float(float) = value
-            && float.is_nan()
-        {
-            *float = f64::NAN;
-        }
-        let Some(problem) = value.problem() else { return true };
-        let name = log.keys.iter().find_map(|(name, seq)| (*seq == key).then_some(&**name));
-        let message = format!("A value of `{}` is not stored: {problem}", shown(name.unwrap_or_default()));
-        self.lose(log, &message);
-        false
     }
 
     /// Appends a record and returns its sequence number, or counts it as lost. What was lost before is written into the run
@@ -253,28 +229,6 @@ impl Shared {
             self.warnings.over("append");
         }
     }
-}
-
-/// Says of most rows at a glance that they are as they are stored: by key, without doubles, of plain numbers.
-fn is_plain(values: &[(u64, Value)]) -> bool {
-    let mut last = None;
-    values.iter().all(|(key, value)| {
-        let ascends = last < Some(*key);
-        last = Some(*key);
-        ascends
-            && match value {
-                Value::Float(float) => !float.is_nan(),
-                Value::Int(_) => true,
-                Value::Json(_) => false,
-            }
-    })
-}
-
-/// Sorts a row by key; of a key that was given twice, the last value stays.
-fn keep_last_of_each(values: &mut Vec<(u64, Value)>) {
-    values.reverse();
-    values.sort_by_key(|(key, _)| *key);
-    values.dedup_by_key(|(key, _)| *key);
 }
 
 pub(super) fn problem_of(key: &str, value: Option<&Value>) -> Option<String> {

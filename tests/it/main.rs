@@ -26,6 +26,7 @@ mod kill;
 mod layers;
 mod limits;
 mod machine;
+mod metric;
 
 mod paths;
 mod rescue;

@@ -1,0 +1,146 @@
+//! Rows, from what the caller gave to what is stored.
+
+use super::shared::{Log, Shared, shown};
+use crate::model::{Record, Row, Value, limits};
+
+/// Names that say where a row is rather than what is in it, with the numbers that stand for them: no key has such. `_step` and
+/// `_runtime` follow from the row; `_timestamp`, in seconds, becomes its time.
+pub(super) const OF_ROWS: [(&str, u64); 3] =
+    [("_step", u64::MAX - 2), ("_timestamp", TIMESTAMP), ("_runtime", u64::MAX)];
+
+const TIMESTAMP: u64 = u64::MAX - 1;
+
+impl Shared {
+    /// Appends a row, and returns its step and time.
+    pub(super) fn append_row(
+        &self,
+        log: &mut Log,
+        step: Option<i64>,
+        commit: Option<bool>,
+        mut values: Vec<(u64, Value)>,
+    ) -> (i64, i64) {
+        let at = step.unwrap_or(log.step);
+        if at < log.step {
+            self.tell_back(at, log.step);
+        }
+        log.step = log.step.max(at);
+        if commit.unwrap_or(step.is_none()) && at == log.step {
+            log.step = at.saturating_add(1);
+        }
+        self.tidy(log, &mut values);
+        let time = self.take_time(&mut values).unwrap_or_else(|| self.clock.now());
+        if !log.metrics.is_empty() {
+            self.add_steps(log, &mut values);
+        }
+        self.write_row(log, at, time, values);
+        (at, time)
+    }
+
+    /// Appends a row as it is, and leaves the current step as it was.
+    pub(super) fn append_row_at(&self, log: &mut Log, step: i64, time: i64, mut values: Vec<(u64, Value)>) {
+        self.tidy(log, &mut values);
+        self.write_row(log, step, time, values);
+    }
+
+    fn write_row(&self, log: &mut Log, step: i64, time: i64, values: Vec<(u64, Value)>) {
+        let (keys, most) = (values.len(), limits::ROW_KEYS);
+        if keys > most {
+            return self.lose(log, &format!("A row of {keys} keys is not stored: at most {most} can be"));
+        }
+        let record = Record::Row(Row { step: Some(step), time, values });
+        let written = self.append(log, &record).is_some();
+        let Record::Row(mut row) = record else { return };
+        if written {
+            log.rows += 1;
+            log.highest_step = log.highest_step.max(Some(step));
+            if !log.metrics.is_empty() {
+                log.metrics.add(&row.values);
+            }
+        }
+        row.values.clear();
+        log.put_row(row.values);
+    }
+
+    fn tell_back(&self, step: i64, current: i64) {
+        self.warnings.once("back", || {
+            format!("log() got step {step} when the run was at step {current}; such rows are kept, each at its own step")
+        });
+    }
+
+    /// Brings a row into the form in which it is stored.
+    fn tidy(&self, log: &mut Log, values: &mut Vec<(u64, Value)>) {
+        if !is_plain(values) {
+            keep_last_of_each(values);
+            values.retain_mut(|(key, value)| self.check(log, *key, value));
+        }
+    }
+
+    /// Takes out of a row what says where it is. Returns the time, if it says one.
+    fn take_time(&self, values: &mut Vec<(u64, Value)>) -> Option<i64> {
+        let mut time = None;
+        while let Some((key, value)) = values.pop_if(|(key, _)| *key >= OF_ROWS[0].1) {
+            if key == TIMESTAMP {
+                time = micros(&value);
+                if time.is_none() {
+                    self.warnings.once("timestamp", || {
+                        "`_timestamp` is to be in seconds since 1970; rows with another have the time of log()".to_owned()
+                    });
+                }
+            }
+        }
+        time
+    }
+
+    /// Adds the step metrics that a row is to have and lacks.
+    fn add_steps(&self, log: &mut Log, values: &mut Vec<(u64, Value)>) {
+        for step in log.metrics.steps_of(values) {
+            let last = log.metrics.last(log.known_key(&step), &step).unwrap_or(Value::Int(0));
+            let Some(key) = self.find_key(log, usize::MAX, &step) else { continue };
+            if let Err(place) = values.binary_search_by_key(&key, |(key, _)| *key) {
+                values.insert(place, (key, last));
+            }
+        }
+    }
+
+    /// Brings a value into its stored form, or counts it as lost if it is too large.
+    fn check(&self, log: &mut Log, key: u64, value: &mut Value) -> bool {
+        if let Value::Float(float) = value
+            && float.is_nan()
+        {
+            *float = f64::NAN;
+        }
+        let Some(problem) = value.problem() else { return true };
+        let message = format!("A value of `{}` is not stored: {problem}", shown(log.name_of(key)));
+        self.lose(log, &message);
+        false
+    }
+}
+
+/// Reads seconds since 1970 as whole microseconds, if that is a time within some 9000 years of it.
+fn micros(value: &Value) -> Option<i64> {
+    let micros = value.as_f64().map(|seconds| (seconds * 1e6).round()).filter(|micros| micros.abs() < 2.9e17);
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
+    micros.map(|micros| micros as i64)
+}
+
+/// Says of most rows at a glance that they are as they are stored: by key, without doubles, of plain numbers.
+fn is_plain(values: &[(u64, Value)]) -> bool {
+    let mut last = None;
+    values.iter().all(|(key, value)| {
+        let ascends = last < Some(*key);
+        last = Some(*key);
+        ascends
+            && match value {
+                Value::Float(float) => !float.is_nan(),
+                Value::Int(_) => true,
+                Value::Json(_) => false,
+            }
+    })
+}
+
+/// Sorts a row by key; of a key that was given twice, the last value stays.
+fn keep_last_of_each(values: &mut Vec<(u64, Value)>) {
+    values.reverse();
+    values.sort_by_key(|(key, _)| *key);
+    values.dedup_by_key(|(key, _)| *key);
+}

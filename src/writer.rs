@@ -32,5 +32,6 @@ pub use builder::{RunBuilder, Storage, host_name};
 pub use fork::{ForkGuard, before_fork, forked};
 pub use metric::{Goal, Metric, SummaryOp};
 pub use resume::Resume;
+pub use rows::is_of_row;
 pub use run::{Key, Logged, Restored, Run};
 pub use save::{Policy, Saved};

@@ -4,7 +4,7 @@ use crate::sink::Sink;
 use danlu::{Key, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The keys that were logged or set by hand, and the row that is being put together.
 #[derive(Default)]
@@ -22,9 +22,14 @@ struct Column {
     name: Box<str>,
     /// Unknown until the key is logged, and where nothing is written.
     key: Option<Key>,
-    /// What the summary says: the value that was logged or set last.
+    /// The value that was logged or set last: what the summary says unless a definition decides on it.
     last: Option<Value>,
+    /// It says where a row is: it is not in the summary.
+    is_of_row: bool,
 }
+
+/// What definitions of metrics make of the summary; keys without a value are not in it.
+pub(crate) type Decided = Vec<(String, Option<Value>)>;
 
 impl Columns {
     /// Adds a value to the row. `place` is where in its dict it stands. The key must be an exact `str`.
@@ -66,7 +71,9 @@ impl Columns {
                 return;
             }
         }
-        column.last = Some(value.clone());
+        if !column.is_of_row {
+            column.last = Some(value.clone());
+        }
         if let Some(key) = column.key {
             self.row.push((key, value));
         }
@@ -86,7 +93,8 @@ impl Columns {
             return *column;
         }
         let column = self.columns.len();
-        self.columns.push(Column { name: name.into(), key: None, last: None });
+        let is_of_row = danlu::writer::is_of_row(name);
+        self.columns.push(Column { name: name.into(), key: None, last: None, is_of_row });
         self.by_name.insert(name.into(), column);
         column
     }
@@ -100,15 +108,23 @@ impl Columns {
     }
 
     /// Returns what the summary says of a key.
-    pub(crate) fn last(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn last<'a>(&'a self, name: &str, decided: &'a Decided) -> Option<&'a Value> {
+        if let Some((_, value)) = decided.iter().find(|(key, _)| key == name) {
+            return value.as_ref();
+        }
         self.by_name
             .get(name)
             .and_then(|column| self.columns.get(*column))
             .and_then(|column| column.last.as_ref())
     }
 
-    /// Returns the whole summary, in the order in which the keys came up.
-    pub(crate) fn summary(&self) -> Vec<(Box<str>, Value)> {
-        self.columns.iter().filter_map(|c| c.last.clone().map(|value| (c.name.clone(), value))).collect()
+    /// Returns the whole summary, in the order in which the keys came up, those that definitions ask for last.
+    pub(crate) fn summary(&self, decided: Decided) -> Vec<(Box<str>, Value)> {
+        let names: HashSet<&str> = decided.iter().map(|(name, _)| &**name).collect();
+        let own = self.columns.iter().filter(|column| !names.contains(&*column.name));
+        let own = own.filter_map(|column| Some((column.name.clone(), column.last.clone()?)));
+        let mut all: Vec<(Box<str>, Value)> = own.collect();
+        all.extend(decided.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
+        all
     }
 }

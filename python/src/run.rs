@@ -1,6 +1,6 @@
 //! The class that `danlu.Run` extends.
 
-use crate::columns::Columns;
+use crate::columns::{Columns, Decided};
 use crate::error::{reason, sentence, to_python};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
@@ -268,12 +268,14 @@ impl Run {
 
     /// Returns the value of a summary key in a tuple, or None if there is no such key.
     fn _get_summary<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<(Bound<'py, PyAny>,)>> {
-        let value = self.columns().last(key).cloned();
+        let decided = self.decided();
+        let value = self.columns().last(key, &decided).cloned();
         value.map(|value| values::to_python(py, &value).map(|object| (object,))).transpose()
     }
 
     fn _get_summary_items<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
-        let items = self.columns().summary();
+        let decided = self.decided();
+        let items = self.columns().summary(decided);
         items.into_iter().map(|(name, value)| Ok((name.into(), values::to_python(py, &value)?))).collect()
     }
 
@@ -325,6 +327,11 @@ impl From<Sink> for Run {
 }
 
 impl Run {
+    /// Returns what definitions of metrics make of the summary.
+    fn decided(&self) -> Decided {
+        self.sink.file().map_or_else(Vec::new, danlu::Run::metric_summary)
+    }
+
     fn columns(&self) -> MutexGuard<'_, Columns> {
         self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }

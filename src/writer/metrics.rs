@@ -2,7 +2,7 @@
 
 use super::column::Column;
 use super::metric::{Definition, Metric, covers, stem};
-use super::rows::OF_ROWS;
+use super::rows::is_of_row;
 use crate::model::{Event, Setting, Value};
 use crate::store::Tallied;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +108,7 @@ impl Metrics {
     fn wanted(&self, key: &str) -> Option<(Definition, Option<String>)> {
         let definition =
             self.definition_of(key).map(|(_, definition)| definition.clone()).unwrap_or_default();
-        let step =
-            definition.synced().filter(|step| *step != key && OF_ROWS.iter().all(|(name, _)| name != step));
+        let step = definition.synced().filter(|step| *step != key && !is_of_row(step));
         let step = step.map(str::to_owned);
         let is_step = || self.definitions.values().any(|other| other.synced() == Some(key));
         let wanted = !definition.summary.is_empty() || step.is_some() || is_step();

@@ -8,6 +8,11 @@ use crate::model::{Record, Row, Value, limits};
 pub(super) const OF_ROWS: [(&str, u64); 3] =
     [("_step", u64::MAX - 2), ("_timestamp", TIMESTAMP), ("_runtime", u64::MAX)];
 
+/// Says whether a name is that of what a row is, so that no key of the history and of the summary has it by itself.
+pub fn is_of_row(name: &str) -> bool {
+    OF_ROWS.iter().any(|(of_row, _)| *of_row == name)
+}
+
 const TIMESTAMP: u64 = u64::MAX - 1;
 
 impl Shared {

@@ -25,6 +25,7 @@ fn rows(path: &Path) -> Vec<(i64, String, Value)> {
 }
 
 /// What is written as JSON, as a summary.
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
 fn pairs(expected: serde_json::Value) -> BTreeMap<String, Value> {
     let expected = expected.as_object().unwrap().clone();
     expected.into_iter().map(|(key, value)| (key, Value::from(value))).collect()
@@ -499,7 +500,7 @@ impl Model {
             let definition = self.definition(key);
             match happened.last() {
                 Some(Happened::Set(value)) => {
-                    summary.extend(value.clone().map(|value| ((*key).to_owned(), value)))
+                    summary.extend(value.clone().map(|value| ((*key).to_owned(), value)));
                 }
                 Some(Happened::Logged(value)) if definition.ops.is_empty() => {
                     summary.insert((*key).to_owned(), value.clone());

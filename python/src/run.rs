@@ -371,6 +371,9 @@ impl Run {
                     for (name, value) in values {
                         columns.push_named(&self.sink, &name, value);
                     }
+                    if let Some(run) = self.sink.file() {
+                        run.add_steps_of(deferred.iter().map(|(name, _)| &**name), &mut columns.row);
+                    }
                     outcome = Ok(deferred);
                 }
                 // The program ends; what was understood of its last row is kept.

@@ -75,6 +75,7 @@ def test_the_step_metric_is_added_to_rows_that_lack_it(read: Reader) -> None:
     with danlu.init() as run:
         define(run, "*", step_metric="epoch")
         run.log({"loss": 1.0})
+        assert run.summary.as_dict() == {"epoch": 0, "loss": 1.0}
         run.log({"epoch": 2})
         run.log({"loss": 0.5})
         run.log({"epoch": 3}, commit=False)

@@ -20,7 +20,8 @@ pub enum Record {
     Row(Row),
     /// A config key is set or removed.
     Config(Setting),
-    /// A summary key is set or removed by hand. What rows say reaches the summary by itself.
+    /// A summary key is set or removed by hand, or by what the definition of a metric asks for. The last values of rows are in
+    /// the summary by themselves.
     Summary(Setting),
     /// A version of a file. Its bytes are a blob, stored before this record.
     File(File),
@@ -141,7 +142,8 @@ pub enum EventKind {
     Stdout,
     /// A piece of standard error in `text`.
     Stderr,
-    /// The metric `name` is defined; `data` is an object such as `{"summary": "min", "step_metric": "epoch"}`.
+    /// The metric `name` is defined, or all whose names begin so if there is a `*` at its end; `data` is an object such as
+    /// `{"step_metric": "epoch", "summary": ["min"]}`.
     Metric,
     /// An alert with its title in `name`, its text in `text` and its level in `text` of `data`.
     Alert,

@@ -96,9 +96,16 @@ impl Column {
         news.collect()
     }
 
-    /// Lists what the summary has of the key, in place of its last value or of nothing.
+    /// Lists what the summary has of the key. The last value of one without a summary of its own is there, too: rows may have been
+    /// given it.
     pub(super) fn summary(&self) -> Vec<(String, Option<Value>)> {
-        let own = (!self.ops.is_empty() && !self.tallied.by_hand).then(|| (self.name.clone(), None));
+        let own = match (&self.tallied.last, self.ops.is_empty()) {
+            _ if self.tallied.by_hand => None,
+            (None, true) => None,
+            (last, true) => Some(last.clone()),
+            (_, false) => Some(None),
+        };
+        let own = own.map(|value| (self.name.clone(), value));
         let parts = self.parts.iter().filter(|part| !part.by_hand);
         own.into_iter().chain(parts.map(|part| (part.key.clone(), self.value(part.op)))).collect()
     }

@@ -71,7 +71,7 @@ impl Run {
         let tallied = self.shared.tally_files(&files, |name| wanted.contains(name));
         let mut log = self.shared.lock();
         self.shared.write_definitions(&mut log, others);
-        self.shared.update_columns(&mut log, &tallied);
+        self.shared.update_columns(&mut log, &tallied, |_| true);
         log.metrics.set_written(&self.restored.summary);
         let summary = log.metrics.summary();
         drop(log);
@@ -86,7 +86,7 @@ impl Run {
         let mut log = self.shared.lock();
         let others = log.metrics.restore(recorded);
         self.shared.write_definitions(&mut log, others);
-        self.shared.update_columns(&mut log, &BTreeMap::new());
+        self.shared.update_columns(&mut log, &BTreeMap::new(), |_| true);
         let summary = log.metrics.summary();
         drop(log);
         self.correct_restored(summary);
@@ -103,11 +103,16 @@ impl Run {
 impl Shared {
     fn define(&self, log: &mut Log, metric: &Metric, before: &BTreeMap<String, Tallied>) {
         let written = log.metrics.define(metric);
-        if !written.is_empty() {
-            self.write_definitions(log, written);
-            self.update_columns(log, before);
-            self.write_summary(log);
+        if written.is_empty() {
+            return;
         }
+        let names: Vec<String> = written.iter().map(|(name, _)| name.clone()).collect();
+        let step = written.first().and_then(|(_, definition)| definition.synced().map(str::to_owned));
+        let concerned =
+            |key: &str| step.as_deref() == Some(key) || names.iter().any(|name| covers(name, key));
+        self.write_definitions(log, written);
+        self.update_columns(log, before, concerned);
+        self.write_summary(log);
     }
 
     pub(super) fn write_definitions(&self, log: &mut Log, written: impl IntoIterator<Item = Written>) {
@@ -117,11 +122,18 @@ impl Shared {
         }
     }
 
-    /// Brings what is kept of each key up to what is defined. `before` is what files say of keys.
-    fn update_columns(&self, log: &mut Log, before: &BTreeMap<String, Tallied>) {
-        let names = log.metrics.before.names.iter().filter(|name| log.known_key(name).is_none()).cloned();
-        let mut names: Vec<(String, Option<u64>)> = names.map(|name| (name, None)).collect();
-        names.extend(log.known_keys().map(|(name, key)| (name.to_owned(), Some(key))));
+    /// Brings what is kept of keys up to what is defined. `before` is what files say of them.
+    fn update_columns(
+        &self,
+        log: &mut Log,
+        before: &BTreeMap<String, Tallied>,
+        concerned: impl Fn(&str) -> bool,
+    ) {
+        let earlier = log.metrics.before.names.iter().filter(|name| log.known_key(name).is_none());
+        let earlier = earlier.map(|name| (&**name, None));
+        let all = earlier.chain(log.known_keys().map(|(name, key)| (name, Some(key))));
+        let concerned = all.filter(|(name, _)| concerned(name)).map(|(name, key)| (name.to_owned(), key));
+        let mut names: Vec<(String, Option<u64>)> = concerned.collect();
         names.sort_by_key(|(_, key)| *key);
         let lacking = names.iter().filter(|(name, key)| log.metrics.lacks(*key, name));
         let lacking = lacking.map(|(name, _)| (&**name, before.get(name).cloned().unwrap_or_default()));

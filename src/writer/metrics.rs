@@ -210,6 +210,11 @@ impl Metrics {
         steps
     }
 
+    /// Returns the name of the step metric that a row with a key is to have as well.
+    pub(super) fn step_of(&self, key: &str) -> Option<String> {
+        self.wanted(key).and_then(|(_, step)| step)
+    }
+
     /// Returns the last value of a key.
     pub(super) fn last(&self, key: Option<u64>, name: &str) -> Option<Value> {
         let column = key.map_or_else(|| self.waiting.get(name), |key| self.column(key));

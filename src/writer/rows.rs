@@ -1,5 +1,6 @@
 //! Rows, from what the caller gave to what is stored.
 
+use super::run::{Key, Run};
 use super::shared::{Log, Shared, shown};
 use crate::model::{Record, Row, Value, limits};
 
@@ -99,12 +100,17 @@ impl Shared {
     /// Adds the step metrics that a row is to have and lacks.
     fn add_steps(&self, log: &mut Log, values: &mut Vec<(u64, Value)>) {
         for step in log.metrics.steps_of(values) {
-            let last = log.metrics.last(log.known_key(&step), &step).unwrap_or(Value::Int(0));
-            let Some(key) = self.find_key(log, usize::MAX, &step) else { continue };
+            let Some((key, last)) = self.find_step(log, &step) else { continue };
             if let Err(place) = values.binary_search_by_key(&key, |(key, _)| *key) {
                 values.insert(place, (key, last));
             }
         }
+    }
+
+    /// Finds a step metric and its last value, 0 if there is none.
+    fn find_step(&self, log: &mut Log, step: &str) -> Option<(u64, Value)> {
+        let last = log.metrics.last(log.known_key(step), step).unwrap_or(Value::Int(0));
+        self.find_key(log, usize::MAX, step).map(|key| (key, last))
     }
 
     /// Brings a value into its stored form, or counts it as lost if it is too large.
@@ -118,6 +124,21 @@ impl Shared {
         let message = format!("A value of `{}` is not stored: {problem}", shown(log.name_of(key)));
         self.lose(log, &message);
         false
+    }
+}
+
+impl Run {
+    /// Adds to a row that is about to be logged the step metrics that it is to have for keys whose values come later, by
+    /// [`Self::log_late`].
+    pub fn add_steps_of<'a>(&self, late: impl IntoIterator<Item = &'a str>, row: &mut Vec<(Key, Value)>) {
+        let Some(mut log) = self.guard().filter(|log| !log.finished) else { return };
+        for name in late {
+            let Some(step) = log.metrics.step_of(name) else { continue };
+            let Some((key, last)) = self.shared.find_step(&mut log, &step) else { continue };
+            if row.iter().all(|(known, _)| known.0 != key) {
+                row.push((Key(key), last));
+            }
+        }
     }
 }
 

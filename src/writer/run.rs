@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// A key of the history whose name was looked up once: see [`Run::key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(u64);
+pub struct Key(pub(super) u64);
 
 /// A run that is being written.
 ///

@@ -175,6 +175,26 @@ fn a_row_gets_the_step_metric_that_it_lacks() {
 }
 
 #[test]
+fn a_row_gets_the_step_metric_of_a_value_that_comes_later() {
+    let place = Place::new();
+    let run = builder(&place).start().unwrap();
+    let path = run.path().to_owned();
+    run.define_metric(Metric::new("*").step_metric("epoch"));
+    run.log([("epoch", 1)]);
+    let mut row = Vec::new();
+    run.add_steps_of(["image", "epoch"], &mut row);
+    run.add_steps_of(["image"], &mut row);
+    let logged = run.log_keys(None, None, &mut row).unwrap();
+    run.log([("epoch", 2)]);
+    run.log_late(logged, [("image", Value::text("media/a.png"))]);
+    run.finish(0).unwrap();
+    let at = |step: i64, key: &str, value: Value| (step, key.to_owned(), value);
+    let image = at(1, "image", Value::text("media/a.png"));
+    let expected = [at(0, "epoch", 1.into()), at(1, "epoch", 1.into()), image, at(2, "epoch", 2.into())];
+    assert_eq!(rows(&path), expected);
+}
+
+#[test]
 fn what_is_set_by_hand_counts_until_the_key_is_logged_again() {
     let place = Place::new();
     let run = builder(&place).start().unwrap();

@@ -30,6 +30,8 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "watch")]
 pub mod sync;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod writer;
 
 pub use model::{Error, ErrorKind, Result, Value};

@@ -7,6 +7,7 @@ mod columns;
 mod error;
 mod files;
 mod read;
+mod recording;
 mod run;
 mod sink;
 mod values;
@@ -62,6 +63,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::read_file, module)?)?;
     module.add_function(wrap_pyfunction!(files::read_blob, module)?)?;
     module.add_function(wrap_pyfunction!(annotate::annotate, module)?)?;
+    module.add_function(wrap_pyfunction!(recording::machine, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)

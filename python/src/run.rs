@@ -2,18 +2,21 @@
 
 use crate::columns::{Columns, Decided};
 use crate::error::{reason, sentence, to_python};
+use crate::recording::{self, Recording};
 use crate::sink::{Sink, print_warning};
 use crate::values::{self, Converted};
 use danlu::model::{EventKind, Hash, Origin};
+use danlu::system::Stream;
 use danlu::writer::{Logged, Storage};
 use danlu::{Policy, Resume, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Values by key that take longer than a training loop should wait.
 type Deferred = Vec<(String, Py<PyAny>)>;
@@ -21,6 +24,8 @@ type Deferred = Vec<(String, Py<PyAny>)>;
 /// A run: what its training loop calls. The rest is Python.
 #[pyclass(subclass, frozen, module = "danlu._core")]
 pub(crate) struct Run {
+    /// Before the sink: its threads write there.
+    recording: Recording,
     sink: Sink,
     /// Held for moments only and never while Python code runs, which may log itself or wait for another thread.
     columns: Mutex<Columns>,
@@ -92,7 +97,7 @@ impl Run {
         for (name, value) in &run.restored().summary {
             columns.set_last(name, Some(value.clone()));
         }
-        Ok(Self { columns: Mutex::new(columns), ..Self::from(Sink::File(Box::new(run))) })
+        Ok(Self { columns: Mutex::new(columns), ..Self::from(Sink::File(Arc::new(run))) })
     }
 
     /// Logs a row: a dict from names to values. When it returns, the row survives the death of the process.
@@ -164,7 +169,7 @@ impl Run {
 
     /// Lets others see in the run file what was logged so far.
     fn _drain(&self, py: Python<'_>) {
-        py.detach(|| self.sink.file().map_or((), danlu::Run::drain));
+        py.detach(|| self.sink.file().map_or((), |run| run.drain()));
     }
 
     /// The step that the next row gets.
@@ -182,7 +187,7 @@ impl Run {
     /// The run id as it was given or made; empty where nothing is written.
     #[getter]
     fn _id(&self) -> &str {
-        self.sink.file().map_or("", danlu::Run::id)
+        self.sink.file().map_or("", |run| run.id())
     }
 
     /// Whether the run was there before and goes on.
@@ -215,13 +220,13 @@ impl Run {
 
     #[getter]
     fn _path(&self) -> Option<&Path> {
-        self.sink.file().map(danlu::Run::path)
+        self.sink.file().map(|run| run.path())
     }
 
     /// How many rows this process has logged, and the highest of their steps.
     #[getter]
     fn _logged(&self) -> (u64, Option<i64>) {
-        self.sink.file().map_or((0, None), danlu::Run::logged)
+        self.sink.file().map_or((0, None), |run| run.logged())
     }
 
     /// Makes everything that was logged so far durable: when it returns, that survives a power cut.
@@ -312,24 +317,77 @@ impl Run {
         }
     }
 
+    /// Starts to record samples of the machine, the first now, the next every `interval` seconds, and the last at the end.
+    #[expect(clippy::too_many_arguments, reason = "named arguments of a Python method")]
+    #[pyo3(signature = (interval=15.0, disks=vec![PathBuf::from("/")], gpus=None, cgroups=true, tree=false, pid=None, label=String::new()))]
+    fn _start_stats(
+        &self,
+        interval: f64,
+        disks: Vec<PathBuf>,
+        gpus: Option<Vec<String>>,
+        cgroups: bool,
+        tree: bool,
+        pid: Option<u32>,
+        label: String,
+    ) {
+        if let Some(run) = self.sink.file().filter(|run| !run.is_foreign()) {
+            let interval = Duration::try_from_secs_f64(interval).unwrap_or(Duration::from_secs(15));
+            let settings = recording::settings(disks, gpus, cgroups, tree, pid, label);
+            self.recording.sample(run, settings, interval);
+        }
+    }
+
+    /// Records what was printed to `stdout` or `stderr`: a text, or bytes however they are cut.
+    fn _console(&self, stream: &str, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
+        let Some(run) = self.sink.file().filter(|run| !run.is_foreign()) else { return Ok(()) };
+        if self.ended.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if let Ok(text) = data.cast::<PyString>() {
+            self.recording.print(run, stream, text.to_string_lossy().as_bytes());
+        } else {
+            self.recording.print(run, stream, data.cast::<PyBytes>()?.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Records what of the output and the machine is not recorded yet, and stops to record them.
+    fn _stop_recording(&self, py: Python<'_>) {
+        if self.sink.file().is_some_and(|run| !run.is_foreign()) {
+            py.detach(|| self.recording.stop());
+        }
+    }
+
     /// Ends the run and seals its file. A second call does nothing.
     fn _end(&self, py: Python<'_>, exit_code: i32) -> PyResult<()> {
         self.ended.store(true, Ordering::Relaxed);
         let Some(run) = self.sink.file() else { return Ok(()) };
-        py.detach(|| run.end(exit_code)).map_err(|e| to_python(py, &e))
+        let end = || {
+            if !run.is_foreign() {
+                self.recording.stop();
+            }
+            run.end(exit_code)
+        };
+        py.detach(end).map_err(|e| to_python(py, &e))
     }
 }
 
 impl From<Sink> for Run {
     fn from(sink: Sink) -> Self {
-        Self { sink, columns: Mutex::default(), ended: AtomicBool::new(false) }
+        Self {
+            recording: Recording::default(),
+            sink,
+            columns: Mutex::default(),
+            ended: AtomicBool::new(false),
+        }
     }
 }
 
 impl Run {
     /// Returns what definitions of metrics make of the summary.
     fn decided(&self) -> Decided {
-        self.sink.file().map_or_else(Vec::new, danlu::Run::metric_summary)
+        self.sink.file().map_or_else(Vec::new, |run| run.metric_summary())
     }
 
     fn columns(&self) -> MutexGuard<'_, Columns> {

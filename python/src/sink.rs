@@ -3,12 +3,12 @@
 use danlu::writer::Logged;
 use danlu::{Error, ErrorKind, Key, Value};
 use std::io::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The receiver of rows, settings and losses.
 pub(crate) enum Sink {
     /// A run that is being written.
-    File(Box<danlu::Run>),
+    File(Arc<danlu::Run>),
     /// A run of which nothing is kept but the summary.
     Nothing(Mutex<Counts>),
 }
@@ -26,7 +26,7 @@ impl Sink {
         Self::Nothing(Mutex::new(Counts { step: 0, lost: 0, counts_rows }))
     }
 
-    pub(crate) fn file(&self) -> Option<&danlu::Run> {
+    pub(crate) fn file(&self) -> Option<&Arc<danlu::Run>> {
         match self {
             Self::File(run) => Some(run),
             Self::Nothing(_) => None,

@@ -113,6 +113,27 @@ impl Shared {
         self.find_key(log, usize::MAX, step).map(|key| (key, last))
     }
 
+    /// Appends a sample of system metrics.
+    pub(super) fn append_sample(&self, log: &mut Log, sample: &[(String, f64)]) {
+        let mut values = Vec::with_capacity(sample.len());
+        for (name, value) in sample {
+            let key = match log.system_keys.get(&**name) {
+                Some(key) => *key,
+                None => {
+                    let key = Record::Key { name: name.clone(), system: true };
+                    let Some(key) = self.append(log, &key) else { continue };
+                    log.system_keys.insert(name.as_str().into(), key);
+                    key
+                }
+            };
+            values.push((key, Value::Float(*value).canonical()));
+        }
+        keep_last_of_each(&mut values);
+        if !values.is_empty() {
+            self.append(log, &Record::Row(Row { step: None, time: self.clock.now(), values }));
+        }
+    }
+
     /// Brings a value into its stored form, or counts it as lost if it is too large.
     fn check(&self, log: &mut Log, key: u64, value: &mut Value) -> bool {
         if let Value::Float(float) = value

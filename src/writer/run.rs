@@ -257,6 +257,14 @@ impl Run {
         log.rows = rows;
     }
 
+    /// Logs a sample of system metrics, which have no step and keys of their own. What comes after the end of the run is
+    /// dropped without a word: nobody asked for that sample.
+    pub fn log_system(&self, sample: &[(String, f64)]) {
+        if let Some(mut log) = self.guard().filter(|log| !log.finished) {
+            self.shared.append_sample(&mut log, sample);
+        }
+    }
+
     /// Sets a config key.
     pub fn config(&self, key: impl Into<String>, value: impl Into<Value>) {
         self.set(Record::Config, key.into(), Some(value.into()));
@@ -423,8 +431,8 @@ impl Run {
         self.drainer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Says whether this process is a fork of the one that started the run.
-    pub(super) fn is_foreign(&self) -> bool {
+    /// Says whether this process is a fork of the one that started the run, and nothing is stored.
+    pub fn is_foreign(&self) -> bool {
         self.forks != fork::count()
     }
 

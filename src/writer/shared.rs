@@ -30,6 +30,8 @@ pub(super) struct Shared {
 pub(super) struct Log {
     pub(super) journal: Journal,
     keys: HashMap<Box<str>, u64>,
+    /// Those of system metrics, which have names of their own.
+    pub(super) system_keys: HashMap<Box<str>, u64>,
     /// The keys of the last row in its order: the next row most likely has the same.
     shape: Vec<(Box<str>, u64)>,
     /// The values of the last row; kept for their memory.
@@ -84,6 +86,7 @@ impl Shared {
     ) -> Self {
         let log = Log {
             journal,
+            system_keys: HashMap::new(),
             keys: OF_ROWS.iter().map(|(name, key)| ((*name).into(), *key)).collect(),
             shape: Vec::new(),
             values: Vec::new(),

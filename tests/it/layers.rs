@@ -3,15 +3,16 @@
 use std::path::Path;
 
 /// Each module with those it may use.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("store", &["model"]),
     ("writer", &["model", "store"]),
     ("query", &["model", "store"]),
     ("remote", &["model", "store"]),
     ("sync", &["model", "store", "query", "remote"]),
+    ("system", &["model"]),
     ("server", &["model", "store", "query", "remote"]),
-    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server"]),
+    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server", "system"]),
 ];
 
 /// What the crate's root gives everybody.

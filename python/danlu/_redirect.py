@@ -1,0 +1,258 @@
+"""Takes in what C code and other programs print on file descriptors 1 and 2."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import mmap
+import os
+import sys
+import termios
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Record = Callable[[str, bytes], None]
+
+#: File descriptors of ours are above this, out of the way of those that the helper gets.
+_ABOVE = 20
+#: How long a print of Python waits for what C code printed before it, in seconds.
+_PATIENCE = 0.05
+#: How long to wait at the end for what was printed.
+_LAST_WAIT = 5.0
+
+_NAMES = {1: "stdout", 2: "stderr"}
+
+
+def can_redirect() -> bool:
+    """Say whether the outputs of this process are plain ones, which Python prints to without anybody between."""
+    if sys.platform != "linux" or not sys.executable or getattr(sys, "frozen", False):
+        return False
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return False
+    for descriptor, name in _NAMES.items():
+        stream = getattr(sys, name)
+        raw = _raw(stream)
+        if stream is not getattr(sys, f"__{name}__") or raw is None or raw.fileno() != descriptor:
+            return False
+    return True
+
+
+def _raw(stream: Any) -> io.FileIO | None:
+    buffer = getattr(stream, "buffer", None) if type(stream) is io.TextIOWrapper else None
+    raw = getattr(buffer, "raw", buffer)
+    try:
+        return raw if type(raw) is io.FileIO and not stream.closed and not raw.closed else None
+    except ValueError:
+        return None
+
+
+class _Output:
+    """One of the two outputs: where it went, and what takes its place."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.name = _NAMES[descriptor]
+        self.stream = getattr(sys, self.name)
+        self.original = _high(os.dup(descriptor))
+        if os.isatty(self.original):
+            ours, theirs = os.openpty()
+            attributes = termios.tcgetattr(self.original)
+            # The real terminal does that.
+            attributes[1] &= ~termios.OPOST
+            termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+            size = fcntl.ioctl(self.original, termios.TIOCGWINSZ, bytes(8))
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+        else:
+            ours, theirs = os.pipe()
+        #: What is printed is read here by the helper; by us if it dies, and whoever prints sees no broken pipe.
+        self.read = _high(ours)
+        self.write = _high(theirs)
+
+    def take(self) -> None:
+        """Put the pipe in the place of the output; Python goes on to print where it did."""
+        self.stream.flush()
+        self._point(self.original)
+        # `input` and those who start programs ask for it.
+        self.stream.fileno = lambda: self.descriptor
+        os.dup2(self.write, self.descriptor)
+        os.close(self.write)
+
+    def give_back(self) -> None:
+        self.stream.__dict__.pop("fileno", None)
+        try:
+            self.stream.flush()
+        except (OSError, ValueError):
+            pass
+        os.dup2(self.original, self.descriptor)
+        self._point(self.descriptor)
+
+    def _point(self, descriptor: int) -> None:
+        """Make Python's stream print to another descriptor. Whoever holds the stream holds it still."""
+        raw = _raw(self.stream)
+        if raw is not None:
+            raw.__init__(descriptor, "wb", closefd=False)  # type: ignore[misc]
+            raw.name = f"<{self.name}>"
+
+    def waits(self) -> bool:
+        """Say whether something was printed that the helper has not read."""
+        count = fcntl.ioctl(self.read, termios.FIONREAD, bytes(4))
+        return count != bytes(4)
+
+
+def _high(descriptor: int) -> int:
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+    os.close(descriptor)
+    return high
+
+
+class Redirect:
+    """The outputs of this process while they are taken in. Raises OSError if they cannot be."""
+
+    def __init__(self, record: Record, broken: Callable[[], None]) -> None:
+        self._record = record
+        self._broken = broken
+        self._patience = _PATIENCE
+        self._over = False
+        self._owner = os.getpid()
+        self._outputs: list[_Output] = []
+        self._open: list[int] = []
+        try:
+            self._outputs.extend(_Output(descriptor) for descriptor in _NAMES)
+            self._start()
+        except BaseException:
+            for output in self._outputs:
+                self._open += (output.original, output.read, output.write)
+            self._close()
+            raise
+        for output in self._outputs:
+            output.take()
+        self._thread = threading.Thread(target=self._read, name="danlu-console", daemon=True)
+        self._thread.start()
+
+    def _start(self) -> None:
+        """Start the helper."""
+        control, self._control = map(_high, os.pipe())
+        self._copy, copy = map(_high, os.pipe())
+        busy = _high(os.memfd_create("danlu-console"))
+        self._open += (control, self._control, self._copy, copy, busy)
+        os.ftruncate(busy, 1)
+        self._busy = mmap.mmap(busy, 1)
+        first, second = self._outputs
+        given = (first.original, second.original, control, copy, busy, first.read, second.read)
+        actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in enumerate(given, 1)]
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_tee.py")
+        command = [sys.executable, "-I", "-S", program]
+        self._helper = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+        for descriptor in (control, copy, busy):
+            os.close(descriptor)
+            self._open.remove(descriptor)
+
+    def settle(self) -> None:
+        """Wait until what C code printed so far is printed, but not for long."""
+        if not self._is_behind() or self._over:
+            return
+        deadline = time.monotonic() + self._patience
+        while self._is_behind():
+            if time.monotonic() > deadline:
+                # Somebody stands still; not every print waits for it as long.
+                self._patience /= 2
+                return
+            time.sleep(0.0002)
+        self._patience = _PATIENCE
+
+    def _is_behind(self) -> bool:
+        try:
+            return any([output.waits() for output in self._outputs]) or self._busy[0] != 0
+        except (OSError, ValueError):
+            return False
+
+    def _read(self) -> None:
+        """Take in the copies; the body of a thread."""
+        try:
+            os.waitpid(self._helper, 0)
+        except OSError:
+            pass
+        try:
+            with open(self._copy, "rb", closefd=False) as copies:
+                while len(head := copies.read(5)) == 5:
+                    self._record(_NAMES[head[0]], copies.read(int.from_bytes(head[1:], "little")))
+        except (OSError, ValueError):
+            pass
+        if not self._over:
+            self._lost()
+
+    def _lost(self) -> None:
+        """The helper is gone. Print as before, and forward what others still print into the pipe."""
+        import select
+
+        self._over = True
+        self._give_back()
+        self._broken()
+        left = {output.read: output for output in self._outputs}
+        while left:
+            for descriptor in select.select(list(left), [], [])[0]:
+                try:
+                    data = os.read(descriptor, 65536)
+                except OSError:
+                    data = b""
+                if not data:
+                    del left[descriptor]
+                    continue
+                self._record(left[descriptor].name, data)
+                try:
+                    os.write(left[descriptor].original, data)
+                except OSError:
+                    pass
+
+    def _give_back(self) -> None:
+        for output in self._outputs:
+            output.give_back()
+
+    def stop(self) -> None:
+        """Print as before, and take in what was printed until now."""
+        if self._over:
+            return
+        self._over = True
+        _flush_c()
+        self._give_back()
+        try:
+            os.write(self._control, b"q")
+        except OSError:
+            pass
+        self._thread.join(_LAST_WAIT)
+        # Where Python printed stays open: another thread may be about to print there.
+        self._open += (output.read for output in self._outputs)
+        self._close()
+
+    def after_fork(self) -> None:
+        """Let the child print as other programs do: nobody else takes in what it prints."""
+        for output in self._outputs:
+            try:
+                os.dup2(output.descriptor, output.original, inheritable=False)
+            except OSError:
+                pass
+
+    def _close(self) -> None:
+        for descriptor in self._open:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+        self._open.clear()
+
+
+def _flush_c() -> None:
+    """Let C print what it has kept."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        for name in _NAMES.values():
+            library.fflush(ctypes.c_void_p.in_dll(library, name))
+    except Exception:
+        pass

@@ -187,7 +187,7 @@ impl Run {
     /// The run id as it was given or made; empty where nothing is written.
     #[getter]
     fn _id(&self) -> &str {
-        self.sink.file().map_or("", |run| run.id())
+        self.sink.file().map_or("", danlu::Run::id)
     }
 
     /// Whether the run was there before and goes on.
@@ -220,13 +220,13 @@ impl Run {
 
     #[getter]
     fn _path(&self) -> Option<&Path> {
-        self.sink.file().map(|run| run.path())
+        self.sink.file().map(danlu::Run::path)
     }
 
     /// How many rows this process has logged, and the highest of their steps.
     #[getter]
     fn _logged(&self) -> (u64, Option<i64>) {
-        self.sink.file().map_or((0, None), |run| run.logged())
+        self.sink.file().map_or((0, None), danlu::Run::logged)
     }
 
     /// Makes everything that was logged so far durable: when it returns, that survives a power cut.
@@ -330,7 +330,7 @@ impl Run {
         pid: Option<u32>,
         label: String,
     ) {
-        if let Some(run) = self.sink.file().filter(|run| !run.is_foreign()) {
+        if let Some(run) = self.sink.shared().filter(|run| !run.is_foreign()) {
             let interval = Duration::try_from_secs_f64(interval).unwrap_or(Duration::from_secs(15));
             let settings = recording::settings(disks, gpus, cgroups, tree, pid, label);
             self.recording.sample(run, settings, interval);
@@ -340,7 +340,7 @@ impl Run {
     /// Records what was printed to `stdout` or `stderr`: a text, or bytes however they are cut.
     fn _console(&self, stream: &str, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
-        let Some(run) = self.sink.file().filter(|run| !run.is_foreign()) else { return Ok(()) };
+        let Some(run) = self.sink.shared().filter(|run| !run.is_foreign()) else { return Ok(()) };
         if self.ended.load(Ordering::Relaxed) {
             return Ok(());
         }

@@ -26,7 +26,12 @@ impl Sink {
         Self::Nothing(Mutex::new(Counts { step: 0, lost: 0, counts_rows }))
     }
 
-    pub(crate) fn file(&self) -> Option<&Arc<danlu::Run>> {
+    pub(crate) fn file(&self) -> Option<&danlu::Run> {
+        self.shared().map(|run| &**run)
+    }
+
+    /// Returns the run for a thread of its own.
+    pub(crate) fn shared(&self) -> Option<&Arc<danlu::Run>> {
         match self {
             Self::File(run) => Some(run),
             Self::Nothing(_) => None,

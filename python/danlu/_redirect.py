@@ -11,6 +11,8 @@ import termios
 import threading
 import time
 
+from ._tee import STATE_BYTES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _ABOVE = 20
 #: How long a print of Python waits for what C code printed before it, in seconds.
 _PATIENCE = 0.05
+#: How long it waits while the helper starts.
+_FIRST_PATIENCE = 1.0
 #: How long to wait at the end for what was printed.
 _LAST_WAIT = 5.0
 
@@ -117,7 +121,8 @@ class Redirect:
         self._broken = broken
         self._patience = _PATIENCE
         self._over = False
-        self._owner = os.getpid()
+        #: How many bytes of copies were recorded.
+        self._taken = 0
         self._outputs: list[_Output] = []
         self._open: list[int] = []
         try:
@@ -137,26 +142,27 @@ class Redirect:
         """Start the helper."""
         control, self._control = map(_high, os.pipe())
         self._copy, copy = map(_high, os.pipe())
-        busy = _high(os.memfd_create("danlu-console"))
-        self._open += (control, self._control, self._copy, copy, busy)
-        os.ftruncate(busy, 1)
-        self._busy = mmap.mmap(busy, 1)
+        state = _high(os.memfd_create("danlu-console"))
+        self._open += (control, self._control, self._copy, copy, state)
+        os.ftruncate(state, STATE_BYTES)
+        self._state = mmap.mmap(state, STATE_BYTES)
         first, second = self._outputs
-        given = (first.original, second.original, control, copy, busy, first.read, second.read)
+        given = (first.original, second.original, control, copy, state, first.read, second.read)
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in enumerate(given, 1)]
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_tee.py")
         command = [sys.executable, "-I", "-S", program]
         self._helper = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
-        for descriptor in (control, copy, busy):
+        for descriptor in (control, copy, state):
             os.close(descriptor)
             self._open.remove(descriptor)
 
     def settle(self) -> None:
-        """Wait until what C code printed so far is printed, but not for long."""
+        """Wait until what C code printed so far is printed and recorded, but not for long."""
         if not self._is_behind() or self._over:
             return
-        deadline = time.monotonic() + self._patience
+        works = self._state[0] != 0
+        deadline = time.monotonic() + (self._patience if works else _FIRST_PATIENCE)
         while self._is_behind():
             if time.monotonic() > deadline:
                 # Somebody stands still; not every print waits for it as long.
@@ -167,7 +173,12 @@ class Redirect:
 
     def _is_behind(self) -> bool:
         try:
-            return any([output.waits() for output in self._outputs]) or self._busy[0] != 0
+            # In this order: what is no longer to be read is being printed, or it is.
+            return (
+                any([output.waits() for output in self._outputs])
+                or self._state[1] != 0
+                or int.from_bytes(self._state[8:16], "little") != self._taken
+            )
         except (OSError, ValueError):
             return False
 
@@ -180,7 +191,9 @@ class Redirect:
         try:
             with open(self._copy, "rb", closefd=False) as copies:
                 while len(head := copies.read(5)) == 5:
-                    self._record(_NAMES[head[0]], copies.read(int.from_bytes(head[1:], "little")))
+                    data = copies.read(int.from_bytes(head[1:], "little"))
+                    self._record(_NAMES[head[0]], data)
+                    self._taken += len(data)
         except (OSError, ValueError):
             pass
         if not self._over:

@@ -3,8 +3,9 @@
 It outlives a training that is killed, so that the last words of that reach the terminal. It ends when nobody can
 print any more. Started by `danlu._redirect` with these file descriptors, and of danlu it imports nothing:
 
-0 nothing, 1 and 2 where to print, 3 commands, 4 the copy, 5 one byte of shared memory that is 1 while it is
-busy, 6 and 7 what was printed.
+0 nothing, 1 and 2 where to print, 3 commands, 4 the copy, 5 shared memory that says what it does, 6 and 7 what
+was printed. Of the shared memory, byte 0 is 1 once it works, byte 1 is 1 while it is busy, and 8 to 15 are how many
+bytes it has copied.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import select
 import signal
 import sys
 
-CONTROL, COPY, BUSY, FIRST_IN = 3, 4, 5, 6
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+CONTROL, COPY, STATE = 3, 4, 5
+STATE_BYTES = 16
 #: Where what comes from a descriptor goes.
 TARGETS = {6: 1, 7: 2}
 PIECE = 65536
@@ -33,7 +39,7 @@ def main() -> None:
     _close_others()
     import mmap
 
-    tee = Tee(mmap.mmap(BUSY, 1))
+    tee = Tee(mmap.mmap(STATE, STATE_BYTES))
     signal.signal(signal.SIGWINCH, tee.resize)
     tee.work()
 
@@ -41,7 +47,7 @@ def main() -> None:
 def _close_others() -> None:
     """Close what was inherited: a socket that stays open here could not be used again."""
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > FIRST_IN + 1:
+        if int(name) > max(TARGETS):
             try:
                 os.close(int(name))
             except OSError:
@@ -51,13 +57,15 @@ def _close_others() -> None:
 class Tee:
     """What is read from whom, and what waits to be copied."""
 
-    def __init__(self, busy: object) -> None:
-        self._busy: object = busy
+    def __init__(self, state: Any) -> None:
+        self._state = state
+        self._copied = 0
         self._inputs = [descriptor for descriptor in TARGETS if _is_open(descriptor)]
         self._copies = True
         self._backlog = bytearray()
         self._commands = True
         os.set_blocking(COPY, False)
+        state[0] = 1
 
     def resize(self, *_: object) -> None:
         """Give the terminals that are ours the size of the real one."""
@@ -86,7 +94,7 @@ class Tee:
 
     def _pass_on(self, descriptor: int) -> None:
         # Before the read: whoever sees nothing left to read sees that it is not printed yet.
-        self._busy[0] = 1  # type: ignore[index]
+        self._state[1] = 1
         try:
             data = os.read(descriptor, PIECE)
         except OSError:
@@ -98,11 +106,13 @@ class Tee:
         else:
             self._inputs.remove(descriptor)
             os.close(descriptor)
-        self._busy[0] = 0  # type: ignore[index]
+        self._state[1] = 0
 
     def _copy(self, descriptor: int, data: bytes) -> None:
         if self._copies and len(self._backlog) < BACKLOG:
             self._backlog += bytes([TARGETS[descriptor]]) + len(data).to_bytes(4, "little") + data
+            self._copied += len(data)
+            self._state[8:16] = self._copied.to_bytes(8, "little")
             self._flush()
 
     def _flush(self) -> None:
@@ -118,9 +128,10 @@ class Tee:
 
     def _finish(self, asked: bool) -> None:
         """Copy what is there, then copy no more: the training does not wait for programs that go on."""
+        # What was written to a terminal takes a moment.
+        moment = 0.02 if any(map(os.isatty, self._inputs)) else 0.0
         while asked:
-            # What was written to a terminal takes a moment.
-            readable = select.select(self._inputs, [], [], 0.02)[0]
+            readable = select.select(self._inputs, [], [], moment)[0]
             if not readable:
                 break
             for descriptor in readable:

@@ -1,5 +1,6 @@
 //! The command line. Everything that a person sees is said here; the library below never prints.
 
+mod alerts;
 mod compact;
 mod complete;
 mod config;
@@ -54,6 +55,7 @@ enum Command {
     Show(show::Show),
     Sql(sql::Sql),
     Files(files::Files),
+    Alerts(alerts::Alerts),
     Get(get::Get),
     Verify(verify::Verify),
     Recover(recover::Recover),
@@ -112,6 +114,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Show(command) => command.run(&mut output),
         Command::Sql(command) => command.run(&mut output),
         Command::Files(command) => command.run(&mut output),
+        Command::Alerts(command) => command.run(&mut output),
         Command::Get(command) => command.run(&mut output),
         Command::Verify(command) => command.run(&mut output),
         Command::Recover(command) => command.run(&mut output),

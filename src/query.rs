@@ -1,5 +1,6 @@
 //! Reading runs: the list of a directory, one run, a series of values, SQL.
 
+mod alerts;
 mod envelope;
 mod extract;
 mod files;
@@ -11,6 +12,7 @@ mod sql;
 mod tables;
 mod unite;
 
+pub use alerts::{Alert, alerts};
 pub use envelope::{Axis, Column, envelope};
 pub use extract::{Sink, extract_blob, write_whole};
 pub use files::{FileVersion, file_versions, pick, read_file};

@@ -3,13 +3,17 @@
 //! [`pass`] pushes what is pending and returns; [`watch`] does so whenever a run finishes or a remote comes back. What
 //! they know lives in `sync.sqlite` beside the runs; losing it costs a round of questions. They never write into a
 //! run file, except to complete a run whose writer died.
+//!
+//! [`Hooks`] tell people of alerts, once each.
 
+mod hooks;
 mod pass;
 mod plan;
 mod push;
 mod state;
 mod watch;
 
+pub use hooks::Hooks;
 pub use pass::{Outcome, RunOutcome, Settings, Status, pass};
 pub use plan::{Step, plan};
 pub use push::{Progress, Sent, push};

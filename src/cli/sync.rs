@@ -1,5 +1,6 @@
 //! `danlu sync`.
 
+use super::alerts;
 use super::config::Credentials;
 use super::output::{Output, bytes, count, plain, to_stderr, warn};
 use super::progress::progress_bar;
@@ -71,6 +72,7 @@ impl Sync {
         }
         let outcome = sync::pass(&*remote, &settings)?;
         self.print(&outcome, output)?;
+        alerts::tell_pushed(&self.common.dir, &outcome)?;
         Ok(outcome.runs.iter().all(|run| run.status != Status::Failed))
     }
 
@@ -118,6 +120,9 @@ impl Sync {
                         to_stderr(&format!("{} is there again", remote.name()));
                     }
                     printing = self.print_news(&outcome, &mut told, output);
+                    if let Err(e) = alerts::tell_pushed(&self.common.dir, &outcome) {
+                        super::output::error(&e);
+                    }
                 }
                 Err(e) => {
                     if !down {

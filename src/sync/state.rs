@@ -1,6 +1,7 @@
 //! What the syncer knows: which digest each remote has proved to hold of each run.
 
 use crate::model::{Error, Hash, Result};
+use crate::query::Alert;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +19,18 @@ CREATE TABLE IF NOT EXISTS remote (
     name TEXT PRIMARY KEY,
     time INTEGER NOT NULL       -- when it was last synced to
 ) STRICT;
+CREATE TABLE IF NOT EXISTS alert (
+    hook    TEXT NOT NULL,      -- how people are told of it
+    id      TEXT NOT NULL,
+    data    TEXT NOT NULL,      -- the alert as JSON
+    claimed INTEGER NOT NULL,   -- when somebody set about to tell of it; 0 if nobody does
+    told    INTEGER NOT NULL,   -- 1 once people know
+    PRIMARY KEY (hook, id)
+) STRICT;
 ";
+
+/// How long somebody may take to tell of an alert, in microseconds; after that he counts as dead.
+const CLAIM: i64 = 120_000_000;
 
 /// The database `sync.sqlite` of a directory of runs.
 #[derive(Debug)]
@@ -72,6 +84,41 @@ impl State {
             "INSERT OR REPLACE INTO proved VALUES (?, ?, ?, ?, ?)",
             params![remote, run.0, file_name(run_file), digest.0, now],
         )?;
+        Ok(())
+    }
+
+    /// Writes down an alert that people are to be told of, unless it is known.
+    pub(super) fn remember_alert(&self, hook: &str, alert: &Alert) -> Result<()> {
+        let data =
+            serde_json::to_string(alert).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+        let sql = "INSERT OR IGNORE INTO alert VALUES (?, ?, ?, 0, 0)";
+        self.connection.execute(sql, params![hook, alert.id, data])?;
+        Ok(())
+    }
+
+    /// Returns the alerts that people were not told of yet.
+    pub(super) fn alerts_to_tell(&self, hook: &str) -> Result<Vec<Alert>> {
+        let sql = "SELECT data FROM alert WHERE hook = ? AND told = 0 ORDER BY rowid";
+        let mut statement = self.connection.prepare(sql)?;
+        let found = statement.query_map([hook], |row| row.get::<_, String>(0))?;
+        let mut alerts = Vec::new();
+        for data in found {
+            alerts.extend(serde_json::from_str::<Alert>(&data?));
+        }
+        Ok(alerts)
+    }
+
+    /// Sets about to tell of an alert; false if somebody else does.
+    pub(super) fn claim_alert(&self, hook: &str, id: &str, now: i64) -> Result<bool> {
+        let sql =
+            "UPDATE alert SET claimed = ?3 WHERE hook = ?1 AND id = ?2 AND told = 0 AND claimed < ?3 - ?4";
+        Ok(self.connection.execute(sql, params![hook, id, now, CLAIM])? == 1)
+    }
+
+    /// Writes down whether people were told.
+    pub(super) fn end_claim(&self, hook: &str, id: &str, told: bool) -> Result<()> {
+        let sql = "UPDATE alert SET claimed = 0, told = ? WHERE hook = ? AND id = ?";
+        self.connection.execute(sql, params![told, hook, id])?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by panicking, and are used by nobody"
 )]
 
+mod alerts;
 mod behind;
 mod child;
 mod cli;
@@ -38,5 +39,6 @@ mod stranger;
 mod stream;
 mod support;
 mod sync;
+mod system;
 mod together;
 mod waiting;

@@ -52,9 +52,9 @@ def alert(
 ) -> None:
     """Record an alert, say it, and tell people of it as DANLU_ALERT_COMMAND and its like say.
 
-    `level` is an `AlertLevel` or its name, by default `INFO`. With the title of an earlier alert it is recorded only
-    after `wait_duration`, in seconds or as a timedelta, by default a minute. Raises ValueError for another level or
-    duration. It waits for nobody: people are told in the background, or by `danlu sync`.
+    `level` is an `AlertLevel` or its name, by default `INFO`. With the title of an earlier alert it is recorded
+    only after `wait_duration`, in seconds or as a timedelta, by default a minute. Raises ValueError for another
+    level or duration. It waits for nobody: people are told in the background, or by `danlu sync`.
     """
     name = _level(level)
     wait = _seconds(wait_duration)
@@ -98,14 +98,14 @@ def _tell(run: Run, found: dict[str, Any]) -> None:
     """Tell people, by a process of its own: a server may take its time, and a command may do anything."""
     directory = os.path.dirname(os.path.abspath(os.fspath(run._path or ".")))
     thread = threading.Thread(
-        target=_deliver, args=(run, directory, json.dumps(found)), name="danlu-alert", daemon=True
+        target=_deliver, args=(directory, json.dumps(found)), name="danlu-alert", daemon=True
     )
     _telling[:] = [other for other in _telling if other.is_alive()]
     _telling.append(thread)
     thread.start()
 
 
-def _deliver(run: Run, directory: str, found: str) -> None:
+def _deliver(directory: str, found: str) -> None:
     import subprocess
 
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -1,11 +1,12 @@
 """What the program prints becomes part of its runs.
 
-Python's own prints pass through first and unchanged, and are recorded then. In the mode `redirect` what C code and
-other programs print is recorded, too: see `danlu._redirect`.
+Python's own prints pass through first and unchanged, and are recorded then. In the mode `redirect` what C code
+and other programs print is recorded, too: see `danlu._redirect`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from _thread import get_ident
@@ -77,7 +78,9 @@ def _start_redirect(asked: bool) -> None:
         if redirect.can_redirect():
             _redirect = redirect.Redirect(_record, _broken)
         elif asked:
-            _say.warn("The console cannot be redirected here; what Python prints is recorded, and nothing else")
+            _say.warn(
+                "The console cannot be redirected here; what Python prints is recorded, and nothing else"
+            )
     except Exception as e:
         _say.warn(f"Cannot record what C code and other programs print: {_say.text_of(e)}")
 
@@ -90,11 +93,9 @@ def _broken() -> None:
 
 def _record(name: str, data: str | bytes) -> None:
     for run in _runs:
-        try:
+        # Printing goes on whatever happens.
+        with contextlib.suppress(Exception):
             run._console(name, data)
-        except Exception:
-            # Printing goes on whatever happens.
-            pass
 
 
 class _Hook:

@@ -1,7 +1,7 @@
 """Where a run came from: the program, its code, the packages and the machine. Gathered off the loop.
 
-It becomes files of the run: `wandb-metadata.json` with the names that wandb has, `requirements.txt`, `diff.patch` and, if asked
-for, the program under `code/`.
+It becomes files of the run: `wandb-metadata.json` with the names that wandb has, `requirements.txt`, `diff.patch`
+and, if asked for, the program under `code/`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class _Gathering:
         found.update(self._of_program(repository))
         found.update(self._of_person(repository))
         found.update(self._of_job())
-        text = json.dumps({name: value for name, value in found.items() if value not in (None, "", {})}, indent=2)
+        text = json.dumps(
+            {name: value for name, value in found.items() if value not in (None, "", {})}, indent=2
+        )
         self._run._put("wandb-metadata.json", text.encode("utf-8", "backslashreplace"))
 
     def _machine(self) -> dict[str, Any]:
@@ -170,7 +172,10 @@ class _Gathering:
 
 
 def packages(path: list[str]) -> list[tuple[str, str]]:
-    """Return the installed packages with their versions. Not by `importlib.metadata`, which would take the loop's time."""
+    """Return the installed packages with their versions.
+
+    Not by `importlib.metadata`, which would take the time of the loop.
+    """
     found: dict[str, tuple[str, str]] = {}
     for directory in path:
         try:

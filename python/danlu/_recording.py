@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from . import _say
 
@@ -37,6 +38,9 @@ def stop(run: Run) -> None:
         return
     from . import _console, _environment
 
+    alert = sys.modules.get(f"{__package__}._alert")
+    if alert is not None:
+        _try("alerts", alert.wait)
     _try("where the run came from", lambda: _environment.wait(run))
     _try("what is printed", lambda: _console.stop(run))
     _try("how busy the machine is", run._stop_recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import mmap
@@ -30,9 +31,13 @@ _LAST_WAIT = 5.0
 
 _NAMES = {1: "stdout", 2: "stderr"}
 
+#: Where Python printed during the last run. Another thread may be about to print there when a run ends, so
+#: the next one closes them.
+_kept: list[int] = []
+
 
 def can_redirect() -> bool:
-    """Say whether the outputs of this process are plain ones, which Python prints to without anybody between."""
+    """Say whether Python prints to the outputs of this process with nobody between."""
     if sys.platform != "linux" or not sys.executable or getattr(sys, "frozen", False):
         return False
     if hasattr(sys, "ps1") or sys.flags.interactive:
@@ -72,7 +77,7 @@ class _Output:
             fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         else:
             ours, theirs = os.pipe()
-        #: What is printed is read here by the helper; by us if it dies, and whoever prints sees no broken pipe.
+        #: The helper reads here what is printed; we do if it dies, and who prints sees no broken pipe.
         self.read = _high(ours)
         self.write = _high(theirs)
 
@@ -87,10 +92,8 @@ class _Output:
 
     def give_back(self) -> None:
         self.stream.__dict__.pop("fileno", None)
-        try:
+        with contextlib.suppress(OSError, ValueError):
             self.stream.flush()
-        except (OSError, ValueError):
-            pass
         os.dup2(self.original, self.descriptor)
         self._point(self.descriptor)
 
@@ -125,6 +128,9 @@ class Redirect:
         self._taken = 0
         self._outputs: list[_Output] = []
         self._open: list[int] = []
+        self._state: mmap.mmap | None = None
+        while _kept:
+            os.close(_kept.pop())
         try:
             self._outputs.extend(_Output(descriptor) for descriptor in _NAMES)
             self._start()
@@ -159,10 +165,9 @@ class Redirect:
 
     def settle(self) -> None:
         """Wait until what C code printed so far is printed and recorded, but not for long."""
-        if not self._is_behind() or self._over:
+        if self._over or not self._is_behind():
             return
-        works = self._state[0] != 0
-        deadline = time.monotonic() + (self._patience if works else _FIRST_PATIENCE)
+        deadline = time.monotonic() + (self._patience if self._works() else _FIRST_PATIENCE)
         while self._is_behind():
             if time.monotonic() > deadline:
                 # Somebody stands still; not every print waits for it as long.
@@ -171,11 +176,16 @@ class Redirect:
             time.sleep(0.0002)
         self._patience = _PATIENCE
 
+    def _works(self) -> bool:
+        return self._state is not None and self._state[0] != 0
+
     def _is_behind(self) -> bool:
+        if self._state is None:
+            return False
         try:
             # In this order: what is no longer to be read is being printed, or it is.
             return (
-                any([output.waits() for output in self._outputs])
+                any(output.waits() for output in self._outputs)
                 or self._state[1] != 0
                 or int.from_bytes(self._state[8:16], "little") != self._taken
             )
@@ -184,10 +194,8 @@ class Redirect:
 
     def _read(self) -> None:
         """Take in the copies; the body of a thread."""
-        try:
+        with contextlib.suppress(OSError):
             os.waitpid(self._helper, 0)
-        except OSError:
-            pass
         try:
             with open(self._copy, "rb", closefd=False) as copies:
                 while len(head := copies.read(5)) == 5:
@@ -200,7 +208,7 @@ class Redirect:
             self._lost()
 
     def _lost(self) -> None:
-        """The helper is gone. Print as before, and forward what others still print into the pipe."""
+        """Print as before, and forward what others still print into the pipe: the helper is gone."""
         import select
 
         self._over = True
@@ -217,10 +225,8 @@ class Redirect:
                     del left[descriptor]
                     continue
                 self._record(left[descriptor].name, data)
-                try:
+                with contextlib.suppress(OSError):
                     os.write(left[descriptor].original, data)
-                except OSError:
-                    pass
 
     def _give_back(self) -> None:
         for output in self._outputs:
@@ -233,30 +239,26 @@ class Redirect:
         self._over = True
         _flush_c()
         self._give_back()
-        try:
+        with contextlib.suppress(OSError):
             os.write(self._control, b"q")
-        except OSError:
-            pass
         self._thread.join(_LAST_WAIT)
-        # Where Python printed stays open: another thread may be about to print there.
-        self._open += (output.read for output in self._outputs)
+        self._open += [output.read for output in self._outputs]
         self._close()
+        _kept.extend(output.original for output in self._outputs)
 
     def after_fork(self) -> None:
         """Let the child print as other programs do: nobody else takes in what it prints."""
         for output in self._outputs:
-            try:
+            with contextlib.suppress(OSError):
                 os.dup2(output.descriptor, output.original, inheritable=False)
-            except OSError:
-                pass
 
     def _close(self) -> None:
         for descriptor in self._open:
-            try:
+            with contextlib.suppress(OSError):
                 os.close(descriptor)
-            except OSError:
-                pass
         self._open.clear()
+        if self._state is not None:
+            self._state.close()
 
 
 def _flush_c() -> None:

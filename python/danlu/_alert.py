@@ -52,9 +52,10 @@ def alert(
 ) -> None:
     """Record an alert, say it, and tell people of it as DANLU_ALERT_COMMAND and its like say.
 
-    `level` is an `AlertLevel` or its name, by default `INFO`. With the title of an earlier alert it is recorded
-    only after `wait_duration`, in seconds or as a timedelta, by default a minute. Raises ValueError for another
-    level or duration. It waits for nobody: people are told in the background, or by `danlu sync`.
+    `level` is an `AlertLevel` or its name, by default `INFO`. With the title of an earlier alert it is
+    recorded only after `wait_duration`, in seconds or as a timedelta, by default a minute. Raises
+    ValueError for another level or duration. It waits for nobody: people are told in the background, or
+    by `danlu sync`.
     """
     name = _level(level)
     wait = _seconds(wait_duration)

@@ -1,7 +1,7 @@
 """What the program prints becomes part of its runs.
 
-Python's own prints pass through first and unchanged, and are recorded then. In the mode `redirect` what C code
-and other programs print is recorded, too: see `danlu._redirect`.
+Python's own prints pass through first and unchanged, and are recorded then. In the mode `redirect` what C
+code and other programs print is recorded, too: see `danlu._redirect`.
 """
 
 from __future__ import annotations

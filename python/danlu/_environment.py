@@ -1,7 +1,7 @@
 """Where a run came from: the program, its code, the packages and the machine. Gathered off the loop.
 
-It becomes files of the run: `wandb-metadata.json` with the names that wandb has, `requirements.txt`, `diff.patch`
-and, if asked for, the program under `code/`.
+It becomes files of the run: `wandb-metadata.json` with the names that wandb has, `requirements.txt`,
+`diff.patch` and, if asked for, the program under `code/`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Forwards what C code and other programs print, and gives the training a copy: a program of its own.
 
-It outlives a training that is killed, so that the last words of that reach the terminal. It ends when nobody
-can print any more. Started by `danlu._redirect` with these file descriptors, and of danlu it imports nothing:
+It outlives a training that is killed, so that the last words of that reach the terminal. It ends when
+nobody can print any more. Started by `danlu._redirect` with these file descriptors, and of danlu it
+imports nothing:
 
-0 nothing, 1 and 2 where to print, 3 commands, 4 the copy, 5 shared memory that says what it does, 6 and 7 what
-was printed. Of the shared memory, byte 0 is 1 once it works, byte 1 is 1 while it is busy, and 8 to 15 are how
-many bytes it has copied.
+0 nothing, 1 and 2 where to print, 3 commands, 4 the copy, 5 shared memory that says what it does, 6 and 7
+what was printed. Of the shared memory, byte 0 is 1 once it works, byte 1 is 1 while it is busy, and 8 to
+15 are how many bytes it has copied.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ CREATE TABLE chunk (
 --   metric           name: of the metric, or the beginning of names and *; data: {"step_metric": …, "step_sync": …,
 --                    "hidden": …, "summary": ["min", …], "goal": …, "glob": the definition that it follows from}
 --   alert            name: title; text; data: {"level": "INFO" | "WARN" | "ERROR"}
---   artifact         name; text: 'made' or 'used'; data: {"type": …, "digest": …, "aliases": […], "files": […]}
+--   artifact         name:version; text: 'made', 'used' and so on; data: {"type": …, "digest": …, "manifest": {…}}
 --   tag              name: the tag; text: 'add' or 'remove'
 --   rename           name: 'name', 'notes', 'group' or 'job_type'; text: what it is now
 --   lost             text: why; data: {"records": how many could not be stored}

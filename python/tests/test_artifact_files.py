@@ -85,8 +85,9 @@ def test_two_thousand_files(workdir: Path, read: Reader) -> None:
         assert run.lost == 0
         root = run.use_artifact("many").download()
         assert contents(root) == contents(workdir / "many")
-    assert len(stored(read, run)) == 1999
-    assert read.rows(run.file, "SELECT count(*) FROM blob") == [(1999,)]
+    # One content is there twice, and the manifest is a file too.
+    assert len(stored(read, run)) == 2000
+    assert read.rows(run.file, "SELECT count(*) FROM blob") == [(2000,)]
 
 
 def test_a_large_manifest_is_a_file(workdir: Path, read: Reader) -> None:
@@ -218,7 +219,7 @@ def test_new_file(workdir: Path) -> None:
         raise RuntimeError("half")
     with pytest.raises(ValueError, match="already exists"), artifact.new_file("a.txt"):
         pass
-    with artifact.new_file("a.txt", mode="w") as file:
+    with artifact.new_file("a.txt", mode="w+") as file:
         file.write("new")
     with pytest.raises(ValueError, match="takes the modes"), artifact.new_file("x", mode="r"):
         pass
@@ -497,3 +498,42 @@ def test_the_default_root_is_named_after_the_version(workdir: Path) -> None:
         link = run.link_artifact(artifact, "portfolio")
         assert link is not None
         assert artifact.download() == link.download() == str(workdir / "artifacts" / "cells:v0")
+
+
+@pytest.mark.parametrize("storage", ["live", "at_end"])
+def test_wherever_the_run_file_is_filled(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, storage: str
+) -> None:
+    monkeypatch.setenv("DANLU_STORAGE", storage)
+    for n in range(3):
+        with danlu.init(project="p", id="r", resume="allow") as run:
+            (workdir / "a").write_text(str(n))
+            assert logged(run, workdir / "a").version == f"v{n}"
+            assert Path(run.use_artifact("cells").file()).read_text() == str(n)
+            assert contents(run.use_artifact("cells:v0").download()) == {"a": "0"}
+
+
+def test_of_a_compacted_run(workdir: Path, scripts: Scripts) -> None:
+    (workdir / "a").write_text("small")
+    (workdir / "b").write_bytes(b"large" * MIB)
+    with danlu.init(project="p", id="r") as run:
+        logged(run, workdir / "a", workdir / "b")
+    done = scripts.danlu("compact", "r")
+    assert done.returncode == 0, done.stderr
+    with danlu.init(project="p") as run:
+        root = Path(run.use_artifact("cells:v0").download())
+        assert (root / "a").read_text() == "small"
+        assert (root / "b").stat().st_size == 5 * MIB
+        assert logged(run, workdir / "a", workdir / "b").version == "v0"
+
+
+def test_a_copied_directory_has_the_artifacts_too(workdir: Path) -> None:
+    (workdir / "a").write_text("one")
+    with danlu.init(project="p", id="r") as run:
+        logged(run, workdir / "a")
+    (workdir / "copy").mkdir()
+    for file in (workdir / "wandb").glob("run-*.sqlite"):
+        (workdir / "copy" / "wandb").mkdir(exist_ok=True)
+        (workdir / "copy" / "wandb" / file.name).write_bytes(file.read_bytes())
+    with danlu.init(project="p", dir=str(workdir / "copy")) as run:
+        assert Path(run.use_artifact("cells").file(str(workdir / "out"))).read_text() == "one"

@@ -114,6 +114,7 @@ def test_names_reach_over_projects_and_entities() -> None:
     with danlu.init(project="models", entity="team") as run:
         assert run.use_artifact("team/data/cells:v0").qualified_name == "team/data/cells:v0"
         assert run.use_artifact("data/cells").qualified_name == "team/data/cells:v0"
+        assert run.use_artifact(run.use_artifact("data/cells").id).name == "cells:v0"
         with pytest.raises(ArtifactNotFoundError, match=r"there is .*`team/data/cells`"):
             run.use_artifact("cells")
     with danlu.init(project="other") as run:
@@ -612,3 +613,68 @@ def test_import_of_danlu_does_not_import_artifacts(scripts: Scripts) -> None:
     done = scripts.run("import sys, danlu; print('danlu.artifacts' in sys.modules)")
     assert done.stdout == "False\n"
     assert sys.modules["danlu.artifacts"] is not None
+
+
+def test_the_directory_above_that_of_the_runs_will_do(workdir: Path) -> None:
+    with danlu.init(project="p") as run:
+        run.log_artifact(made(a="1"))
+    [version] = catalog(".").by_uid.values()
+    artifact = Artifact._of(version, ".")
+    artifact.aliases.append("best")
+    artifact.save()
+    assert catalog(str(workdir / "wandb")).by_uid[artifact.id].aliases == ["latest", "best"]
+    assert Path(artifact.file()).read_text() == "1"
+
+
+LOOP = """
+    import danlu
+    from danlu.artifacts import Artifact
+    danlu.init(project="p")
+    for n in range(1000):
+        artifact = Artifact("cells", "dataset")
+        for file in range(5):
+            with artifact.new_file(str(file)) as stream:
+                stream.write(f"{danlu.run.id} {n} {file}")
+        print(danlu.run.log_artifact(artifact).version, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_killed_at_any_time_versions_are_complete(scripts: Scripts, after: int) -> None:
+    said = []
+    with scripts.start(LOOP) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline().strip() for _ in range(after)]
+        process.kill()
+        rest = process.stdout.read().split()
+    found = [version.version for version in catalog(".").collections["", "p", "cells"].versions]
+    # All that was said is there; the last one may be there without having been said.
+    assert found[: len(said + rest)] == said + rest
+    assert len(found) <= len(said + rest) + 1
+    with danlu.init(project="p") as run:
+        for version in found:
+            root = run.use_artifact(f"cells:{version}").download()
+            assert len(list(Path(root).iterdir())) == 5
+        assert run.log_artifact(made(a="after")).version == f"v{len(found)}"
+
+
+def test_a_fork_while_the_lock_is_held_does_not_keep_it(workdir: Path) -> None:
+    import os
+
+    from danlu.artifacts.lock import locked
+
+    with danlu.init(project="p") as run:
+        directory = str(workdir / "wandb")
+        reading, writing = os.pipe()
+        with locked(directory):
+            child = os.fork()
+            if child == 0:
+                os.close(writing)
+                os.read(reading, 1)
+                with locked(directory):
+                    os._exit(0)
+        # The child lives, and does not hold what its parent has let go of.
+        assert run.log_artifact(made(a="1")).version == "v0"
+        os.close(writing)
+        assert os.waitpid(child, 0)[1] == 0
+        os.close(reading)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import stat
 import weakref
 
@@ -26,6 +27,8 @@ MAX_METADATA = 100
 #: Files of up to so many bytes are copied in any case: then they are stored together, which is faster.
 SMALL = 1 << 20
 _POLICIES = ("mutable", "immutable")
+#: `+` is for those who read again what they write.
+_MODE = re.compile(r"[xw](\+?[bt]?|[bt]\+)")
 
 
 class Draft:
@@ -180,14 +183,14 @@ class Draft:
         del policy
         self._check_open("new_file")
         path = check_path(name, self._name)
-        if mode not in ("x", "w", "xb", "wb", "xt", "wt"):
+        if not _MODE.fullmatch(mode):
             raise ValueError(f"new_file() takes the modes `x`, `w`, `xb` and `wb`, not {mode!r}")
         if "x" in mode and path in self.manifest.entries:
             raise ValueError(f"File with name {path!r} already exists in artifact `{self._name}`")
         staged = self._stage()
         text = None if "b" in mode else encoding or "utf-8"
         try:
-            with open(staged, "wb" if "b" in mode else "w", encoding=text) as file:
+            with open(staged, mode.replace("x", "w"), encoding=text) as file:
                 yield file
             self._add_staged(staged, path, overwrite=True)
         except BaseException:

@@ -112,13 +112,13 @@ class Committing:
             number = book.next_number(found, self.key)
             book.reserve(self.key, number, self.run.id, self.uid)
         try:
-            return self._store(number, found)
+            return self._store(number, found, book)
         except BaseException:
             with contextlib.suppress(OSError), ledger(self.directory) as book:
                 book.release(self.uid)
             raise
 
-    def _store(self, number: int, found: Catalog) -> Version:
+    def _store(self, number: int, found: Catalog, before: Ledger) -> Version:
         """Store the contents, and then say so: without that the version is not there."""
         name, manifest = self.artifact._name, self.artifact.manifest
         path = f"artifact/{name}/v{number}"
@@ -126,7 +126,7 @@ class Committing:
         fields = manifest_fields(self.run, manifest, path)
         with ledger(self.directory) as book:
             # Somebody else may have been faster.
-            newest = self._same(self._check_type(book.catalog()))
+            newest = self._same(self._check_type(book.catalog(before)))
             if newest is not None:
                 book.release(self.uid)
                 return self._again(book, newest)

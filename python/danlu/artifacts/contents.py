@@ -27,7 +27,7 @@ WHERE b.size BETWEEN 1 AND 1048576 AND b.sha256 IN (SELECT unhex(value) FROM jso
 #: From how many files on they are stored together.
 MANY = 4
 #: A manifest of more bytes is stored as a file of the run, not in its event.
-LARGE_MANIFEST = 1 << 20
+LARGE_MANIFEST = 1 << 18
 
 
 def holders(runs: Iterable[dict[str, Any]], wanted: Iterable[str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RECENT = "artifacts.recent"
 _QUERY = """
 SELECT id, name, text, CASE WHEN json_valid(data) THEN json_remove(data, '$.manifest') ELSE '{}' END
-FROM event WHERE kind = 'artifact' ORDER BY id
+FROM event WHERE kind = 'artifact' AND id > ? AND id <= ? ORDER BY id
 """
 #: A run file that was written to a moment ago may change without a change of its time, in seconds.
 _FRESH = 2.0
@@ -71,8 +71,19 @@ class Event:
         )
 
 
-#: The events of run files that nobody writes any more, by path, with size and time of change.
-_known: dict[str, tuple[tuple[int, int], list[Event]]] = {}
+@dataclasses.dataclass
+class Known:
+    """What was read of a run file, which is only ever added to."""
+
+    events: list[Event] = dataclasses.field(default_factory=list)
+    #: The id of the last event that was looked at, of any kind.
+    last: int = 0
+    #: Size and time of change of the file, if it shows by these that it is the same.
+    stamp: tuple[int, int] | None = None
+
+
+#: By path.
+_known: dict[str, Known] = {}
 
 
 def read(directory: str) -> tuple[list[Event], dict[str, dict[str, Any]]]:
@@ -121,16 +132,21 @@ def _of_part(path: str, run: dict[str, Any]) -> list[Event]:
     except OSError:
         return []
     stamp = (stat.st_size, stat.st_mtime_ns)
-    known = _known.get(path)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    rows: list[Any] = _core.sql([path], _QUERY, [])[1]
-    events = [
+    known = _known.setdefault(path, Known())
+    if known.stamp == stamp:
+        return known.events
+    newest: Any = _core.sql([path], "SELECT coalesce(max(id), 0) FROM event", [])[1][0][0]
+    if newest < known.last:
+        # Another file has the name now.
+        known.events, known.last = [], 0
+    rows: list[Any] = _core.sql([path], _QUERY, [known.last, newest])[1]
+    known.events = known.events + [
         Event(run["id"], name, text, json.loads(data), path, number) for number, name, text, data in rows
     ]
-    if all(each["state"] != "running" for each in run["projects"]) and time.time() - stat.st_mtime > _FRESH:
-        _known[path] = (stamp, events)
-    return events
+    known.last = newest
+    is_still = all(each["state"] != "running" for each in run["projects"])
+    known.stamp = stamp if is_still and time.time() - stat.st_mtime > _FRESH else None
+    return known.events
 
 
 def manifest_of(event: Event) -> dict[str, Any]:
@@ -161,13 +177,25 @@ class Ledger:
         self.directory = directory
         self._events: list[Event] = []
         self._runs: dict[str, dict[str, Any]] = {}
+        #: How `artifacts.recent` was when this was over.
+        self._left: tuple[int, int, int] | None = None
 
-    def catalog(self) -> Catalog:
-        """Return what there is."""
+    def catalog(self, before: Ledger | None = None) -> Catalog:
+        """Return what there is. If nobody recorded anything since `before`, it is what there was then."""
         from .catalog import Catalog
 
-        self._events, self._runs = read(self.directory)
+        if before is not None and before._left is not None and before._left == self._stamp():
+            self._events, self._runs = before._events, before._runs
+        else:
+            self._events, self._runs = read(self.directory)
         return Catalog(self._events, self._runs, self.directory)
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            stat = os.stat(os.path.join(self.directory, RECENT))
+        except OSError:
+            return None
+        return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
     def after(self, event: Event) -> Catalog:
         """Return what there is with an event that was just recorded."""
@@ -228,6 +256,7 @@ class Ledger:
         with open(fresh, "w", encoding="utf-8") as file:
             json.dump(recent, file, ensure_ascii=False, separators=(",", ":"))
         os.replace(fresh, path)
+        self._left = self._stamp()
 
 
 @contextlib.contextmanager

@@ -10,11 +10,10 @@ from .artifact import Artifact
 from .catalog import catalog
 from .changing import link, new_uid
 from .committing import commit
-from .contents import manifest_fields, store
 from .errors import ArtifactNotFoundError
-from .events import ledger, manifest_of
-from .manifest import ArtifactManifest
+from .events import ledger
 from .names import safe_name
+from .parts import add_parts, distributed_id_of, store_part
 from .resolve import find
 
 TYPE_CHECKING = False
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from .._run import Run
     from .building import StrPath
-    from .catalog import Catalog
 
 MODEL_REGISTRY = "model-registry"
 
@@ -122,12 +120,12 @@ def upsert_artifact(
     del aliases
     _check_open(run, "upsert_artifact")
     artifact = _as_artifact(run, artifact_or_path, name, type, "upsert_artifact")
-    artifact.distributed_id = _distributed_id(run, artifact, distributed_id, "upsert")
+    artifact.distributed_id = distributed_id_of(run, artifact, distributed_id, "upsert")
     artifact.finalize()
     artifact.manifest.check()
     if run.file is not None:
         try:
-            _store_part(run, artifact, os.path.dirname(run.file))
+            store_part(run, artifact, os.path.dirname(run.file))
         except (Error, OSError) as e:
             artifact._failure = str(e)
             run._lose(f"A part of artifact `{artifact.name}` is not stored: {e}")
@@ -148,11 +146,11 @@ def finish_artifact(
     """
     _check_open(run, "finish_artifact")
     artifact = _as_artifact(run, artifact_or_path, name, type, "finish_artifact")
-    together = _distributed_id(run, artifact, distributed_id, "finish")
+    together = distributed_id_of(run, artifact, distributed_id, "finish")
     artifact.distributed_id = together
     parts = None
     if run.file is not None:
-        parts = _add_parts(artifact, together, catalog(os.path.dirname(run.file)))
+        parts = add_parts(artifact, together, catalog(os.path.dirname(run.file)))
     return commit(run, artifact, aliases, None, parts)
 
 
@@ -284,50 +282,3 @@ def _record_use(run: Run, artifact: Artifact) -> None:
             book.record(run, source.name, "used", data)
     except (Error, OSError) as e:
         run._lose(f"That artifact `{source.name}` is used is not stored: {e}")
-
-
-def _distributed_id(run: Run, artifact: Artifact, given: str | None, what: str) -> str:
-    found = given or artifact.distributed_id or run.group
-    if not found:
-        raise TypeError(f"Cannot {what} artifact unless run is in a group or distributed_id is provided")
-    return found
-
-
-def _store_part(run: Run, artifact: Artifact, directory: str) -> None:
-    uid, name = new_uid(), artifact.name
-    path = f"artifact/{name}/part-{uid}"
-    store(run, artifact.manifest, path, catalog(directory).runs, artifact._staging)
-    data: dict[str, Any] = {"uid": uid, "entity": run.entity, "project": run.project, "type": artifact.type}
-    data.update(distributed_id=artifact.distributed_id, **manifest_fields(run, artifact.manifest, path))
-    with ledger(directory) as book:
-        book.record(run, name, "part", data)
-
-
-def _add_parts(artifact: Artifact, together: str, found: Catalog) -> list[str]:
-    """Add the entries of the parts that are in no version yet; return their uids."""
-    taken = {uid for event in found.events for uid in event.data.get("parts", ())}
-    parts = [
-        event
-        for event in found.events
-        if event.text == "part"
-        and event.name == artifact.name
-        and event.data.get("distributed_id") == together
-        and event.uid not in taken
-    ]
-    for part in parts:
-        for entry in ArtifactManifest.from_json(manifest_of(part)).entries.values():
-            artifact._add(entry, overwrite=False)
-    return [part.uid for part in parts]
-
-
-__all__ = [
-    "finish_artifact",
-    "link_artifact",
-    "link_model",
-    "log_artifact",
-    "log_code",
-    "log_model",
-    "upsert_artifact",
-    "use_artifact",
-    "use_model",
-]

@@ -12,8 +12,12 @@ MAX_SHOWN = 10
 def find(catalog: Catalog, name: str, entity: str, project: str, kind: str | None = None) -> Version:
     """Return the version that a name such as `project/model:best` means.
 
-    Raises ArtifactNotFoundError if there is none, and ValueError for what is no name, and for another type.
+    The id of a version will do too. Raises ArtifactNotFoundError if there is none, and ValueError for what is
+    no name, and for another type.
     """
+    by_id = catalog.by_uid.get(name)
+    if by_id is not None and not by_id.deleted and kind in (None, by_id.type):
+        return by_id
     key, alias = parse(name, entity, project)
     collection = catalog.lookup(key)
     if collection is None or not collection.versions:

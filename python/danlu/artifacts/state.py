@@ -6,7 +6,7 @@ import datetime
 import enum
 
 from .building import Draft, check_metadata
-from .catalog import Collection, Version, catalog, moment
+from .catalog import Collection, Version, catalog, moment, runs_directory
 from .errors import ArtifactNotLoggedError
 from .manifest import ArtifactManifest
 from .names import check_aliases
@@ -48,7 +48,8 @@ class Facts(Draft):
 
     def _bind(self, version: Version, directory: str | None) -> None:
         """Be a version from now on."""
-        self._version, self._directory = version, directory
+        self._version = version
+        self._directory = None if directory is None else runs_directory(directory)
         self._finalized = True
         self._aliases = list(version.aliases)
         self._tags = list(version.tags)

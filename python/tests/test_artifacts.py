@@ -678,3 +678,32 @@ def test_a_fork_while_the_lock_is_held_does_not_keep_it(workdir: Path) -> None:
         os.close(writing)
         assert os.waitpid(child, 0)[1] == 0
         os.close(reading)
+
+
+def test_several_threads_and_several_writers_of_one_run(scripts: Scripts) -> None:
+    code = """
+        import threading, danlu
+        from danlu.artifacts import Artifact
+        run = danlu.init(project="p", id="shared")
+        def work(thread):
+            for n in range(3):
+                artifact = Artifact("cells", "dataset")
+                with artifact.new_file("a") as file:
+                    file.write(f"{run.file} {thread} {n}")
+                version = run.log_artifact(artifact).version
+                with open(run.use_artifact(f"cells:{version}").file(f"out-{version}")) as file:
+                    assert file.read() == f"{run.file} {thread} {n}"
+        threads = [threading.Thread(target=work, args=(thread,)) for thread in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert run.lost == 0
+    """
+    processes = [scripts.start(code, RANK=str(rank), WORLD_SIZE="2") for rank in range(2)]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    found = catalog(".")
+    [collection] = found.collections.values()
+    assert [version.number for version in collection.versions] == list(range(18))
+    assert {version.name for version in found.made_by("shared")} == {f"cells:v{n}" for n in range(18)}
+    assert len(found.runs["shared"]["parts"]) == 2

@@ -18,11 +18,12 @@ class ArtifactStatusError(AttributeError):
 class ArtifactNotLoggedError(ArtifactStatusError):
     """Something was asked for that an artifact has only after it was logged."""
 
-    def __init__(self, attribute: str, artifact_name: str) -> None:
+    def __init__(self, attribute: str, artifact_name: str, failure: str | None = None) -> None:
+        do = "call `run.log_artifact(artifact)` before"
+        if failure is not None:
+            do = f"it could not be stored: {failure}"
         super().__init__(
-            f"`{attribute}` of artifact `{artifact_name}` is known only once it is logged: "
-            "call `run.log_artifact(artifact)` before",
-            attribute,
+            f"`{attribute}` of artifact `{artifact_name}` is known only once it is logged: {do}", attribute
         )
 
 

@@ -124,9 +124,10 @@ class ArtifactManifestEntry:
         root: str | os.PathLike[str] | None = None,
         skip_cache: bool | None = None,
         executor: object = None,
+        multipart: bool | None = None,
     ) -> str:
         """Write it below `root`, by default where the artifact's files go, and return its path there."""
-        del skip_cache, executor
+        del skip_cache, executor, multipart
         from .download import download_entry
 
         return download_entry(self.parent_artifact(), self, root)

@@ -58,12 +58,7 @@ class Facts(Draft):
 
     def _logged(self, what: str) -> Version:
         if self._version is None:
-            error = ArtifactNotLoggedError(what, self._name)
-            if self._failure is not None:
-                error = ArtifactNotLoggedError(
-                    f"{what}` (it could not be stored: {self._failure}) `", self._name
-                )
-            raise error
+            raise ArtifactNotLoggedError(what, self._name, self._failure)
         return self._version
 
     @property

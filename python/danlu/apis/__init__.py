@@ -1,0 +1,1 @@
+"""Reading runs back with wandb's interface: see `danlu.apis.public`."""

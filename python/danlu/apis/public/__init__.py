@@ -1,0 +1,37 @@
+"""Reading runs back with the interface of wandb's public API, from a directory. See docs/reading.md."""
+
+from __future__ import annotations
+
+from .api import Api
+from .errors import IncompleteRunHistoryError, NotFoundError, RunNotFoundError, ServerOnlyError
+from .exports import DownloadHistoryResult
+from .files import File, Files
+from .logs import ConsoleLogs
+from .projects import Project, Projects
+from .run import HistoryScan, Run
+from .runs import Runs
+from .summary import SubSummary, Summary
+from .sweeps import Sweep, Sweeps
+from .user import User
+
+__all__ = [
+    "Api",
+    "ConsoleLogs",
+    "DownloadHistoryResult",
+    "File",
+    "Files",
+    "HistoryScan",
+    "IncompleteRunHistoryError",
+    "NotFoundError",
+    "Project",
+    "Projects",
+    "Run",
+    "RunNotFoundError",
+    "Runs",
+    "ServerOnlyError",
+    "SubSummary",
+    "Summary",
+    "Sweep",
+    "Sweeps",
+    "User",
+]

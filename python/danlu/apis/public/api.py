@@ -1,0 +1,303 @@
+"""The runs of a directory, with the interface of wandb's public API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..._errors import Error, UsageError
+from ..._settings import DEFAULT_PROJECT, absolute
+from .directory import Directory
+from .editing import create
+from .paths import Place, named_place, project_place
+from .projects import Project, Projects
+from .run import Run
+from .runs import Runs
+from .server import Client, ServerOnly
+from .sweeps import Sweep, find_sweep
+from .user import User
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ...artifacts import Artifact
+    from .artifacts import ArtifactCollection, ArtifactCollections, Artifacts, ArtifactType, ArtifactTypes
+
+    AnyPath = str | os.PathLike[str]
+
+
+class Api(ServerOnly):
+    """Reads the runs of a directory, whose `wandb/` holds them. No network, no account.
+
+    `Api()` reads `DANLU_DIR`, else `WANDB_DIR`, else the current directory; `Api("path")` and
+    `Api(dir="path")` read that one. `overrides` may set `entity`, `project` and `run`, which paths that
+    leave them out then mean. Nothing is kept between calls: each looks at the files as they are.
+
+    A run that was logged without an entity is found under any, so that paths of wandb such as
+    `team/project/id` can stay in scripts.
+    """
+
+    __module__ = "danlu"
+
+    def __init__(
+        self,
+        overrides: Mapping[str, Any] | AnyPath | None = None,
+        timeout: float | None = None,
+        api_key: str | None = None,
+        *,
+        dir: AnyPath | None = None,  # noqa: A002
+    ) -> None:
+        del timeout
+        if isinstance(overrides, (str, os.PathLike)):
+            if dir is not None:
+                raise UsageError(f"Api() takes one directory, not `{overrides}` and `{dir}`")
+            dir, overrides = overrides, None  # noqa: A001
+        given = dict(overrides or {})
+        _refuse_server(given.get("base_url"))
+        _refuse_server(dir)
+        self.settings = {
+            "entity": given.get("entity") or given.get("username") or _variable("ENTITY"),
+            "project": given.get("project") or _variable("PROJECT"),
+            "run": given.get("run") or _variable("RUN_ID"),
+            "base_url": None,
+        }
+        where = os.fspath(dir) if dir is not None else _variable("DIR") or "."
+        self.directory = Directory(absolute(where))
+        self._api_key = api_key
+        self._made: set[str] = set()
+
+    @property
+    def dir(self) -> str:
+        """The directory that is read."""
+        return self.directory.path
+
+    @property
+    def url(self) -> str:
+        """The address of the directory."""
+        return Path(self.directory.shown).as_uri()
+
+    @property
+    def api_key(self) -> str | None:
+        """The key that was given, else that of the environment. A directory needs none."""
+        return self._api_key or _variable("API_KEY")
+
+    @property
+    def client(self) -> Client:
+        """Stands for the connection to a server, which there is not."""
+        return Client(self.url)
+
+    @property
+    def user_agent(self) -> str:
+        """`danlu` and its version."""
+        from ..._core import __version__
+
+        return f"danlu {__version__}"
+
+    @property
+    def default_entity(self) -> str | None:
+        """The entity that was given, else that of the environment, else None."""
+        entity: str | None = self.settings["entity"]
+        return entity
+
+    @property
+    def viewer(self) -> User:
+        """Who reads: the default entity, else the user of this machine."""
+        import getpass
+
+        try:
+            return User(self.default_entity or getpass.getuser())
+        except (KeyError, OSError):
+            return User("")
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept between calls."""
+
+    def _project(self, path: str | None) -> Place:
+        return project_place(path, self.settings["entity"], self.settings["project"])
+
+    def _named(self, path: str) -> Place:
+        return named_place(path, self.settings["entity"], self.settings["project"])
+
+    def runs(
+        self,
+        path: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "+created_at",
+        per_page: int = 50,
+        include_sweeps: bool = False,
+        lazy: bool = True,
+    ) -> Runs:
+        """Return the runs of `entity/project` or `project`; without both, of the default project or of all.
+
+        `filters` is in MongoDB's language, such as `{"config.lr": {"$lt": 0.1}, "state": "finished"}`, and
+        `order` such as `-summary_metrics.loss`; docs/reading.md has both in full. A project without runs is a
+        ValueError when the runs are first used.
+        """
+        del include_sweeps, lazy
+        place = self._project(path)
+        made = place.project in self._made
+        return Runs(self.directory, place, filters, order, per_page, self, may_be_empty=made)
+
+    def run(self, path: str = "") -> Run:
+        """Return the run of `entity/project/id`, `project/id` or `id`.
+
+        Raises `RunNotFoundError`, which is a ValueError, if there is none, or several with this id.
+        """
+        path = path or str(self.settings["run"] or "")
+        if not path:
+            raise UsageError("run() needs a path, such as `project/id`")
+        return self.directory.run(self._named(path), self)
+
+    def create_run(
+        self, *, run_id: str | None = None, project: str | None = None, entity: str | None = None
+    ) -> Run:
+        """Make a run without rows. It is finished; `init(id=…, resume="must")` goes on with it."""
+        project = project or self.settings["project"] or DEFAULT_PROJECT
+        entity = entity or self.settings["entity"]
+        run_id = create(self.dir, run_id, project, entity)
+        return self.directory.run(Place(entity, project, run_id), self)
+
+    def projects(self, entity: str | None = None, per_page: int = 200) -> Projects:
+        """Return the projects of the directory, of one entity or of all."""
+        return Projects(self, entity, per_page)
+
+    def project(self, name: str, entity: str | None = None) -> Project:
+        """Return a project by name; raise NotFoundError, which is a ValueError, if it has no runs."""
+        place = project_place(name, entity or self.settings["entity"])
+        if place.project in self._made:
+            return Project(self, place.entity or "", str(place.project))
+        first = self.directory.of_project(place)[0]
+        return Project(self, first["entity"], first["project"])
+
+    def create_project(self, name: str, entity: str | None = None) -> None:
+        """Let a project without runs be found by this Api: a project is there for all with its first run."""
+        del entity
+        self._made.add(name)
+
+    def sweep(self, path: str = "") -> Sweep:
+        """Return the sweep of `entity/project/id`, `project/id` or `id`, if a run is of it."""
+        return find_sweep(self, self._named(path))
+
+    def from_path(self, path: str) -> Any:
+        """Return the run, project, sweep or artifact of a path."""
+        if "/sweeps/" in path:
+            return self.sweep(path)
+        if "/artifacts/" in path or (":" in path.rsplit("/", 1)[-1] and "://" not in path):
+            return self.artifact(path)
+        try:
+            return self.project(path)
+        except ValueError:
+            return self.run(path)
+
+    def artifact(self, name: str, type: str | None = None) -> Artifact:  # noqa: A002
+        """Return the artifact of `name:alias`, with `entity/project/` in front if need be.
+
+        Without an alias it is the latest. Raises ValueError if there is none, or it is of another type.
+        """
+        from .artifacts import find
+
+        return find(self, name, type)
+
+    def artifact_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002
+        """Say whether there is an artifact of this name, version or alias, and type."""
+        from .artifacts import exists
+
+        return exists(self, name, type)
+
+    def artifact_types(self, project: str | None = None, start: str | None = None) -> ArtifactTypes:
+        """Return the types of the artifacts of a project."""
+        from .artifacts import ArtifactTypes
+
+        del start
+        return ArtifactTypes(self, self._project(project))
+
+    def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
+        """Return a type of artifacts."""
+        from .artifacts import ArtifactType
+
+        return ArtifactType(self, self._project(project), type_name)
+
+    def artifact_collections(
+        self,
+        project_name: str,
+        type_name: str,
+        order: str | None = None,
+        per_page: int = 50,
+        start: str | None = None,
+    ) -> ArtifactCollections:
+        """Return the artifacts of a type, each with all its versions."""
+        from .artifacts import ArtifactCollections
+
+        del start
+        return ArtifactCollections(self, self._project(project_name), type_name, order, per_page)
+
+    def artifact_collection(self, type_name: str, name: str) -> ArtifactCollection:
+        """Return an artifact with all its versions; raise ValueError if there is none."""
+        from .artifacts import collection
+
+        return collection(self, type_name, name)
+
+    def artifact_collection_exists(self, name: str, type: str) -> bool:  # noqa: A002
+        """Say whether there is an artifact of this name and type, in any version."""
+        try:
+            self.artifact_collection(type, name)
+        except ValueError:
+            return False
+        return True
+
+    def artifacts(
+        self,
+        type_name: str,
+        name: str,
+        order: str | None = None,
+        per_page: int = 50,
+        tags: list[str] | None = None,
+        start: str | None = None,
+    ) -> Artifacts:
+        """Return the versions of an artifact, newest first, or those with all of these tags."""
+        from .artifacts import Artifacts
+
+        del start
+        return Artifacts(self, type_name, name, order, per_page, tags)
+
+    def artifact_versions(self, type_name: str, name: str, per_page: int = 50) -> Artifacts:
+        """Return the versions of an artifact, newest first."""
+        return self.artifacts(type_name, name, per_page=per_page)
+
+    def sync_tensorboard(
+        self,
+        root_dir: AnyPath,
+        run_id: str | None = None,
+        project: str | None = None,
+        entity: str | None = None,
+    ) -> Run:
+        """Make a run of the TensorBoard event files below a directory."""
+        try:
+            from ...integration.tensorboard import import_logs  # type: ignore[import-not-found]
+        except ImportError:
+            raise Error(
+                "TensorBoard event files cannot be read in yet; `init(sync_tensorboard=True)` records what a "
+                "training writes"
+            ) from None
+        project = project or self.settings["project"] or DEFAULT_PROJECT
+        made: str = import_logs(
+            os.fspath(root_dir), self.dir, run_id, project, entity or self.settings["entity"]
+        )
+        return self.directory.run(Place(entity, project, made), self)
+
+    def __repr__(self) -> str:
+        return f"<Api of {self.dir}>"
+
+
+def _variable(name: str) -> str | None:
+    return os.environ.get(f"DANLU_{name}") or os.environ.get(f"WANDB_{name}") or None
+
+
+def _refuse_server(place: object) -> None:
+    if isinstance(place, str) and place.startswith(("http://", "https://")):
+        raise Error(
+            f"Api() reads directories, and cannot ask the server {place} yet: that comes with the "
+            "next release. Give the directory that has the runs in `wandb/`"
+        )

@@ -15,6 +15,7 @@ from typing import Any
 import danlu
 import pytest
 from conftest import Scripts
+from danlu import _core
 from danlu.apis.public import Api, IncompleteRunHistoryError, Run, RunNotFoundError
 from danlu.apis.public.summary import SubSummary
 
@@ -225,7 +226,7 @@ def test_changes_are_saved() -> None:
 def test_a_run_that_is_running_is_read_and_not_changed() -> None:
     live = danlu.init(project="p", id="x")
     live.log({"loss": 1.0})
-    live._drain()
+    _core.Run._drain(live)
     run = one()
     assert (run.state, run.summary["loss"]) == ("running", 1.0)
     run.tags.append("new")
@@ -239,7 +240,7 @@ def test_a_run_that_is_running_is_read_and_not_changed() -> None:
     with pytest.raises(danlu.Error, match="being written"):
         run.upload_file("file")
     live.log({"loss": 0.5})
-    live._drain()
+    _core.Run._drain(live)
     assert (run.summary["loss"], run.tags) == (1.0, ["new"])
     run.load(force=True)
     assert (run.summary["loss"], run.tags) == (0.5, [])
@@ -268,9 +269,10 @@ def test_a_run_is_waited_for(scripts: Scripts) -> None:
     process = scripts.start(
         """
         import danlu, sys
+        from danlu import _core
         with danlu.init(project="p", id="x") as run:
             run.log({"loss": 1.0})
-            run._drain()
+            _core.Run._drain(run)
             print("there", flush=True)
             sys.stdin.read()
             run.log({"loss": 0.5})
@@ -297,7 +299,7 @@ def test_a_run_is_deleted(workdir: Path) -> None:
     assert [r.id for r in Api().runs()] == ["first"]
     assert not os.path.lexists(workdir / "wandb" / "latest-run.sqlite")
     for call in (run.delete, run.wait_until_finished, lambda: run.load(force=True)):
-        with pytest.raises(RunNotFoundError, match="gone"):
+        with pytest.raises(RunNotFoundError, match="it is gone"):
             call()
     one("first").delete()
     assert [path.name for path in (workdir / "wandb").glob("run-*")] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ... import _core
@@ -207,7 +208,11 @@ class About:
         first = self.info["parts"][0]
         found = next((info for info in same if first in info["parts"]), None)
         if found is None:
-            raise RunNotFoundError(f"Run {self.storage_id} is gone: there is no `{first}`")
+            is_there = os.path.exists(first)
+            why = "it does not have the name of a run file" if is_there else "it is gone"
+            raise RunNotFoundError(
+                f"Run {self.storage_id} cannot be found again by its file `{first}`: {why}"
+            )
         self.info = found
         self.reader = Reader(found["parts"])
         #: Whether another run was begun later under the same id.
@@ -217,6 +222,8 @@ class About:
         why = "another run was begun later under the same id" if self.is_old else ""
         if len(self.parts) > 1:
             why = "several processes wrote it, each a file of its own"
+        elif os.path.basename(os.path.dirname(os.path.abspath(self.info["path"]))) != "wandb":
+            why = "its file is not in a directory `wandb`"
         if why:
             raise Error(f"Run {self.storage_id} of {self.created_at} cannot be changed: {why}")
 

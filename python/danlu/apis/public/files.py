@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _FILES = "SELECT path, size, sha256, time FROM files ORDER BY path"
 
+#: Says that an attempt only adds to a run that was over.
+_ANNOTATION = '{"annotation":true}'
+
 
 class File:
     """The newest version of a file that a run has stored."""
@@ -208,8 +211,15 @@ def upload(run: Run, path: str, root: str) -> File:
         raise Error(
             f"Run {run.id} crashed; `init(id='{run.id}', resume='must')` goes on with it and stores files"
         )
+    above = os.path.dirname(os.path.dirname(os.path.abspath(run.info["path"])))
     writer = _core.Run(
-        project=run.project, entity=run.info["entity"], id=run.id, resume="must", dir=run.dir, silent=True
+        project=run.project,
+        entity=run.entity,
+        id=run.id,
+        resume="must",
+        dir=above,
+        silent=True,
+        info=_ANNOTATION,
     )
     names, problems = writer._save(absolute, base, "now")
     writer._end(code)

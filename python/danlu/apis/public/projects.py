@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from .pages import Pages
+from .paths import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Project:
         """Return the artifacts of the project, each with all its versions."""
         from .artifacts import ArtifactCollections
 
-        return ArtifactCollections(self._api, self.entity, self.name, None, order, per_page, filters)
+        return ArtifactCollections(self._api, Place(self.entity, self.name), None, order, per_page, filters)
 
     def sweeps(
         self, per_page: int = 50, filters: Mapping[str, Any] | None = None, order: str | None = None

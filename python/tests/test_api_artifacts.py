@@ -114,3 +114,17 @@ def test_a_run_keeps_its_artifacts_unless_told(api: Api) -> None:
     assert api.artifact_exists("cifar/net")
     api.run("cifar/other").delete(delete_artifacts=True)
     assert "other" not in [run.id for run in api.runs()]
+
+
+def test_a_run_that_has_ended_is_said_to_have_made_and_used_something(api: Api) -> None:
+    run = api.run("cifar/other")
+    model = api.artifact("mnist/model:v0")
+    assert run.use_artifact(model).version == "v0"
+    assert [artifact.name for artifact in run.used_artifacts()] == ["model:v0"]
+    made = run.log_artifact(model, aliases=["chosen"], tags=["reviewed"])
+    assert "chosen" in made.aliases
+    assert api.artifact("mnist/model:chosen").version == "v0"
+    assert api.artifact("mnist/model:chosen").tags == ["reviewed"]
+    assert {artifact.name for artifact in run.logged_artifacts()} == {"model:v0", "net:v0"}
+    with pytest.raises(danlu.UsageError, match="not logged yet"):
+        run.use_artifact(Artifact("new", type="model"))

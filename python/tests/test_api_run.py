@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -406,3 +407,37 @@ def test_a_file_is_added_to_a_run_that_has_ended(workdir: Path) -> None:
         run.upload_file("missing")
     with pytest.raises(ValueError, match="not below"):
         run.upload_file("sub/report.txt", root="out")
+
+
+def test_system_metrics() -> None:
+    """Rows of the sampler are put in by hand: they have no step."""
+    with danlu.init(project="p") as live:
+        live.log({"loss": 1.0})
+    file = sqlite3.connect(str(live.file))
+    with file:
+        base, point = 900, 900
+        file.executemany(
+            "INSERT INTO key VALUES (?, ?, 1)", [(base + 1, "cpu"), (base + 2, "system.gpu.0.temp")]
+        )
+        file.executemany(
+            "INSERT INTO row VALUES (?, NULL, ?)", [(base + 3, 2_000_000), (base + 4, 1_000_000)]
+        )
+        values = [(point, base + 3, 50.5), (point + 1, base + 4, 10), (point + 2, base + 3, 60)]
+        file.executemany("INSERT INTO point VALUES (?, ?, ?)", values)
+        extents = [(point, point + 1, base + 1, 0, 0), (point + 2, point + 2, base + 2, 0, 0)]
+        file.executemany("INSERT INTO extent VALUES (?, ?, ?, ?, ?)", extents)
+    file.close()
+    run = one()
+    assert run.system_metrics == {"system.cpu": 10, "system.gpu.0.temp": 60}
+    rows = run.history(stream="system", pandas=False)
+    assert [
+        {key: row.get(key) for key in ("_timestamp", "system.cpu", "system.gpu.0.temp")} for row in rows
+    ] == [
+        {"_timestamp": 1.0, "system.cpu": 10, "system.gpu.0.temp": None},
+        {"_timestamp": 2.0, "system.cpu": 50.5, "system.gpu.0.temp": 60},
+    ]
+    assert run.history(stream="events")["system.cpu"].tolist() == [10, 50.5]
+    assert "system.cpu" in Api().runs("p").histories(stream="system", format="pandas").columns
+    assert run.keys == ["loss"]
+    assert len(Api().runs("p", {"system_metrics.cpu": {"$gt": 5}})) == 1
+    assert len(Api().runs("p", {"system_metrics.gpu.0.temp": {"$gt": 99}})) == 0

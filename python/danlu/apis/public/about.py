@@ -250,6 +250,17 @@ class About:
         return found
 
     @property
+    def host(self) -> str:
+        """The machine that it began on."""
+        return str(self.info["host"])
+
+    @property
+    def commit(self) -> str | None:
+        """The commit of git that it ran from, if it says."""
+        git = self.metadata.get("git")
+        return git.get("commit") if isinstance(git, dict) else None
+
+    @property
     def user(self) -> User:
         """Who began the run, as far as it says."""
         from .user import User

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+from ..._errors import UsageError
 from ...artifacts import Artifact, ArtifactNotFoundError, catalog
 from ...artifacts import find as find_version
+from ...artifacts.changing import Annotator, new_uid
+from ...artifacts.events import ledger
 from .errors import NotFoundError
 from .filters import Moment, compile_filter, descend
 from .order import ordered
@@ -278,3 +283,25 @@ def collection(api: Api, type_name: str | None, name: str) -> ArtifactCollection
             f"Artifact `{name}` is of the type `{version.type}`, and not `{type_name}`"
         )
     return ArtifactCollection(api, found.collections[version.key])
+
+
+def record(run: Run, artifact: Artifact, relation: str, aliases: list[str]) -> Artifact:
+    """Record that a run that has ended made or used an artifact."""
+    if artifact.is_draft():
+        raise UsageError(
+            f"Artifact `{artifact.name}` is not logged yet: only a run that is being written logs a new one"
+        )
+    run._look_again()
+    run._check_changeable()
+    version = artifact.source_artifact._version
+    if version is None:
+        raise UsageError(f"Artifact `{artifact.name}` links to one that is not there")
+    entity, project, _ = version.key
+    about = {"type": version.type, "version": version.version, "digest": version.digest, "aliases": aliases}
+    directory = os.path.dirname(os.path.abspath(run.info["path"]))
+    with ledger(directory) as book:
+        book.catalog()
+        fields = {"uid": new_uid(), "of": version.uid, "entity": entity, "project": project, **about}
+        book.record(Annotator(directory, run.id), version.name, relation, fields)
+    found = catalog(directory).by_uid.get(version.uid)
+    return artifact if found is None else Artifact._of(found, directory)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..._errors import Error
 from .errors import IncompleteRunHistoryError
-from .history import has
+from .frames import has
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

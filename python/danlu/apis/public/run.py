@@ -6,19 +6,8 @@ import os
 
 from .editing import Editable
 from .files import File, Files, file_of, upload
-from .history import (
-    all_keys,
-    frame,
-    has,
-    need,
-    pandas_frame,
-    polars_frame,
-    sample,
-    scan,
-    shown,
-    spread,
-    system_rows,
-)
+from .frames import frame, has, need, pandas_frame, polars_frame
+from .history import all_keys, sample, scan, shown, spread, system_rows
 from .logs import ConsoleLogs
 
 TYPE_CHECKING = False
@@ -26,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from ...artifacts import Artifact
+    from .api import Api
     from .artifacts import RunArtifacts
     from .exports import DownloadHistoryResult
 
@@ -151,6 +142,35 @@ class Run(Editable):
         from .artifacts import RunArtifacts
 
         return RunArtifacts(self, "used", per_page)
+
+    def log_artifact(self, artifact: Artifact, aliases: Any = None, tags: Any = None) -> Artifact:
+        """Record that the run made an artifact that is logged already. The run must have ended."""
+        from .artifacts import record
+
+        if tags:
+            artifact.tags = [*artifact.tags, *([tags] if isinstance(tags, str) else tags)]
+            artifact.save()
+        return record(self, artifact, "made", [aliases] if isinstance(aliases, str) else list(aliases or ()))
+
+    def use_artifact(self, artifact: Artifact, use_as: str | None = None) -> Artifact:
+        """Record that the run used an artifact that is logged already. The run must have ended."""
+        from .artifacts import record
+
+        del use_as
+        return record(self, artifact, "used", [])
+
+    @classmethod
+    def create(
+        cls,
+        api: Api,
+        run_id: str | None = None,
+        project: str | None = None,
+        entity: str | None = None,
+        state: str = "running",
+    ) -> Run:
+        """Make a run without rows: see `Api.create_run`. It is finished, whatever `state` says."""
+        del state
+        return api.create_run(run_id=run_id, project=project, entity=entity)
 
     def download_history_exports(
         self, download_dir: AnyPath, require_complete_history: bool = True

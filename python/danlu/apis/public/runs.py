@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .fields import RunDocument
 from .filters import compile_filter
-from .history import pandas_frame, polars_frame
+from .frames import pandas_frame, polars_frame
 from .order import ordered
 from .pages import Pages
 from .run import Run

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from .history import columns
+from .columns import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

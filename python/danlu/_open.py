@@ -6,7 +6,7 @@ import os
 
 from . import _core
 from ._errors import UsageError
-from ._settings import absolute
+from ._start import absolute
 from .apis.public.directory import Directory
 from .apis.public.errors import RunNotFoundError
 from .apis.public.paths import named_place

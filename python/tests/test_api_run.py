@@ -143,15 +143,12 @@ def test_the_summary_is_saved(workdir: Path) -> None:
 
 def test_what_define_metric_asks_for_is_in_the_summary() -> None:
     live = danlu.init(project="p")
-    for name, asked, goal in (
-        ("loss", ["min"], None),
-        ("acc*", ["max", "mean"], None),
-        ("acc2", ["first", "last"], None),
-        ("score", ["best"], "maximize"),
-        ("hidden", ["none"], None),
-        ("plain", ["copy"], None),
-    ):
-        live._event("metric", name, "", json.dumps({"summary": asked, "goal": goal}))
+    live.define_metric("loss", summary="min")
+    live.define_metric("acc*", summary="max,mean")
+    live.define_metric("acc2", summary="first,last")
+    live.define_metric("score", summary="best", goal="maximize")
+    live.define_metric("hidden", summary="none")
+    live.define_metric("plain", summary="copy")
     for n, value in enumerate([3.0, math.nan, 1.0, 2.0]):
         live.log({"loss": value, "acc1": n, "acc2": n, "score": value, "hidden": 1, "plain": n})
     live.finish()
@@ -183,7 +180,7 @@ def test_what_define_metric_asks_for_is_in_the_summary() -> None:
 def test_the_best_run_by_its_smallest_loss() -> None:
     for run_id, losses in (("spiky", [0.9, 0.1, 0.8]), ("steady", [0.5, 0.4, 0.3])):
         live = danlu.init(project="p", id=run_id)
-        live._event("metric", "val_loss", "", '{"summary": ["min"]}')
+        live.define_metric("val_loss", summary="min")
         for loss in losses:
             live.log({"val_loss": loss})
         live.finish()

@@ -103,7 +103,8 @@ def test_what_is_not_there_is_said_with_what_is(api: Api, workdir: Path) -> None
         api.run("other/mnist/b")
     with pytest.raises(danlu.Error):
         api.run("zzz")
-    assert issubclass(RunNotFoundError, ValueError)
+    assert issubclass(RunNotFoundError, (ValueError, danlu.Error))
+    assert issubclass(RunNotFoundError, danlu.CommError), "what older versions of wandb raise"
 
 
 def test_an_id_of_two_projects_needs_its_project(api: Api) -> None:
@@ -311,5 +312,8 @@ def test_a_run_that_was_killed_has_crashed_and_is_whole(scripts: Scripts, workdi
 
 
 def test_public_names() -> None:
+    from danlu import apis
+
+    assert apis.Api is apis.PublicApi is danlu.Api is Api
     for name in public.__all__:
         assert getattr(public, name) is not None

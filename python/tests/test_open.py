@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from conftest import Scripts
 from danlu import _core
-from danlu._open import open as open_run
 from danlu.apis.public import Run, RunNotFoundError
 
 
@@ -36,21 +35,21 @@ def test_a_run_is_opened_by_everything_that_names_it(workdir: Path, monkeypatch:
         "latest",
         "wandb/latest-run.sqlite",
     ):
-        with open_run(name) as run:
+        with danlu.open(name) as run:
             assert isinstance(run, Run)
             assert (run.id, run.project, run.state) == ("x", "p", "finished"), name
-    assert open_run().id == "x"
+    assert danlu.open().id == "x"
     elsewhere = workdir / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert open_run("other", dir=workdir).id == "other"
+    assert danlu.open("other", dir=workdir).id == "other"
     monkeypatch.setenv("DANLU_DIR", str(workdir))
-    assert open_run("other").id == "other"
+    assert danlu.open("other").id == "other"
 
 
 def test_what_an_open_run_has() -> None:
     make()
-    with open_run() as run:
+    with danlu.open() as run:
         assert run.config == {"lr": 0.1}
         assert run.summary["loss"] == 499.5
         assert run.keys == ["loss", "acc"]
@@ -75,18 +74,18 @@ def test_a_live_run_is_opened_as_itself() -> None:
     live = danlu.init(project="p")
     live.log({"loss": 1.0})
     _core.Run._drain(live)
-    with open_run(live) as run:
+    with danlu.open(live) as run:
         assert (run.id, run.state, run.summary["loss"]) == (live.id, "running", 1.0)
     live.finish()
     with pytest.raises(danlu.UsageError, match="not stored"):
-        open_run(danlu.init(mode="disabled"))
+        danlu.open(danlu.init(mode="disabled"))
 
 
 def test_a_file_with_another_name_is_opened(workdir: Path) -> None:
     copy = workdir / "shared" / "best.sqlite"
     copy.parent.mkdir()
     shutil.copy(make(), copy)
-    with open_run(copy) as run:
+    with danlu.open(copy) as run:
         assert (run.id, run.project, run.state, run.lastHistoryStep) == ("x", "p", "finished", 999)
         assert run.exit_code == 0
         assert run.summary["loss"] == 499.5
@@ -100,17 +99,17 @@ def test_a_run_that_was_killed_is_opened_whole(scripts: Scripts) -> None:
     scripts.run(
         "import danlu, os; r = danlu.init(id='dead'); [r.log({'a': n}) for n in range(50)]; os._exit(1)"
     )
-    with open_run(scripts.file()) as run:
+    with danlu.open(scripts.file()) as run:
         assert (run.state, len(run.history())) == ("crashed", 50)
 
 
 def test_what_cannot_be_opened(workdir: Path) -> None:
     with pytest.raises(RunNotFoundError, match="no runs"):
-        open_run()
+        danlu.open()
     with pytest.raises(RunNotFoundError, match=r"no run file `missing\.sqlite`"):
-        open_run("missing.sqlite")
+        danlu.open("missing.sqlite")
     with pytest.raises(ValueError, match="Could not find run"):
-        open_run("missing")
+        danlu.open("missing")
     (workdir / "notes.sqlite").write_text("not a database, but long enough to look at" * 99)
     with pytest.raises(danlu.Error, match=r"notes\.sqlite"):
-        open_run("notes.sqlite")
+        danlu.open("notes.sqlite")

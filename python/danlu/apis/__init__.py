@@ -1,1 +1,15 @@
 """Reading runs back with wandb's interface: see `danlu.apis.public`."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Api", "PublicApi", "InternalApi"):
+        raise AttributeError(f"module 'danlu.apis' has no attribute {name!r}")
+    from .public import Api
+
+    return Api

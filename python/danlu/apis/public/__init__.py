@@ -14,6 +14,21 @@ from .summary import SubSummary, Summary
 from .sweeps import Sweep, Sweeps
 from .user import User
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Names of artifacts, which are imported when they are asked for.
+_OF_ARTIFACTS = (
+    "Artifact",
+    "ArtifactCollection",
+    "ArtifactCollections",
+    "ArtifactType",
+    "ArtifactTypes",
+    "Artifacts",
+    "RunArtifacts",
+)
+
 __all__ = [
     "Api",
     "ConsoleLogs",
@@ -35,3 +50,11 @@ __all__ = [
     "Sweeps",
     "User",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_ARTIFACTS:
+        raise AttributeError(f"module 'danlu.apis.public' has no attribute {name!r}")
+    from . import artifacts
+
+    return getattr(artifacts, name)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..._errors import Error, UsageError
-from ..._settings import DEFAULT_PROJECT, absolute
+from ..._start import DEFAULT_PROJECT, absolute
 from .directory import Directory
 from .editing import create
 from .paths import Place, named_place, project_place

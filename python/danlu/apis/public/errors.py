@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..._errors import Error
+from ...errors import CommError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class NotFoundError(Error, ValueError):
+class NotFoundError(CommError, ValueError):
     """What was asked for is not in the directory."""
 
     __module__ = "danlu.apis.public"
@@ -27,7 +28,7 @@ class IncompleteRunHistoryError(Error):
     __module__ = "danlu.apis.public"
 
 
-class ServerOnlyError(Error):
+class ServerOnlyError(UnsupportedError):
     """What was asked for takes a server."""
 
     __module__ = "danlu.apis.public"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import datetime
 import hashlib
 import io
@@ -214,6 +215,7 @@ def test_changes_are_saved() -> None:
         assert found.rawconfig["_hidden"] == 2
         assert found.summary["final"] == 0.9
         assert (found.state, found.exit_code) == ("finished", 0)
+    assert one().sql("SELECT count(*) FROM attempt") == [(2,)]
     assert one().duration == seconds, "saying more about it later does not make it longer"
     assert one().metadata["python"]
     run.tags = "single"
@@ -299,8 +301,19 @@ def test_a_run_is_deleted(workdir: Path) -> None:
     for call in (run.delete, run.wait_until_finished, lambda: run.load(force=True)):
         with pytest.raises(RunNotFoundError, match="it is gone"):
             call()
+    first = Path(one("first").info["path"])
+    beside = workdir / "wandb" / f"offline-{first.stem}"
+    beside.mkdir()
+    (beside / "run-first.wandb").symlink_to(first)
+    (workdir / "wandb" / "latest-run").symlink_to(beside.name)
     one("first").delete()
-    assert [path.name for path in (workdir / "wandb").glob("run-*")] == []
+    assert [path.name for path in (workdir / "wandb").iterdir() if "run" in path.name] == []
+
+
+def test_a_summary_is_copied() -> None:
+    with danlu.init(project="p") as live:
+        live.log({"loss": 1.0})
+    assert copy.copy(one().summary)["loss"] == 1.0
 
 
 def test_a_run_with_artifacts_is_deleted_with_them_only() -> None:

@@ -9,8 +9,9 @@ from ... import _core
 from ..._errors import Error
 from .errors import RunNotFoundError, path_of
 from .history import system_key
+from .metrics import read_summary
 from .reader import Reader
-from .summary import Summary, read_summary
+from .summary import Summary
 from .times import iso
 
 TYPE_CHECKING = False

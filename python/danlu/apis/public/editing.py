@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 from ... import _core
@@ -31,11 +32,12 @@ class Editable(About):
         Raises `danlu.Error` while the run is running: change it in its own process then.
         """
         changes = [*self._changed_texts(), *self._changed_tags(), *self._changed_config()]
+        if "summary" in self._read:
+            changes += self.summary._changes()
         if changes:
             self._annotate(changes)
-            for name in ("texts", "config"):
+            for name in ("texts", "config", "summary"):
                 self._read.pop(name, None)
-        self.summary.update()
 
     save = update
 
@@ -109,19 +111,18 @@ class Editable(About):
 
 
 def _delete(part: str) -> None:
-    """Delete a run file, its journals, and the link to it that would lead nowhere."""
+    """Delete a run file, its journals, its directory, and the links that would lead nowhere."""
     directory, name = os.path.split(part)
     stem = name[: -len(".sqlite")]
-    for other in sorted(os.listdir(directory or "."), reverse=True):
+    directories = (stem, f"offline-{stem}")
+    for other in os.listdir(directory or "."):
         path = os.path.join(directory, other)
         is_journal = other.startswith(f"{stem}.") and other.endswith(".journal")
-        leads_here = (
-            other.startswith("latest-run")
-            and os.path.islink(path)
-            and os.path.basename(os.readlink(path)) == name
-        )
-        if is_journal or leads_here:
+        is_link = other.startswith("latest-run") and os.path.islink(path)
+        if is_journal or (is_link and os.path.basename(os.readlink(path)) in (name, *directories)):
             os.unlink(path)
+        elif other in directories:
+            shutil.rmtree(path)
     os.unlink(part)
 
 

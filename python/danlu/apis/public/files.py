@@ -211,18 +211,20 @@ def upload(run: Run, path: str, root: str) -> File:
         raise Error(
             f"Run {run.id} crashed; `init(id='{run.id}', resume='must')` goes on with it and stores files"
         )
-    above = os.path.dirname(os.path.dirname(os.path.abspath(run.info["path"])))
     writer = _core.Run(
         project=run.project,
         entity=run.entity,
         id=run.id,
         resume="must",
-        dir=above,
+        dir=os.path.dirname(os.path.dirname(os.path.abspath(run.info["path"]))),
         silent=True,
         info=_ANNOTATION,
+        rank=run.info.get("rank"),
     )
-    names, problems = writer._save(absolute, base, "now")
-    writer._end(code)
+    try:
+        names, problems = writer._save(absolute, base, "now")
+    finally:
+        writer._end(code)
     run._look_again()
     if problems or not names:
         raise Error(f"`{path}` is not stored in run {run.id}: {'; '.join(problems)}")

@@ -273,18 +273,12 @@ class Api(ServerOnly):
         project: str | None = None,
         entity: str | None = None,
     ) -> Run:
-        """Make a run of the TensorBoard event files below a directory."""
-        try:
-            from ...integration.tensorboard import import_logs  # type: ignore[import-not-found]
-        except ImportError:
-            raise Error(
-                "TensorBoard event files cannot be read in yet; `init(sync_tensorboard=True)` records what a "
-                "training writes"
-            ) from None
+        """Make a run of the TensorBoard event files below a directory, and return it."""
+        from .boards import read_in
+
         project = project or self.settings["project"] or DEFAULT_PROJECT
-        made: str = import_logs(
-            os.fspath(root_dir), self.dir, run_id, project, entity or self.settings["entity"]
-        )
+        entity = entity or self.settings["entity"]
+        made = read_in(os.fspath(root_dir), self.dir, run_id, project, entity)
         return self.directory.run(Place(entity, project, made), self)
 
     def __repr__(self) -> str:

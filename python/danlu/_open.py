@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 
 from . import _core
@@ -89,22 +90,26 @@ def open(  # noqa: A001
 def _of_file(path: str) -> OpenRun:
     """Open a run file, and those that other processes wrote of the same run."""
     directory = os.path.dirname(path)
-    for info in _core.runs(directory):
-        if any(os.path.samefile(path, part) for part in info["parts"]):
-            return OpenRun(directory, info)
     columns, rows = _core.sql([path], _ABOUT, [])
+    info = dict(zip(columns, rows[0])) if rows else {"stands_alone": False}
+    if not info["stands_alone"] or glob.glob(f"{glob.escape(path[: -len('.sqlite')])}.*.journal"):
+        for found in _core.runs(directory):
+            if any(os.path.samefile(path, part) for part in found["parts"]):
+                return OpenRun(directory, found)
     if not rows:
         raise RunNotFoundError(f"`{path}` holds no run: its process was killed before it said anything")
-    info = dict(zip(columns, rows[0]))
-    info.update(path=path, parts=[path])
-    return OpenRun(directory, info)
+    return OpenRun(directory, {**info, "path": path, "parts": [path]})
 
 
-#: What `danlu ls` tells of a run, for a file that has another name than run files have.
+#: What `danlu ls` tells of a run, and whether its file is all there is of it. Then the other files of the
+#: directory, which may be many, need not be looked at.
 _ABOUT = """
-SELECT id, entity, project, name, CASE state WHEN 'unfinished' THEN 'crashed' ELSE state END AS state,
-    host, started, ended, (SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1) AS last_step,
+SELECT r.id, r.entity, r.project, r.name, r.host, r.started, r.ended,
+    CASE r.state WHEN 'unfinished' THEN 'crashed' ELSE r.state END AS state,
+    (SELECT step FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1) AS last_step,
     (SELECT json_extract(data, '$.exit_code') FROM event
-     WHERE kind = 'end' AND id > (SELECT max(id) FROM attempt)) AS exit_code
-FROM run
+     WHERE kind = 'end' AND id > (SELECT max(id) FROM attempt)) AS exit_code,
+    r.state <> 'unfinished' AND a.origin <> 'resume'
+        AND NOT EXISTS (SELECT 1 FROM attempt WHERE rank IS NOT NULL) AS stands_alone
+FROM run AS r CROSS JOIN attempt AS a ORDER BY a.id LIMIT 1
 """

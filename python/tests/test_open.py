@@ -113,3 +113,11 @@ def test_what_cannot_be_opened(workdir: Path) -> None:
     (workdir / "notes.sqlite").write_text("not a database, but long enough to look at" * 99)
     with pytest.raises(danlu.Error, match=r"notes\.sqlite"):
         danlu.open("notes.sqlite")
+
+
+def test_a_file_of_one_rank_opens_the_whole_run(scripts: Scripts) -> None:
+    for rank in (0, 1):
+        code = f"import danlu; r = danlu.init(id='x'); r.log({{'loss': {rank}}}); r.finish()"
+        assert scripts.run(code, RANK=str(rank), WORLD_SIZE="2").returncode == 0
+    for file in scripts.files():
+        assert danlu.open(file).history()["loss"].tolist() == [0, 1]

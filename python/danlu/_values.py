@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 #: Most elements of an array that is stored as a JSON array.
 MAX_ELEMENTS = 65_536
+#: What `_type` says in the JSON of a media value.
+_MEDIA_TYPES = frozenset(
+    f"{kind}{suffix}"
+    for kinds, suffix in (
+        ("image video audio html object3D molecule plotly bokeh graph classes table", "-file"),
+        ("incremental-table", "-file"),
+        ("images/separated videos audio html object3D molecule histogram", ""),
+        ("joined-table partitioned-table wb_trace_tree boxes2D mask classes", ""),
+    )
+    for kind in kinds.split()
+)
 #: How often the outcome of `item()` and the like may itself have to be converted.
 MAX_UNWRAPS = 8
 
@@ -36,7 +47,10 @@ class UnstorableError(Exception):
 
 
 def flatten(key: object, value: object) -> Converted:
-    """Return the values by key, a nested dict as keys joined with dots, and why others are not stored."""
+    """Return the values by key, why others are not stored, and what is encoded and stored later, by key.
+
+    A nested dict gives keys joined with dots, unless it is the JSON of media, which stays whole.
+    """
     outcome = _Outcome()
     try:
         name = _name(key)
@@ -44,7 +58,7 @@ def flatten(key: object, value: object) -> Converted:
         outcome.refuse("?", key, e)
     else:
         outcome.add(name, value, ())
-    return outcome.leaves, outcome.problems, []
+    return outcome.leaves, outcome.problems, outcome.deferred
 
 
 def whole(key: object, value: object) -> Converted:
@@ -54,6 +68,8 @@ def whole(key: object, value: object) -> Converted:
     try:
         name = _name(key)
         outcome.leaves.append((name, _leaf(value, _simplify(value), ())))
+    except _MediaError as e:
+        outcome.refuse(name, value, UnstorableError(f"it is or has {e}, which only log can store"))
     except Exception as e:
         outcome.refuse(name, value, e)
     return outcome.leaves, outcome.problems, []
@@ -68,6 +84,10 @@ def as_dict(data: object) -> dict[Any, Any]:
     )
 
 
+class _MediaError(Exception):
+    """There is media in a value; the message says which."""
+
+
 class _Outcome:
     """What became of a value: parts of it may be stored and others not.
 
@@ -78,16 +98,33 @@ class _Outcome:
     def __init__(self) -> None:
         self.leaves: list[tuple[str, Leaf]] = []
         self.problems: list[str] = []
+        self.deferred: list[tuple[str, object]] = []
 
     def add(self, name: str, value: object, parents: tuple[int, ...]) -> None:
+        from .media import later
+
         try:
-            plain = _simplify(value)
-            if isinstance(plain, dict):
-                self._add_items(name, plain, _enter(value, parents))
-            else:
-                self.leaves.append((name, _leaf(value, plain, parents)))
+            found = later.later(value)
+            if found is None:
+                found = self._add_plain(name, value, parents)
+            if found is not None:
+                self.deferred.append((name, found))
         except Exception as e:
             self.refuse(name, value, e)
+
+    def _add_plain(self, name: str, value: object, parents: tuple[int, ...]) -> object:
+        """Add a value that is not media; return it to be stored later if there is media in it."""
+        plain = _simplify(value)
+        if isinstance(plain, dict) and not _is_media_json(plain):
+            self._add_items(name, plain, _enter(value, parents))
+            return None
+        try:
+            self.leaves.append((name, _leaf(value, plain, parents)))
+        except _MediaError:
+            from .media.batch import Mixed
+
+            return Mixed(plain)
+        return None
 
     def _add_items(self, name: str, items: dict[Any, Any], parents: tuple[int, ...]) -> None:
         for key, item in list(items.items()):
@@ -108,6 +145,11 @@ class _Outcome:
         short = name if len(name) <= 80 else name[:80] + "…"
         said = _said.setdefault((name, type(value), kind), f"A value of `{short}` is not stored: {why}")
         self.problems.append(said)
+
+
+def _is_media_json(items: dict[Any, Any]) -> bool:
+    kind = items.get("_type")
+    return isinstance(kind, str) and kind in _MEDIA_TYPES
 
 
 def _safe_text(error: Exception) -> str:
@@ -175,6 +217,8 @@ def _simplify(value: object) -> object:
             if isinstance(value, plain):
                 # Not `plain(value)`: a subclass may have its own idea of that.
                 return getattr(plain, f"__{plain.__name__}__")(value)
+        if getattr(type(value), "_danlu_later", False):
+            raise _MediaError(f"media (`{type(value).__name__}`)")
         for convert in _CONVERSIONS:
             found = convert(value)
             if found is not None:
@@ -219,6 +263,8 @@ def _ordered(items: set[Any] | frozenset[Any]) -> list[object]:
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, complex):
+        return str(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         try:
             return bytes(value).decode()
@@ -247,7 +293,8 @@ def _count(array: object) -> int:
     """Return the number of elements: 1 if it has no shape."""
     shape = getattr(array, "shape", ())
     count = 1
-    for length in shape if isinstance(shape, (tuple, list)) else ():
+    # tensorflow has a type of its own for shapes.
+    for length in shape if isinstance(shape, (tuple, list)) or hasattr(shape, "as_list") else ():
         count *= length
     return count
 

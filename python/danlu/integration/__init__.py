@@ -1,0 +1,1 @@
+"""Callbacks and hooks for other libraries, each in a module of its own, imported when it is used."""

@@ -193,7 +193,7 @@ def test_the_files_are_stored_when_asked_for(tmp_path: Path, read: Reader) -> No
     tensorboard.follow("logs", save=True)
     path = run.file
     run.finish()
-    assert [row[0] for row in read.rows(path, "SELECT path FROM files")] == ["events.out.tfevents"]
+    assert [row[0] for row in read.rows(path, "SELECT path FROM files")] == ["logs/events.out.tfevents"]
 
 
 def test_garbage_is_counted_as_lost_and_training_goes_on(tmp_path: Path, read: Reader) -> None:

@@ -99,7 +99,9 @@ class Trainer:
         return Trained(self.directory, done.stdout)
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DANLU_", "WANDB_"))}
+        # Ultralytics has no callbacks where it thinks that it is being tested itself.
+        ours = ("DANLU_", "WANDB_", "PYTEST_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         offline = {name: "1" for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")}
         # Who asks a proxy that is not there is not answered.
         nowhere = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}

@@ -87,8 +87,8 @@ def _listed(models: Any) -> list[Any]:
 class _Watch:
     """Hooks in the parameters of one model.
 
-    To count backward passes one hook is enough: the clock, in the parameter that was the first to get a gradient.
-    The others have one only while gradients are recorded. That is from the end of the clock's last pass
+    To count backward passes one hook is enough: the clock, in the parameter that was the first to get one. The
+    others have one only while gradients are recorded. That is from the end of the clock's last pass
     before the one to be logged: a model may have several losses, each with a pass of its own.
     """
 
@@ -106,6 +106,7 @@ class _Watch:
         self._handles: list[Any] = []
         self._found: dict[str, Any] = {}
         self._recording = every == 1
+        self._queued = False
         if log is not None:
             self._hook(self._named())
 
@@ -149,22 +150,41 @@ class _Watch:
         """Settle at the end of this backward pass, when hooks can be changed."""
         import torch
 
-        torch.autograd.Variable._execution_engine.queue_callback(self._settle)
+        if not self._queued:
+            self._queued = True
+            torch.autograd.Variable._execution_engine.queue_callback(self._at_rest)
+
+    def _at_rest(self) -> None:
+        self._queued = False
+        try:
+            if self._run._over or self._run._foreign:
+                self.stop()
+            else:
+                self._settle()
+        except Exception as e:
+            # An error here would be one of the training.
+            self.stop()
+            self._run._lose(f"A model is watched no more: {type(e).__name__}: {text_of(e)}")
 
     def _settle(self) -> None:
-        if self._run._over or self._run._foreign:
-            self.stop()
-            return
         if self._passes % self._every == 0:
             self._log()
         self._recording = (self._passes + 1) % self._every == 0
-        if not self._clock.requires_grad:
-            # Frozen meanwhile: any other may take its place.
-            self._clock = None
-        if self._recording or self._clock is None:
+        if self._recording:
             self._hook(self._named())
         else:
             self._hook([("", self._clock)])
+            self._handles += [
+                layer.register_forward_pre_hook(self._check_clock)
+                for layer in self.model.modules()
+                if any(one is self._clock for one in layer._parameters.values())
+            ]
+
+    def _check_clock(self, *_: Any) -> None:
+        """Let any other parameter take the place of a clock that was frozen."""
+        if not self._clock.requires_grad:
+            self._clock = None
+            self._hook(self._named())
 
     def _log(self) -> None:
         rows = {f"gradients/{self._prefix}{name}": one for name, one in self._found.items()}

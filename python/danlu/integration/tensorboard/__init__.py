@@ -39,6 +39,8 @@ def patch(
     global _options
     del tensorboard_x, pytorch
     _options = {"save": save, "root": os.fspath(root_logdir)}
+    for sync, _ in _syncs:
+        sync.set_up(**_options)
     _install()
 
 
@@ -52,10 +54,10 @@ def unpatch() -> None:
     _hooks = _options = None
 
 
-def sync_run(run: Run, root: str = "", save: bool = True) -> None:
-    """Log to a run what is written for TensorBoard while it lives."""
+def sync_run(run: Run) -> None:
+    """Log to a run what is written for TensorBoard while it lives: `init(sync_tensorboard=True)`."""
     if run.mode != "disabled" and not any(one.run is run for one, _ in _syncs):
-        _open(run, root, save)
+        _open(run, **(_options or {"root": "", "save": True}))
         _install()
 
 

@@ -29,14 +29,18 @@ class Sync:
 
     def __init__(self, run: Run, root: str = "", save: bool = True) -> None:
         self.run = run
-        self._root = os.path.abspath(root) if root else ""
-        self._save = save
+        self.set_up(root, save)
         self._lock = threading.Lock()
         self._prefixes: dict[str, str] = {}
         self._saved: set[str] = set()
         #: The last global step that was logged of each log directory.
         self._steps: dict[str, int] = {}
         self._decoders: dict[str, Decoder] = {}
+
+    def set_up(self, root: str, save: bool) -> None:
+        """Say what keys are relative to, and whether event files are stored."""
+        self._root = os.path.abspath(root) if root else ""
+        self._save = save
 
     @property
     def alive(self) -> bool:
@@ -81,8 +85,11 @@ class Sync:
             self._saved.add(path)
             import glob
 
-            base = self._root or os.path.dirname(os.path.abspath(path))
-            self.run.save(glob.escape(os.path.abspath(path)), base_path=base, policy="end")
+            path = os.path.abspath(path)
+            inside = path.startswith(os.getcwd() + os.sep)
+            # Files of several directories may have the same name.
+            base = self._root or (os.getcwd() if inside else os.path.dirname(os.path.dirname(path)))
+            self.run.save(glob.escape(path), base_path=base, policy="end")
 
     def _prefix(self, directory: str, root: str) -> str:
         """Return what the keys of a log directory begin with."""

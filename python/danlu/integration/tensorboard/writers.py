@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from importlib.abc import MetaPathFinder
@@ -95,7 +96,7 @@ class Hooks(MetaPathFinder):
             try:
                 path = logdir.numpy() if hasattr(logdir, "numpy") else logdir
                 directory = path.decode() if isinstance(path, bytes) else str(path)
-                on_directory(directory, lambda: module.flush_summary_writer(writer))
+                on_directory(directory, functools.partial(_flush, module, writer))
             except Exception as e:
                 warn(f"A log directory of TensorFlow is not followed: {type(e).__name__}: {text_of(e)}")
             return original(writer, logdir, *args, **kwargs)
@@ -109,6 +110,12 @@ def _load_and(load: Callable[[ModuleType], None], hook: Callable[[ModuleType], N
         hook(module)
     except Exception as e:
         warn(f"The events that `{module.__name__}` writes are not logged: {type(e).__name__}: {text_of(e)}")
+
+
+def _flush(module: Any, writer: Any) -> None:
+    """Flush a writer of TensorFlow, unless it is closed."""
+    with contextlib.suppress(Exception):
+        module.flush_summary_writer(writer)
 
 
 def _path_of(writer: Any) -> str:

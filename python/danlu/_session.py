@@ -156,7 +156,7 @@ def _begun(run: Run, monitor_gym: bool) -> None:
     if run._given.get("sync_tensorboard"):
         from .integration import tensorboard
 
-        tensorboard.patch(save=False)
+        tensorboard.sync_run(run)
     if monitor_gym:
         from .integration import gym
 

@@ -1,4 +1,4 @@
-"""Runs the scripts beside this file as somebody's training under `danlu run`, and reads what the run holds."""
+"""Runs the scripts beside this file as a user's training under `danlu run`, and reads what the run holds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ class Trained:
         report = directory / "report.json"
         self.report: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
         self.paths = sorted(
-            path for path in directory.rglob("run-*.sqlite") if not path.is_symlink() and path.parent.name == "wandb"
+            path
+            for path in directory.rglob("run-*.sqlite")
+            if not path.is_symlink() and path.parent.name == "wandb"
         )
 
     @property
     def path(self) -> Path:
         [path] = self.paths
         return path
+
+    def danlu(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "danlu", *arguments]
+        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=True).stdout
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
@@ -59,7 +65,9 @@ class Trained:
         return dict(self.rows("SELECT path, size FROM files"))
 
     def artifacts(self, kind: str = "model") -> dict[str, dict[str, Any]]:
-        found = self.rows("SELECT name, data FROM event WHERE kind = 'artifact' AND text = 'made' ORDER BY id")
+        found = self.rows(
+            "SELECT name, data FROM event WHERE kind = 'artifact' AND text = 'made' ORDER BY id"
+        )
         read = {name: json.loads(data) for name, data in found}
         return {name: data for name, data in read.items() if data["type"] == kind}
 
@@ -102,9 +110,11 @@ class Trainer:
         # Ultralytics has no callbacks where it thinks that it is being tested itself.
         ours = ("DANLU_", "WANDB_", "PYTEST_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        offline = {name: "1" for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")}
+        offline = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "1")
         # Who asks a proxy that is not there is not answered.
-        nowhere = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+        nowhere = dict.fromkeys(
+            ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
+        )
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "2"}
         return {**kept, **offline, **nowhere, **quiet, "HOME": str(self.directory)}
 

@@ -13,7 +13,10 @@ def test_xgboost(train: Trainer) -> None:
         for metric, values in metrics.items():
             assert run.series(f"{data}-{metric}") == pytest.approx(values)
     rounds = len(said["valid"]["auc"])
-    assert run.series("epoch") == list(range(rounds))
+    assert run.series("epoch") == [*range(rounds), *range(4)]
+    for data in ("train", "test"):
+        assert run.series(f"{data}-error") == pytest.approx(report["folds"][f"{data}-error-mean"])
+        assert run.series(f"{data}-error-std") == pytest.approx(report["folds"][f"{data}-error-std"])
     assert run.series("best_iteration") == [report["best_iteration"]]
     assert run.series("best_score") == pytest.approx([report["best_score"]])
     config = run.config()
@@ -24,6 +27,8 @@ def test_xgboost(train: Trainer) -> None:
         "train-auc": ["max"],
         "valid-logloss": ["min"],
         "valid-auc": ["max"],
+        "train-error": ["min"],
+        "test-error": ["min"],
     }
     [(name, model)] = run.artifacts().items()
     assert name == f"model_{report['id']}:v0"
@@ -39,7 +44,9 @@ def test_lightgbm(train: Trainer) -> None:
     for metric, values in report["said"]["valid"].items():
         logged = run.series(f"valid_{metric}")
         assert logged == pytest.approx(values)
-        assert run.series("iteration") == list(range(len(values)))
+        assert run.series("iteration") == [*range(len(values)), *range(4)]
+    assert run.series("valid_binary_error") == pytest.approx(report["folds"]["valid binary_error-mean"])
+    assert run.series("valid_binary_error-stdv") == pytest.approx(report["folds"]["valid binary_error-stdv"])
     assert run.config()["learning_rate"] == 0.3
     summary = run.summary()
     assert summary["best_iteration"] == report["best_iteration"]
@@ -52,20 +59,8 @@ def test_lightgbm(train: Trainer) -> None:
     assert {name: one["summary"] for name, one in run.metrics().items()} == {
         "valid_binary_logloss": ["min"],
         "valid_auc": ["max"],
+        "valid_binary_error": ["min"],
     }
-    assert list(run.artifacts()) == [f"model_{report['id']}:v0"]
-
-
-def test_catboost(train: Trainer) -> None:
-    run = train("catboost_fit")
-    report = run.report
-    for data, metrics in report["said"].items():
-        for metric, values in metrics.items():
-            # catboost counts iterations from 1.
-            assert run.series(f"{data}-{metric}") == pytest.approx(values[2::3])
-    assert run.series("iteration@metric-period-3") == [3, 6, 9, 12]
-    assert run.summary()["best_iteration"] == report["best_iteration"]
-    assert run.config()["depth"] == 2
     assert list(run.artifacts()) == [f"model_{report['id']}:v0"]
 
 
@@ -73,15 +68,3 @@ def test_scikit_learn(train: Trainer) -> None:
     run = train("sklearn_plots")
     assert run.series("accuracy") == [run.report["accuracy"]]
     assert run.keys() == {"accuracy", "confusion_matrix", "roc_table", "summary_metrics"}
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_optuna(train: Trainer, several: bool) -> None:
-    run = train("optuna_study", *(["multirun"] if several else []))
-    trials = run.report["trials"]
-    assert len(trials) == 3
-    if several:
-        assert len(run.paths) == len(trials)
-        return
-    assert run.series("loss") == [trial["value"] for trial in trials]
-    assert run.series("x") == [trial["params"]["x"] for trial in trials]

@@ -9,12 +9,17 @@ from conftest import Trainer
 @pytest.mark.parametrize("finish", [True, False])
 def test_transformers(train: Trainer, finish: bool) -> None:
     run = train(
-        "transformers_trainer", *(["finish"] if finish else []), WANDB_LOG_MODEL="checkpoint", WANDB_WATCH="all"
+        "transformers_trainer",
+        *(["finish"] if finish else []),
+        WANDB_LOG_MODEL="checkpoint",
+        WANDB_WATCH="all",
     )
     history = run.report["history"]
     losses = [row["loss"] for row in history if "loss" in row]
     assert run.series("train/loss") == pytest.approx(losses)
-    assert run.series("eval/loss") == pytest.approx([row["eval_loss"] for row in history if "eval_loss" in row])
+    assert run.series("eval/loss") == pytest.approx(
+        [row["eval_loss"] for row in history if "eval_loss" in row]
+    )
     logged = [step for step in run.series("train/global_step") if step]
     assert sorted(set(logged)) == sorted({row["step"] for row in history})
     config = run.config()

@@ -7,7 +7,7 @@ from conftest import Trainer
 
 
 def test_lightning(train: Trainer) -> None:
-    run = train("lightning_fit", WANDB_MODE="online")
+    run = train("lightning_fit")
     report = run.report
     assert run.series("train_loss") == pytest.approx(report["train"])
     assert run.series("val_loss") == pytest.approx(report["val"])

@@ -13,7 +13,9 @@ def test_a_notebook(train: Trainer) -> None:
     found = []
     for path in (first, second):
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        found.append([value for (value,) in connection.execute("SELECT value FROM history WHERE key = 'loss'")])
+        found.append(
+            [value for (value,) in connection.execute("SELECT value FROM history WHERE key = 'loss'")]
+        )
         ends = connection.execute("SELECT data FROM event WHERE kind = 'end'").fetchall()
         assert len(ends) == 1
         connection.close()

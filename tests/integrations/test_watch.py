@@ -173,7 +173,7 @@ def test_the_graph_is_in_the_summary() -> None:
     [graph] = run.watch(one, log=None, log_graph=True)
     step(one)
     step(one)
-    path = run.file
+    path = str(run.file)
     run.finish()
     assert [(node.id, node.fields["output_shape"]) for node in graph.nodes] == [
         ("0", [5, 4]),

@@ -26,3 +26,10 @@ def test_a_summary_writer_is_mirrored(train: Trainer, library: str) -> None:
     assert [key for key in run.keys() if key.endswith("accuracy")] != []
     assert not [key for key in run.keys() if "too_late" in key]
     assert len([path for path in run.files() if "tfevents" in path]) == 3
+
+
+def test_a_killed_training_has_what_was_written(train: Trainer) -> None:
+    run = train("killed_writer", exit_code=-9)
+    # Completes the run.
+    run.danlu("ls")
+    assert run.points("loss") == [(step, step / 2) for step in range(100)]

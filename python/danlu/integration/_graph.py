@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._run import Run
-    from ..media import Graph
+    from ..media.graph import Graph
 
 
 class GraphTrace:
@@ -18,7 +18,7 @@ class GraphTrace:
     """
 
     def __init__(self, run: Run, model: Any, number: int) -> None:
-        from ..media import Graph
+        from ..media.graph import Graph
 
         self.graph: Graph = Graph()
         self._run = run

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..media import Histogram
+    from ..media.histogram import Histogram
 
 _BINS = 64
 #: Elements that are counted at once: torch counts in float32, which ends to count at 2^24.
@@ -23,7 +23,7 @@ def histogram(tensor: Any) -> Histogram | None:
     """
     import torch
 
-    from ..media import Histogram
+    from ..media.histogram import Histogram
 
     tensor = tensor.detach()
     values = tensor

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def log_importance(run: Run, features: Iterable[tuple[str, float]]) -> None:
     """Log a bar chart of how important each feature is, with the row that is logged next."""
     from .. import plot
-    from ..media import Table
+    from ..media.table import Table
 
     data = [[name, float(importance)] for name, importance in features]
     table = Table(columns=["Feature", "Importance"], data=data)

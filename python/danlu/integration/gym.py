@@ -10,7 +10,7 @@ from .._say import text_of, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 __all__ = ["monitor"]
 
@@ -43,7 +43,8 @@ def _hook(recorder: Any) -> bool:
     That is `close` in gymnasium before 1.0 and in gym, which have recorders that wrappers use, and
     `stop_recording` of the wrapper since.
     """
-    name, path_of = "close", _path_of_recorder
+    name = "close"
+    path_of: Callable[[Any], str] = _path_of_recorder
     if hasattr(recorder, "stop_recording"):
         name, path_of = "stop_recording", _path_of_wrapper
     elif getattr(recorder, "__name__", "") != "VideoRecorder":
@@ -82,7 +83,7 @@ def _path_of_wrapper(wrapper: Any) -> str:
 
 def _log(path: str) -> None:
     from .. import _session
-    from ..media import Video
+    from ..media.video import Video
 
     run = _session._current
     if run is None or run._foreign:

@@ -87,8 +87,8 @@ def _listed(models: Any) -> list[Any]:
 class _Watch:
     """Hooks in the parameters of one model.
 
-    To count backward passes one hook is enough: the clock, in the parameter that was the first to get one. The
-    others have one only while gradients are recorded. That is from the end of the clock's last pass
+    To count backward passes one hook is enough: the clock, in the parameter whose hook was the first to run.
+    The others have one only while gradients are recorded. That is from the end of the clock's last pass
     before the one to be logged: a model may have several losses, each with a pass of its own.
     """
 

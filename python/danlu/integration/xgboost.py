@@ -83,7 +83,9 @@ class WandbCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return False
 
     def _known_rounds(self) -> int:
-        return max((len(values) for metrics in self._history.values() for values in metrics.values()), default=0)
+        return max(
+            (len(values) for metrics in self._history.values() for values in metrics.values()), default=0
+        )
 
     def _log_round(self, epoch: int) -> None:
         row: dict[str, Any] = {}
@@ -103,7 +105,8 @@ class WandbCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         # In the last round an early stop may have come before this callback: xgboost 1 has them in no order.
         if self._known_rounds() > self._rounds:
             self._log_round(self._next)
-        if not hasattr(model, "attr"):
+        if not hasattr(model, "get_score"):
+            # The folds of `xgboost.cv`.
             return model
         if self.log_model:
             name = f"{self._run.id}_model.json"

@@ -4,7 +4,9 @@ from accelerate import Accelerator
 from report import report
 
 accelerator = Accelerator(cpu=True, log_with="wandb")
-accelerator.init_trackers("accelerate", config={"lr": 0.1}, init_kwargs={"wandb": {"tags": ["a"], "name": "tiny"}})
+accelerator.init_trackers(
+    "accelerate", config={"lr": 0.1}, init_kwargs={"wandb": {"tags": ["a"], "name": "tiny"}}
+)
 model = torch.nn.Linear(3, 1)
 model, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), 0.1))
 losses = []

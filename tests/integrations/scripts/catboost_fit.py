@@ -1,9 +1,8 @@
 import catboost
 import numpy as np
+import wandb
 from report import report
 from wandb.integration.catboost import WandbCallback, log_summary
-
-import wandb
 
 run = wandb.init(project="catboost")
 x = np.random.default_rng(0).random((200, 3))

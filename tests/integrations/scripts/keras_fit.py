@@ -4,10 +4,9 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 import numpy as np
+import wandb
 from report import report
 from wandb.integration.keras import WandbCallback, WandbEvalCallback, WandbMetricsLogger, WandbModelCheckpoint
-
-import wandb
 
 BEST = "best.keras" if keras.__version__ >= "3" else "best.h5"
 

@@ -12,7 +12,9 @@ class Model(pl.LightningModule):
     def __init__(self, lr=0.1, width=4):
         super().__init__()
         self.save_hyperparameters()
-        self.layers = torch.nn.Sequential(torch.nn.Linear(3, width), torch.nn.ReLU(), torch.nn.Linear(width, 1))
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(3, width), torch.nn.ReLU(), torch.nn.Linear(width, 1)
+        )
 
     def training_step(self, batch, _):
         loss = torch.nn.functional.mse_loss(self.layers(batch[0]), batch[1])
@@ -55,7 +57,9 @@ trainer = pl.Trainer(
     accelerator="cpu",
 )
 trainer.fit(model, data, data)
-logger.log_image("pictures", [np.zeros((4, 6, 3), "uint8"), np.full((4, 6, 3), 255, "uint8")], caption=["a", "b"])
+logger.log_image(
+    "pictures", [np.zeros((4, 6, 3), "uint8"), np.full((4, 6, 3), 255, "uint8")], caption=["a", "b"]
+)
 logger.log_table("rows", columns=["n", "text"], data=[[1, "x"], [2, "y"]])
 report(train=said.train, val=said.val, id=logger.version, best=saved.best_model_score)
 logger.experiment.finish()

@@ -10,14 +10,18 @@ FIRST = [
     "wandb.log({'loss': 0.5})\nraise ValueError('a cell fails')",
     "wandb.log({'loss': 0.25})\nwandb.run.id",
 ]
-SECOND = ["import wandb\nwandb.init(project='notebook')", "wandb.log({'loss': 2.0})", "wandb.finish()\nprint(wandb.run)"]
+SECOND = [
+    "import wandb\nwandb.init(project='notebook')",
+    "wandb.log({'loss': 2.0})",
+    "wandb.finish()\nprint(wandb.run)",
+]
 
 
 def run(cells):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     # A kernel of its own each time, which ends without a finish if no cell says so.
     NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True).execute()
-    return [[output for output in cell.outputs] for cell in notebook.cells]
+    return [list(cell.outputs) for cell in notebook.cells]
 
 
 first, second = run(FIRST), run(SECOND)

@@ -1,12 +1,11 @@
 import gymnasium
 import numpy as np
+import wandb
 from gymnasium.wrappers import RecordVideo
 from report import report
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import KVWriter
 from wandb.integration.sb3 import WandbCallback
-
-import wandb
 
 run = wandb.init(project="sb3", sync_tensorboard=True, monitor_gym=True, save_code=True)
 said = {}
@@ -23,7 +22,9 @@ class Said(KVWriter):
 
 
 environment = RecordVideo(gymnasium.make("CartPole-v1", render_mode="rgb_array"), "videos", lambda n: n == 0)
-model = PPO("MlpPolicy", environment, n_steps=64, batch_size=32, n_epochs=2, tensorboard_log=f"runs/{run.id}", seed=1)
+model = PPO(
+    "MlpPolicy", environment, n_steps=64, batch_size=32, n_epochs=2, tensorboard_log=f"runs/{run.id}", seed=1
+)
 
 
 class Callback(WandbCallback):

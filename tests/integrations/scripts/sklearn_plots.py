@@ -1,10 +1,9 @@
+import wandb
 from report import report
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
-
-import wandb
 
 run = wandb.init(project="sklearn")
 x, y = make_classification(200, n_features=4, n_informative=3, n_redundant=1, random_state=1)

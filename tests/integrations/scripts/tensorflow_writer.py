@@ -1,9 +1,8 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from report import report
-
 import wandb
+from report import report
 
 run = wandb.init(project="writer", sync_tensorboard=True)
 writer = tf.summary.create_file_writer("logs/mine")
@@ -17,7 +16,12 @@ model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,))])
 model.compile("sgd", "mse")
 x = np.random.rand(32, 2)
 history = model.fit(
-    x, x.sum(1), epochs=3, validation_split=0.5, verbose=0, callbacks=[keras.callbacks.TensorBoard("logs/keras")]
+    x,
+    x.sum(1),
+    epochs=3,
+    validation_split=0.5,
+    verbose=0,
+    callbacks=[keras.callbacks.TensorBoard("logs/keras")],
 )
 report(losses=losses, history=history.history)
 run.finish()

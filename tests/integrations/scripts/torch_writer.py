@@ -1,9 +1,8 @@
 import sys
 
 import numpy as np
-from report import report
-
 import wandb
+from report import report
 
 if "tensorboardX" in sys.argv:
     from tensorboardX import SummaryWriter
@@ -18,7 +17,11 @@ for step, loss in enumerate(losses):
 writer.add_image("picture", np.full((3, 4, 6), 0.5, "float32"), 7)
 writer.add_histogram_raw("weights", 0.0, 3.0, 6, 9.0, 20.0, [1.0, 2.0, 3.0], [1, 2, 3], 8)
 writer.add_text("note", "hello", 9)
-writer.add_hparams({"lr": 0.1, "kind": "adam"}, {"accuracy": 0.5}, **({"name": "hp"} if "tensorboardX" in sys.argv else {"run_name": "hp"}))
+writer.add_hparams(
+    {"lr": 0.1, "kind": "adam"},
+    {"accuracy": 0.5},
+    **({"name": "hp"} if "tensorboardX" in sys.argv else {"run_name": "hp"}),
+)
 other = SummaryWriter("logs/second")
 other.add_scalar("loss", 0.25, 3)
 run.log({"mine": 1})

@@ -4,7 +4,9 @@ import torch
 from report import report
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, Trainer, TrainingArguments
 
-config = DistilBertConfig(vocab_size=50, dim=16, hidden_dim=32, n_layers=1, n_heads=2, max_position_embeddings=16)
+config = DistilBertConfig(
+    vocab_size=50, dim=16, hidden_dim=32, n_layers=1, n_heads=2, max_position_embeddings=16
+)
 torch.manual_seed(1)
 
 
@@ -13,7 +15,11 @@ class Data(torch.utils.data.Dataset):
         return 32
 
     def __getitem__(self, n):
-        return {"input_ids": torch.arange(8) + n % 40, "attention_mask": torch.ones(8, dtype=int), "labels": n % 2}
+        return {
+            "input_ids": torch.arange(8) + n % 40,
+            "attention_mask": torch.ones(8, dtype=int),
+            "labels": n % 2,
+        }
 
 
 trainer = Trainer(

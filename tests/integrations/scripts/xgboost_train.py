@@ -1,9 +1,8 @@
 import numpy as np
+import wandb
 import xgboost
 from report import report
 from wandb.integration.xgboost import WandbCallback
-
-import wandb
 
 run = wandb.init(project="xgboost", config={"depth": 2})
 x = np.random.default_rng(0).random((200, 3))
@@ -21,8 +20,12 @@ booster = xgboost.train(
     verbose_eval=False,
     callbacks=[WandbCallback(log_model=True)],
 )
+folds = xgboost.cv(
+    {"objective": "binary:logistic", "eval_metric": "error"}, train, 4, nfold=2, callbacks=[WandbCallback()]
+)
 report(
     said=said,
+    folds={key: list(values) for key, values in folds.items()},
     best_score=booster.best_score,
     best_iteration=booster.best_iteration,
     importance=booster.get_score(importance_type="gain"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def callbacks() -> Any:
-    """Return the module of the callbacks: of `tf_keras` if TensorFlow is told to use that, else of `keras`."""
+    """Return the module of the callbacks, of `tf_keras` if TensorFlow is told to use that."""
     import importlib
 
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...media import Table
+    from ...media.table import Table
 
 
 class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
@@ -21,7 +21,9 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
     `add_model_predictions`. `data_table_ref` is the table as it was logged; rows of `pred_table` refer to it.
     """
 
-    def __init__(self, data_table_columns: list[str], pred_table_columns: list[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, data_table_columns: list[str], pred_table_columns: list[str], *args: Any, **kwargs: Any
+    ) -> None:
         """Take the columns of both tables. Raises `Error` if there is no run."""
         super().__init__(*args, **kwargs)
         self._run = current("WandbEvalCallback()")
@@ -82,6 +84,6 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
 
 
 def _table(column_names: list[str]) -> Table:
-    from ...media import Table
+    from ...media.table import Table
 
     return Table(columns=column_names, allow_mixed_types=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class WandbMetricsLogger(callbacks().Callback):  # type: ignore[misc]
     """Logs the metrics of every epoch as `epoch/<metric>`, with `epoch/epoch` and `epoch/learning_rate`.
 
-    With `log_freq="batch"`, or a number n, those of every (n-th) batch are logged too, as `batch/<metric>`, with
-    `batch/batch_step`, which counts the batches from `initial_global_step`.
+    With `log_freq="batch"`, or a number n, those of every (n-th) batch are logged too, as `batch/<metric>`,
+    with `batch/batch_step`, which counts the batches from `initial_global_step`.
     """
 
     def __init__(self, log_freq: str | int = "epoch", initial_global_step: int = 0, **kwargs: Any) -> None:
@@ -24,7 +24,9 @@ class WandbMetricsLogger(callbacks().Callback):  # type: ignore[misc]
         if log_freq not in ("epoch", "batch") and (
             isinstance(log_freq, bool) or not isinstance(log_freq, int) or log_freq < 1
         ):
-            raise ValueError(f'WandbMetricsLogger takes log_freq="epoch", "batch" or a number, not {log_freq!r}')
+            raise ValueError(
+                f'WandbMetricsLogger takes log_freq="epoch", "batch" or a number, not {log_freq!r}'
+            )
         self.log_freq: str | int = 1 if log_freq == "batch" else log_freq
         self.logging_batch_wise = self.log_freq != "epoch"
         self.global_step = initial_global_step

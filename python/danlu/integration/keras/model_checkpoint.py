@@ -29,7 +29,7 @@ class WandbModelCheckpoint(callbacks().ModelCheckpoint):  # type: ignore[misc]
         path = str(self._get_file_path(epoch, batch, logs or {}))
         before = _state(path)
         super()._save_model(epoch=epoch, batch=batch, logs=logs)
-        # It may not be the best so far; and Keras 2 writes weights to several files, of this name and an index.
+        # It may not be the best so far; and Keras 2 writes weights to several files, one of them an index.
         saved = path if os.path.exists(path) else f"{path}.index"
         if _state(path) == before or not os.path.exists(saved):
             return

@@ -35,9 +35,9 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
     """Logs the metrics of every epoch with `epoch`, and the best value of `monitor` in the summary.
 
     `save_model` stores the best model as `model-best.keras`, or its weights with `save_weights_only`;
-    `log_weights` logs histograms of the weights; `log_batch_frequency` logs every n-th batch too; `predictions`
-    examples of `validation_data` are logged as pictures with what the model says of them, if `input_type` is
-    `"image"`. New programs use `WandbMetricsLogger` and `WandbModelCheckpoint`.
+    `log_weights` logs histograms of the weights; `log_batch_frequency` logs every n-th batch too. If
+    `input_type` is `"image"`, `predictions` examples of `validation_data` are logged as pictures, with what
+    the model says of them. New programs use `WandbMetricsLogger` and `WandbModelCheckpoint`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
         """Log the graph of the model."""
         del logs
         if self.save_graph and getattr(self.model, "built", True):
-            from ...media import Graph
+            from ...media.graph import Graph
 
             try:
                 self._run.summary["graph"] = Graph.from_keras(self.model)
@@ -135,7 +135,7 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
 
     def _examples(self) -> list[Any]:
         """Return the first pictures of the validation data, captioned with what the model says of them."""
-        from ...media import Image
+        from ...media.image import Image
 
         inputs = self.validation_data[0][: self.predictions]
         said = self.model.predict(inputs, verbose=0)
@@ -151,7 +151,7 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
 
 def _weights(model: Any) -> dict[str, Any]:
     """Return histograms of the weights of a model by the name of the weight."""
-    from ...media import Histogram
+    from ...media.histogram import Histogram
 
     found: dict[str, Any] = {}
     for layer in model.layers:

@@ -108,7 +108,9 @@ def _log_media(run: Run, key: str, event: Event, value: Media) -> None:
     """Log what an event has as media of the run."""
     import tempfile
 
-    from ...media import Audio, Histogram, Image
+    from ...media.audio import Audio
+    from ...media.histogram import Histogram
+    from ...media.image import Image
     from ...media.later import later
 
     with tempfile.TemporaryDirectory(prefix="danlu-") as directory:

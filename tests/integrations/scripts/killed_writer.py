@@ -1,0 +1,12 @@
+import os
+import signal
+
+from torch.utils.tensorboard import SummaryWriter
+
+import wandb
+
+wandb.init(project="writer", sync_tensorboard=True)
+writer = SummaryWriter("logs")
+for step in range(100):
+    writer.add_scalar("loss", step / 2, step)
+os.kill(os.getpid(), signal.SIGKILL)

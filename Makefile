@@ -4,16 +4,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find src python/src python/danlu -name '*.rs' -o -name '*.py' -o -name '*.html') \
+SOURCES := $(shell find src python/src python/danlu -type f -not -name '*.so' -not -name '*.pyc') \
 	Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml schema.sql
 
 WHEEL := target/wheel/.built
-TORCH := target/venvs/torch
+VENVS := target/venvs
 install-wheel = $(1)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall target/wheel/*.whl
 
 PEERS := wandb trackio neptune-scale
 
-.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python test-tutorial tools clean
+.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python test-libraries test-integrations tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -27,8 +27,8 @@ $(VENV)/.made:
 	@touch $@
 
 # What tests, benches and the demo need beside the package itself.
-$(VENV)/.tools: $(VENV)/.made pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check numpy pytest mypy ruff scikit-learn
+$(VENV)/.tools: $(VENV)/.made python/tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r python/tests/requirements.txt
 	@touch $@
 
 # The one wheel, for every Python from 3.9 on.
@@ -41,11 +41,17 @@ $(VENV)/.built: $(WHEEL)
 	$(call install-wheel,$(BIN))
 	@touch $@
 
-# An environment with Debian's torch, which is of the system's Python and has no gigabytes of CUDA.
-$(TORCH)/.built: $(WHEEL) tests/tutorial/requirements.txt
-	[ -x $(TORCH)/bin/python ] || /usr/bin/python3 -m venv --system-site-packages $(TORCH)
-	$(TORCH)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/tutorial/requirements.txt
-	$(call install-wheel,$(TORCH)/bin)
+# Environments with other libraries. Those with torch see Debian's, which is of the system's Python and has no gigabytes of CUDA;
+# pip takes it for too old, so it installs what is listed and nothing else.
+$(VENVS)/lightning/.made $(VENVS)/torch/.made: MAKE_VENV = /usr/bin/python3 -m venv --system-site-packages
+$(VENVS)/%/.made: MAKE_VENV = $(PYTHON) -m venv
+$(VENVS)/%/.made: tests/integrations/requirements-%.txt
+	$(MAKE_VENV) $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+$(VENVS)/%/.installed: $(VENVS)/%/.made $(WHEEL)
+	$(call install-wheel,$(@D)/bin)
 	@touch $@
 
 tools:
@@ -54,7 +60,7 @@ tools:
 demo: tools build $(VENV)/.tools
 	$(BIN)/python demo/demo.py --danlu target/release/danlu
 
-test: tools check test-rust test-python test-tutorial
+test: tools check test-rust test-python test-libraries
 
 check: $(VENV)/.tools $(VENV)/.built
 	cargo fmt --all --check
@@ -78,9 +84,19 @@ test-faults: tools
 test-python: build $(VENV)/.tools
 	$(BIN)/python -m pytest -q python/tests
 
-# Every snippet of a tutorial for wandb, with real torch.
-test-tutorial: tools $(TORCH)/.built
-	$(TORCH)/bin/python -m pytest -q tests/tutorial
+# Every snippet of a tutorial for wandb, and real trainings with other libraries, as far as CI runs them: five minutes and a gigabyte to
+# begin with, then two minutes.
+PYTEST_IN = $(VENVS)/$(1)/bin/python -m pytest -q -p no:cacheprovider $(2:%=tests/%.py)
+
+test-libraries: tools $(VENVS)/trees/.installed $(VENVS)/lightning/.installed
+	$(call PYTEST_IN,lightning,tutorial/test_tutorial integrations/test_lightning integrations/test_watch)
+	$(call PYTEST_IN,trees,integrations/test_boosting integrations/test_keras)
+
+# The others too; some minutes and four gigabytes to begin with.
+test-integrations: test-libraries $(VENVS)/torch/.installed $(VENVS)/more/.installed $(VENVS)/tensorflow/.installed
+	$(call PYTEST_IN,torch,$(addprefix integrations/test_,writers huggingface reinforcement ultralytics))
+	$(call PYTEST_IN,more,$(addprefix integrations/test_,more notebook))
+	$(call PYTEST_IN,tensorflow,$(addprefix integrations/test_,tensorflow keras))
 
 bench: build $(VENV)/.tools
 	cargo bench --locked --bench store

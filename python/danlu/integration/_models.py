@@ -4,44 +4,42 @@ from __future__ import annotations
 
 import os
 
+from .._say import text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Callable
+    from collections.abc import Iterable
+    from typing import Callable
 
     from .._run import Run
 
 
 def log_importance(run: Run, features: Iterable[tuple[str, float]]) -> None:
-    """Log a bar chart of how important each feature is, with the row that is logged next."""
-    from .. import plot
-    from ..media.table import Table
+    """Log a bar chart of how important each feature is, with the row that is logged next. Never raises."""
+    try:
+        from .. import plot
+        from ..media.table import Table
 
-    data = [[name, float(importance)] for name, importance in features]
-    table = Table(columns=["Feature", "Importance"], data=data)
-    chart = plot.bar(table, "Feature", "Importance", title="Feature Importance")
-    run.log({"Feature Importance": chart}, commit=False)
+        data = [[name, float(importance)] for name, importance in features]
+        table = Table(columns=["Feature", "Importance"], data=data)
+        chart = plot.bar(table, "Feature", "Importance", title="Feature Importance")
+        run.log({"Feature Importance": chart}, commit=False)
+    except Exception as e:
+        run._lose(f"The importance of the features is not logged: {type(e).__name__}: {text_of(e)}")
 
 
-def log_model(
-    run: Run,
-    name: str,
-    file_name: str,
-    write: Callable[[str], object],
-    aliases: Sequence[str] = (),
-    metadata: dict[str, Any] | None = None,
-) -> None:
-    """Store a model as an artifact of the type `model`, from a file that `write` makes of a path."""
-    import tempfile
+def log_model(run: Run, name: str, file_name: str, write: Callable[[str], object]) -> None:
+    """Store a model as an artifact of the type `model`; `write` makes its file. Never raises."""
+    try:
+        import tempfile
 
-    from ..artifacts import Artifact
+        from ..artifacts import Artifact
 
-    with tempfile.TemporaryDirectory(prefix="danlu-") as directory:
-        path = os.path.join(directory, file_name)
-        write(path)
-        artifact = Artifact(name, type="model", metadata=metadata)
-        if os.path.isdir(path):
-            artifact.add_dir(path, name=file_name)
-        else:
+        with tempfile.TemporaryDirectory(prefix="danlu-") as directory:
+            path = os.path.join(directory, file_name)
+            write(path)
+            artifact = Artifact(name, type="model")
             artifact.add_file(path, name=file_name)
-        run.log_artifact(artifact, aliases=["latest", *aliases])
+            run.log_artifact(artifact, aliases=["latest"])
+    except Exception as e:
+        run._lose(f"The model is not stored: {type(e).__name__}: {text_of(e)}")

@@ -1,9 +1,8 @@
 import os
 import signal
 
-from torch.utils.tensorboard import SummaryWriter
-
 import wandb
+from torch.utils.tensorboard import SummaryWriter
 
 wandb.init(project="writer", sync_tensorboard=True)
 writer = SummaryWriter("logs")

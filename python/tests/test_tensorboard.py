@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from pathlib import Path
@@ -231,3 +232,32 @@ def test_a_disabled_run_logs_nothing(tmp_path: Path) -> None:
     run = danlu.init(project="p", mode="disabled")
     tensorboard.follow(tmp_path)
     run.finish()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_media_of_an_event_file_are_media_of_the_run(library: str, tmp_path: Path, read: Reader) -> None:
+    (tmp_path / "logs").mkdir()
+    sample = SAMPLES / f"{library}.tfevents"
+    (tmp_path / "logs" / sample.name).write_bytes(sample.read_bytes())
+    run = danlu.init(project="p")
+    tensorboard.follow("logs")
+    path = run.file
+    run.finish()
+    assert run.lost == 0
+    found = {key: (step, value) for step, key, value in read.history(path)}
+    kinds = {}
+    for key, step in (("picture", 40), ("weights", 50), ("sound", 70)):
+        assert found[key][0] == step
+        kinds[key] = json.loads(found[key][1])
+    assert (kinds["picture"]["_type"], kinds["picture"]["width"], kinds["picture"]["height"]) == (
+        "image-file",
+        6,
+        4,
+    )
+    assert sum(kinds["weights"]["values"]) == 101
+    assert kinds["sound"]["_type"] == "audio-file"
+    files = dict(read.rows(path, "SELECT path, size FROM files"))
+    assert files[kinds["picture"]["path"]] == kinds["picture"]["size"]
+    assert files[kinds["sound"]["path"]] == kinds["sound"]["size"]
+    if library == "torch":
+        assert read.table(path, "config") == {"lr": 0.1, "nesterov": 1.0, "optimizer": '"adam"'}

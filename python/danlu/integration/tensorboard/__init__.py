@@ -159,9 +159,9 @@ def _live() -> list[tuple[Sync, Follower]]:
     return found
 
 
-def _on_event(directory: str, path: str, source: str, data: bytes) -> None:
+def _on_event(directory: str, path: str, message: Any) -> None:
     for sync, _ in _live():
-        sync.add(directory, source, data)
+        sync.add(directory, path or directory, message)
         if path:
             sync.save(path)
 

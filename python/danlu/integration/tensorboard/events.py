@@ -69,6 +69,15 @@ class Decoder:
             values += self.summary(summary)
         return Event(steps[-1] if steps else 0, wire.number(found.get(1, []), "d"), values)
 
+    def message(self, message: Any) -> Event:
+        """Return what an Event says that a library has as an object."""
+        values = []
+        for value in message.summary.value:
+            if value.WhichOneof("value") != "simple_value":
+                return self.event(message.SerializeToString())
+            values.append((value.tag, value.simple_value))
+        return Event(message.step, message.wall_time, values)
+
     def summary(self, data: bytes) -> list[tuple[str, Any]]:
         """Return the values of a Summary message by tag."""
         values = (self._value(value) for value in wire.parts(wire.message(data).get(1, [])))

@@ -47,12 +47,12 @@ class Sync:
         """Say whether the run is this process's and goes on."""
         return not (self.run._over or self.run._foreign)
 
-    def add(self, directory: str, source: str, data: bytes, root: str = "") -> None:
-        """Log an event as an event file has it; `source` is the file or writer it is of. Never raises."""
+    def add(self, directory: str, source: str, data: bytes | Any, root: str = "") -> None:
+        """Log an event, as an event file has it or as a message; `source` is the file. Never raises."""
         try:
             with self._lock:
                 decoder = self._decoders.setdefault(source, Decoder())
-                event = decoder.event(data)
+                event = decoder.event(data) if isinstance(data, bytes) else decoder.message(data)
                 prefix = self._prefix(os.path.abspath(directory), self._root or root)
             self.log(prefix, event)
         except Exception as e:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Callable
 
-    #: Takes the log directory, the event file if it is known, what tells writers apart, and the event.
-    OnEvent = Callable[[str, str, str, bytes], None]
+    #: Takes the log directory, the event file if it is known, and the message.
+    OnEvent = Callable[[str, str, Any], None]
     #: Takes the log directory of a writer that gives no events, and what flushes it.
     OnDirectory = Callable[[str, Callable[[], object]], None]
 
@@ -62,7 +62,8 @@ class Hooks(MetaPathFinder):
             spec = None if finder is self else finder.find_spec(fullname, path, target)
             if spec is not None and spec.loader is not None:
                 load = spec.loader.exec_module
-                spec.loader.exec_module = functools.partial(_load_and, load, hook)  # type: ignore[method-assign]
+                after = functools.partial(_load_and, load, fullname, hook)
+                spec.loader.exec_module = after  # type: ignore[method-assign]
                 return spec
         return None
 
@@ -79,8 +80,7 @@ class Hooks(MetaPathFinder):
         def add_event(self: Any, event: Any, *args: Any, **kwargs: Any) -> Any:
             done = original(self, event, *args, **kwargs)
             try:
-                path = _path_of(self)
-                on_event(str(self.get_logdir()), path, path or str(id(self)), event.SerializeToString())
+                on_event(str(self.get_logdir()), _path_of(self), event)
             except Exception as e:
                 warn(f"An event of TensorBoard is not logged: {type(e).__name__}: {text_of(e)}")
             return done
@@ -104,10 +104,14 @@ class Hooks(MetaPathFinder):
         self._replace(module, "create_summary_file_writer", create_summary_file_writer)
 
 
-def _load_and(load: Callable[[ModuleType], None], hook: Callable[[ModuleType], None], module: Any) -> None:
+def _load_and(
+    load: Callable[[ModuleType], None], name: str, hook: Callable[[ModuleType], None], module: ModuleType
+) -> None:
     load(module)
     try:
-        hook(module)
+        # Modules of an archive have one loader.
+        if module.__name__ == name:
+            hook(module)
     except Exception as e:
         warn(f"The events that `{module.__name__}` writes are not logged: {type(e).__name__}: {text_of(e)}")
 

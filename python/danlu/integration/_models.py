@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from .._run import Run
 
 
-def log_importance(run: Run, features: Iterable[tuple[str, float]]) -> None:
-    """Log a bar chart of how important each feature is, with the row that is logged next. Never raises."""
+def log_importance(run: Run, features: Callable[[], Iterable[tuple[str, float]]]) -> None:
+    """Log a bar chart of how important each feature is, with the row that is logged next. Never raises.
+
+    `features` is asked for them: not every model can say it.
+    """
     try:
         from .. import plot
         from ..media.table import Table
 
-        data = [[name, float(importance)] for name, importance in features]
+        data = [[name, float(importance)] for name, importance in features()]
         table = Table(columns=["Feature", "Importance"], data=data)
         chart = plot.bar(table, "Feature", "Importance", title="Feature Importance")
         run.log({"Feature Importance": chart}, commit=False)

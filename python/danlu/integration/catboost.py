@@ -56,5 +56,5 @@ def log_summary(
     if save_model_checkpoint:
         log_model(run, f"model_{run.id}", "model", model.save_model)
     if log_feature_importance:
-        log_importance(run, zip(model.feature_names_, model.get_feature_importance().tolist()))
+        log_importance(run, lambda: zip(model.feature_names_, model.get_feature_importance().tolist()))
         run.log({})

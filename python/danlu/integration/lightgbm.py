@@ -63,7 +63,7 @@ def log_summary(model: Any, feature_importance: bool = True, save_model_checkpoi
     run.summary["best_iteration"] = booster.best_iteration
     run.summary["best_score"] = {data: dict(scores) for data, scores in booster.best_score.items()}
     if feature_importance:
-        log_importance(run, zip(booster.feature_name(), booster.feature_importance().tolist()))
+        log_importance(run, lambda: zip(booster.feature_name(), booster.feature_importance().tolist()))
         run.log({})
     if save_model_checkpoint:
         log_model(run, f"model_{run.id}", f"model_{run.id}.txt", booster.save_model)

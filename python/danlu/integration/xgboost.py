@@ -112,7 +112,7 @@ class WandbCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]
             name = f"{self._run.id}_model.json"
             log_model(self._run, f"model_{self._run.id}", name, model.save_model)
         if self.log_feature_importance:
-            log_importance(self._run, self._importance(model))
+            log_importance(self._run, lambda: self._importance(model))
         best = model.attr("best_score")
         if best is not None:
             iteration = int(model.attr("best_iteration"))

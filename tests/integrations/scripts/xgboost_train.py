@@ -32,3 +32,14 @@ report(
     id=run.id,
 )
 run.finish()
+
+# What a linear model cannot say ends no training.
+linear = wandb.init(project="xgboost", mode="disabled")
+xgboost.train(
+    {"booster": "gblinear"},
+    train,
+    2,
+    evals=[(train, "train")],
+    verbose_eval=False,
+    callbacks=[WandbCallback()],
+)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from .eval_callback import WandbEvalCallback
-from .metrics_logger import WandbMetricsLogger
-from .model_checkpoint import WandbModelCheckpoint
-from .old import WandbCallback
+from .callbacks import WandbEvalCallback, WandbMetricsLogger, WandbModelCheckpoint
+from .keras import WandbCallback
 
 __all__ = ["WandbCallback", "WandbEvalCallback", "WandbMetricsLogger", "WandbModelCheckpoint"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..._session import current
-from ._library import callbacks, learning_rate
+from ...._session import current
+from .._library import callbacks, learning_rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..._say import text_of
-from ..._session import current
-from ._library import callbacks
+from ...._say import text_of
+from ...._session import current
+from .._library import callbacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class WandbModelCheckpoint(callbacks().ModelCheckpoint):  # type: ignore[misc]
     def _log_artifact(self, path: str, aliases: list[str]) -> None:
         import glob
 
-        from ...artifacts import Artifact
+        from ....artifacts import Artifact
 
         artifact = Artifact(f"run_{self._run.id}_model", type="model")
         if os.path.isdir(path):

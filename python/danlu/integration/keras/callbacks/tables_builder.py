@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import abc
 
-from ..._session import current
-from ._library import callbacks
+from ...._session import current
+from .._library import callbacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...media.table import Table
+    from ....media.table import Table
 
 
 class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
@@ -61,7 +61,7 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
 
     def log_data_table(self, name: str = "val", type: str = "dataset", table_name: str = "val_data") -> None:  # noqa: A002
         """Log the table of the ground truth as an artifact that the run uses."""
-        from ...artifacts import Artifact
+        from ....artifacts import Artifact
 
         artifact = Artifact(name, type=type)
         artifact.add(self.data_table, table_name)
@@ -76,7 +76,7 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
         aliases: list[str] | None = None,
     ) -> None:
         """Log the table of the predictions as a version of the artifact `run_<id>_pred`."""
-        from ...artifacts import Artifact
+        from ....artifacts import Artifact
 
         artifact = Artifact(f"run_{self._run.id}_pred", type=type)
         artifact.add(self.pred_table, table_name)
@@ -84,6 +84,6 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
 
 
 def _table(column_names: list[str]) -> Table:
-    from ...media.table import Table
+    from ....media.table import Table
 
     return Table(columns=column_names, allow_mixed_types=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_an_error_is_told_once_and_counted(read: Reader, capfd: pytest.CaptureFi
         assert run.lost == 10
     assert len(values(read, run, "good")) == 5
     err = capfd.readouterr().err
-    assert err.count("Failing `bad` at step 0 is not stored: no 0") == 1
+    assert len(re.findall(r"Failing `bad` at step (\d) is not stored: no \1", err)) == 1
     assert err.count("Unfrozen `gone` at step 0 is not stored: it is gone") == 1
     losses = read.rows(run.file, "SELECT data FROM event WHERE kind = 'lost'")
     assert sum(json.loads(data)["records"] for (data,) in losses) == 10
@@ -218,7 +219,9 @@ def test_a_fork_does_not_store_what_waits(read: Reader) -> None:
     assert [found["name"] for found in values(read, run, "x")] == list(range(10))
 
 
-def test_a_child_of_a_fork_has_a_queue_of_its_own(read: Reader, scripts: Scripts) -> None:
+@pytest.mark.parametrize("time", range(8))
+def test_a_child_of_a_fork_has_a_queue_of_its_own(read: Reader, scripts: Scripts, time: int) -> None:
+    # The fork comes when the other thread has just begun, or not yet: several times, as that differs.
     done = scripts.run("""
         import os
         import numpy as np

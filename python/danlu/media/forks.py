@@ -62,7 +62,6 @@ class Working:
     """What is done in here is not interrupted by a fork."""
 
     def __enter__(self) -> None:
-        turn.install()
         turn.take()
 
     def __exit__(self, *_: object) -> None:

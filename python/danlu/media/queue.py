@@ -85,7 +85,7 @@ class _Queue:
             self._waiting.append(job)
             self._enter(job)
             self._changed.notify_all()
-        if (self._thread is None or not self._thread.is_alive()) and not self._start():
+        if not self._start():
             self.drain(job.run)
 
     def do_now(self, job: _Job) -> None:
@@ -163,13 +163,19 @@ class _Queue:
                     self._changed.notify_all()
 
     def _start(self) -> bool:
-        try:
-            self._thread = threading.Thread(target=self._work, name="danlu-media", daemon=True)
-            self._thread.start()
-        except RuntimeError:
-            # The interpreter ends, or there are too many threads.
-            self._thread = None
-        return self._thread is not None
+        # Before there is the thread: it may be importing at once.
+        forks.turn.install()
+        with self._changed:
+            if self._thread is not None and self._thread.is_alive():
+                return True
+            thread = threading.Thread(target=self._work, name="danlu-media", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter ends, or there are too many threads.
+                return False
+            self._thread = thread
+        return True
 
     def _work(self) -> None:
         while True:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .media.eval_table import EvalTable
-    from .media.joined import JoinedTable, PartitionedTable
+    from .media.joined import JoinedTable
+    from .media.partitioned import PartitionedTable
     from .media.table import Table
 
 __all__ = [
@@ -59,7 +60,7 @@ __all__ = [
 _MODULES = {
     "EvalTable": "eval_table",
     "JoinedTable": "joined",
-    "PartitionedTable": "joined",
+    "PartitionedTable": "partitioned",
     "Table": "table",
 }
 

@@ -6,9 +6,9 @@ import copy
 import hashlib
 import io
 import json
-import os
 import pathlib
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -600,8 +600,8 @@ def test_a_file_that_is_not_whole_is_told_once_and_counted(
     assert values(read, run, "cut") == []
     assert values(read, run, "loss") == [1.0] * 3
     err = capfd.readouterr().err
-    assert err.count("Image `cut` at step 0 is not stored") == 1
-    assert "truncated" in err
+    # Of which step it is told depends on which thread came first.
+    assert len(re.findall(r"Image `cut` at step \d is not stored: .*truncated", err)) == 1
 
 
 def test_a_url_is_only_for_tables_and_artifacts(capfd: pytest.CaptureFixture[str]) -> None:
@@ -631,7 +631,8 @@ def test_the_same_picture_is_encoded_and_stored_once(read: Reader, monkeypatch: 
     assert read.rows(run.file, "SELECT count(DISTINCT path), count(DISTINCT sha256) FROM file") == [(200, 1)]
     assert read.rows(run.file, "SELECT count(*) FROM blob") == [(1,)]
     assert run.file is not None
-    assert sorted(os.listdir(run.dir)) == sorted([os.path.basename(run.file), "latest-run.sqlite"])
+    assert [path for path in Path(run.file).parent.rglob("*") if path.suffix == ".png"] == []
+    assert not Path(run.dir).exists()
 
 
 def test_to_json_and_bind_to_run(read: Reader) -> None:

@@ -88,6 +88,13 @@ def test_a_list_that_has_itself_and_a_picture_does_not_stop_the_training(read: R
     assert value(read, run, "loss") == 1.0
 
 
+def test_every_class_has_its_name() -> None:
+    for name in danlu.data_types.__all__:
+        assert callable(getattr(danlu.data_types, name)), name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        danlu.data_types.Nothing  # noqa: B018
+
+
 @dataclasses.dataclass
 class Evaluation:
     loss: float

@@ -75,13 +75,14 @@ class Histogram(Media):
             # A wider range than that is none that numpy can divide.
             most = np.finfo(np.float64).max / 4
             finite = np.clip(finite, -most, most)
-            try:
-                values, edges = np.histogram(finite, bins=self._num_bins)
-            except ValueError:
-                # So close together, and so far from 0, that there are no floats between for the edges.
-                margin = np.abs(finite).max() * 2**-40
-                span = (finite.min() - margin, finite.max() + margin)
-                values, edges = np.histogram(finite, bins=self._num_bins, range=span)
+            low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+            if low == high:
+                low, high = low - 0.5, high + 0.5
+            # So close together, and so far from 0, that there are no floats between for the edges.
+            margin = max(-low, high) * 2**-40
+            if high - low < margin:
+                low, high = low - margin, high + margin
+            values, edges = np.histogram(finite, bins=self._num_bins, range=(low, high))
             self._counted, self._array = (values.tolist(), edges.tolist()), None
         return self._counted
 

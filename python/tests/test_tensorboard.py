@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,16 @@ def test_event_files_of_another_program_are_followed(tmp_path: Path, read: Reade
         (7, "train/global_step", 7),
     ]
     assert read.rows(path, "SELECT time FROM history WHERE key = 'train/acc'") == [(1.8e9,)]
+
+
+def test_events_are_logged_while_the_run_lives(tmp_path: Path, read: Reader) -> None:
+    run = danlu.init(project="p")
+    tensorboard.follow(tmp_path / "logs")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events.out.tfevents").write_bytes(record(scalar("loss", 5, 1.0)))
+    deadline = time.monotonic() + 60
+    while (5, "loss", 1.0) not in read.history(run.file):
+        assert time.monotonic() < deadline
 
 
 def test_keys_have_in_front_where_a_file_is(tmp_path: Path, read: Reader) -> None:

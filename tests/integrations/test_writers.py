@@ -33,3 +33,9 @@ def test_a_killed_training_has_what_was_written(train: Trainer) -> None:
     # Completes the run.
     run.danlu("ls")
     assert run.points("loss") == [(step, step / 2) for step in range(100)]
+
+
+def test_patch_and_unpatch_by_hand(train: Trainer) -> None:
+    run = train("patch_by_hand")
+    assert run.keys() == {"a/b/loss", "a/b/global_step", "loss", "global_step"}
+    assert [path for path in run.files() if "tfevents" in path] == []

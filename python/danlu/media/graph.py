@@ -146,7 +146,8 @@ def _inbound(layer: Any) -> list[str]:
     for node in getattr(layer, "_inbound_nodes", None) or getattr(layer, "inbound_nodes", None) or ():
         parents = getattr(node, "parent_nodes", None)
         if parents is not None:
-            names += [parent.operation.name for parent in parents]
+            # Keras 2 calls the operation of a node its layer.
+            names += [(getattr(parent, "operation", None) or parent.layer).name for parent in parents]
             continue
         layers = getattr(node, "inbound_layers", ())
         names += [parent.name for parent in (layers if isinstance(layers, (list, tuple)) else [layers])]

@@ -191,7 +191,7 @@ class Config:
 
 def _is_artifact(value: object) -> bool:
     kind = type(value)
-    return kind.__name__ == "Artifact" and kind.__module__.startswith("danlu.")
+    return kind.__name__ == "Artifact" and kind.__module__.partition(".")[0] == "danlu"
 
 
 def _is_notebook() -> bool:

@@ -74,3 +74,10 @@ def _take(found: dict[str, Any], field: str | None, text: str, where: str) -> No
         found[field] = made_of(field, text)
     except ValueError as e:
         _say.warn(f"{where} is ignored: {e}")
+
+
+def directory() -> str:
+    """Return the directory in which runs are that nothing else is said of, as an absolute path."""
+    from ._start import Start
+
+    return Start({"root_dir": gathered().get("root_dir")}).dir

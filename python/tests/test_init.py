@@ -102,9 +102,6 @@ def test_disabled_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) 
     run.log({"a": {"b": 1}}, step=5)
     assert (run.step, run.summary["a"]) == (0, {"b": 1})
     assert run.save("x") is False
-    artifact = run.log_artifact("x")
-    assert artifact.wait().version.anything["x"] is artifact
-    assert run.use_artifact("x:latest") is None
     run.watch(None)
     run.alert("a", "b")
     run.define_metric("a", summary="min")

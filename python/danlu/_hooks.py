@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Callable, NoReturn
 
 _installed = False
+#: The process of multiprocessing whose end is watched.
+_worker = 0
 #: What the program ends with, as far as is known.
 _exit_code = 0
 
@@ -22,6 +24,7 @@ _exit_code = 0
 def install(finish: Callable[[int], None], after_fork: Callable[[], None]) -> None:
     """Call `finish` with the exit code when the program ends, and `after_fork` in the child of a fork."""
     global _installed
+    _watch_worker(finish)
     if _installed:
         return
     _installed = True
@@ -33,6 +36,19 @@ def install(finish: Callable[[int], None], after_fork: Callable[[], None]) -> No
     )
     _watch_exceptions()
     _watch_exit()
+
+
+def _watch_worker(finish: Callable[[int], None]) -> None:
+    """Learn of the end of a process of multiprocessing: one that was forked calls nothing of atexit."""
+    global _worker
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None or _worker == os.getpid():
+        return
+    _worker = os.getpid()
+    from multiprocessing import util
+
+    # It is called while the exception passes that ends the process, if one does.
+    util.Finalize(None, lambda: finish(exit_code_of(sys.exc_info()[1])), exitpriority=0)
 
 
 def _watch_exceptions() -> None:

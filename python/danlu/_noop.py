@@ -41,6 +41,14 @@ class NoopRun(Run):
         """Always 0."""
         return 0
 
+    @property
+    def _attach_id(self) -> Any:
+        """Always None: there is nothing to go on with elsewhere."""
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _another, (self.id, self.project, self.entity, self._about.name)
+
     def save(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         """Save nothing."""
         return False
@@ -56,6 +64,15 @@ class NoopRun(Run):
 
     def alert(self, *args: Any, **kwargs: Any) -> None:
         """Say nothing."""
+
+
+def _another(run_id: str, project: str, entity: str, name: str) -> NoopRun:
+    """Return a run for another process that is like a pickled one."""
+    from ._session import _on_end
+    from ._start import Start
+
+    given = {"run_id": run_id, "project": project, "entity": entity, "run_name": name, "mode": "disabled"}
+    return NoopRun(Start(given), None, _on_end, given=given)
 
 
 #: The old name: what `init` of the mode `disabled` gives.

@@ -33,23 +33,21 @@ def start(run: BaseRun) -> None:
     try:
         with open(os.path.join(directory, "sync.log"), "ab") as log:
             subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "danlu._syncer", directory],
+                [*_python("_syncer", "main(sys.argv[1])"), directory],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                cwd="/",
-                env=_environment(),
             )
     except OSError as e:
         _say.warn(f"The run is not sent while it is written: {e.strerror}; `danlu sync` sends it later")
 
 
-def _environment() -> dict[str, str]:
-    """Return an environment in which this danlu is found, and nothing that would change what it does."""
+def _python(module: str, call: str) -> list[str]:
+    """Return the command that calls a function of this danlu, whatever is in the current directory."""
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([home, *others])}
+    path = f"import sys; sys.path[:] = [*filter(None, sys.path), {home!r}]"
+    return [sys.executable, "-c", f"{path}; from danlu.{module} import main; sys.exit({call})"]
 
 
 def _has_remote(directory: str) -> bool:
@@ -89,7 +87,7 @@ def _pass(directory: str) -> str:
     import json
     import subprocess
 
-    command = [sys.executable, "-m", "danlu", "sync", "--json", "--dir", directory]
+    command = [*_python("__main__", "main()"), "sync", "--json", "--dir", directory]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603
     try:
         states = {run["status"] for run in json.loads(done.stdout)["runs"]}
@@ -113,7 +111,3 @@ def _lock(path: str, wait: bool) -> IO[str] | None:
     except OSError:
         pass
     return file
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

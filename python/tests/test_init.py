@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import pickle
 import stat
 import subprocess
 import sys
@@ -107,6 +108,9 @@ def test_disabled_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) 
     run.define_metric("a", summary="min")
     assert (run.config.a, run.disabled, run.offline) == (1, True, True)
     (pathlib.Path(run.dir) / "f").write_text("x")
+    again = pickle.loads(pickle.dumps(run))
+    assert (again.id, again.disabled, run._attach_id) == (run.id, True, None)
+    again.log({"a": 1})
     run.name = "named"
     assert run.name == "named"
     assert os.listdir(tmp_path) != []
@@ -183,8 +187,10 @@ def test_online_sends_runs_on(workdir: pathlib.Path, monkeypatch: pytest.MonkeyP
     remote = workdir / "remote"
     remote.mkdir()
     code = f"""
-import danlu, danlu._syncer as syncer, os, subprocess
+import danlu, json, os, subprocess
 os.environ["DANLU_REMOTE"] = {str(remote)!r}
+os.environ["DANLU_REMOTE"] = os.path.relpath(os.environ["DANLU_REMOTE"])
+open("json.py", "w").write("raise RuntimeError")
 started = []
 class Popen(subprocess.Popen):
     def __init__(self, *arguments, **keywords):

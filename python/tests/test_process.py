@@ -197,6 +197,29 @@ def test_multiprocessing(scripts: Scripts, read: Reader, method: str) -> None:
     assert [row[1:] for row in read.history(scripts.file())] == [("square", i * i) for i in range(4)]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_run_of_a_worker_ends_with_it(scripts: Scripts, read: Reader, method: str) -> None:
+    code = f"""
+        import multiprocessing, danlu
+
+        def work(name):
+            danlu.init(id=name).log({{"a": 1}})
+            if name == "fails":
+                raise ValueError("on purpose")
+
+        if __name__ == "__main__":
+            danlu.init(id="parent")
+            for name in ("ok", "fails"):
+                process = multiprocessing.get_context({method!r}).Process(target=work, args=(name,))
+                process.start()
+                process.join()
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    ends = {path.stem.rsplit("-", 1)[1]: read.end(path) for path in scripts.files()}
+    assert ends == {"parent": '{"exit_code":0}', "ok": '{"exit_code":0}', "fails": '{"exit_code":1}'}
+
+
 def test_a_closed_stderr_does_not_matter(scripts: Scripts, read: Reader) -> None:
     done = scripts.run("import os, sys\nsys.stderr.close()\nsys.stderr = None\n" + START)
     assert done.returncode == 0

@@ -6,7 +6,6 @@ code and other programs print is recorded, too: see `danlu._redirect`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from _thread import get_ident
@@ -93,9 +92,11 @@ def _broken() -> None:
 
 def _record(name: str, data: str | bytes) -> None:
     for run in _runs:
-        # Printing goes on whatever happens.
-        with contextlib.suppress(Exception):
+        try:  # noqa: SIM105  # called for every write
             run._console(name, data)
+        except Exception:
+            # Printing goes on whatever happens.
+            pass
 
 
 class _Hook:
@@ -111,17 +112,20 @@ class _Hook:
 
     def _make(self) -> Callable[[Any], int]:
         name, original = self.name, self._write
+        begins = True
 
         def write(text: Any, /) -> int:
+            nonlocal begins
             thread = get_ident()
             if thread in _printing or not _runs:
                 return original(text)
             _printing.add(thread)
             try:
-                if _redirect is not None:
+                if begins and _redirect is not None:
                     _redirect.settle()
                 count = original(text)
                 if isinstance(text, (str, bytes)):
+                    begins = text[-1:] in ("\n", b"\n")
                     _record(name, text)
             finally:
                 _printing.discard(thread)

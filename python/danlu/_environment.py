@@ -56,12 +56,14 @@ class _Gathering:
 
     def work(self) -> None:
         """Gather everything; what fails costs nothing else."""
-        repository = self._repository()
-        if not setting(self._run, "x_disable_meta", False):
+        describes = not setting(self._run, "x_disable_meta", False)
+        keeps_code = not setting(self._run, "disable_code", False)
+        repository = self._repository() if describes or keeps_code else None
+        if describes:
             self._try("wandb-metadata.json", lambda: self._store_metadata(repository))
         if setting(self._run, "x_save_requirements", True):
             self._try("requirements.txt", self._store_requirements)
-        if setting(self._run, "disable_code", False):
+        if not keeps_code:
             return
         if repository is not None:
             self._try("diff.patch", lambda: self._store_diff(repository))

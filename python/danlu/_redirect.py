@@ -11,8 +11,12 @@ import sys
 import termios
 import threading
 import time
+from fcntl import ioctl
+from termios import FIONREAD
 
 from ._tee import STATE_BYTES
+
+from_bytes = int.from_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ _FIRST_PATIENCE = 1.0
 _LAST_WAIT = 5.0
 
 _NAMES = {1: "stdout", 2: "stderr"}
+_NOTHING = bytes(4)
 
 #: Where Python printed during the last run. Another thread may be about to print there when a run ends, so
 #: the next one closes them.
@@ -104,11 +109,6 @@ class _Output:
             raw.__init__(descriptor, "wb", closefd=False)  # type: ignore[misc]
             raw.name = f"<{self.name}>"
 
-    def waits(self) -> bool:
-        """Say whether something was printed that the helper has not read."""
-        count = fcntl.ioctl(self.read, termios.FIONREAD, bytes(4))
-        return count != bytes(4)
-
 
 def _high(descriptor: int) -> int:
     high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
@@ -126,6 +126,7 @@ class Redirect:
         self._over = False
         #: How many bytes of copies were recorded.
         self._taken = 0
+        self._reads: list[int] = []
         self._outputs: list[_Output] = []
         self._open: list[int] = []
         self._state: mmap.mmap | None = None
@@ -139,6 +140,7 @@ class Redirect:
                 self._open += (output.original, output.read, output.write)
             self._close()
             raise
+        self._reads = [output.read for output in self._outputs]
         for output in self._outputs:
             output.take()
         self._thread = threading.Thread(target=self._read, name="danlu-console", daemon=True)
@@ -180,15 +182,16 @@ class Redirect:
         return self._state is not None and self._state[0] != 0
 
     def _is_behind(self) -> bool:
-        if self._state is None:
+        """Say whether something is on its way. Called for every line that Python prints, so it is quick."""
+        state = self._state
+        if state is None:
             return False
         try:
             # In this order: what is no longer to be read is being printed, or it is.
-            return (
-                any(output.waits() for output in self._outputs)
-                or self._state[1] != 0
-                or int.from_bytes(self._state[8:16], "little") != self._taken
-            )
+            for descriptor in self._reads:
+                if ioctl(descriptor, FIONREAD, _NOTHING) != _NOTHING:
+                    return True
+            return state[1] != 0 or from_bytes(state[8:16], "little") != self._taken
         except (OSError, ValueError):
             return False
 

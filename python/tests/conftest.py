@@ -15,6 +15,15 @@ import danlu
 import pytest
 
 
+#: Switches off what is recorded by itself: tests of other things count files and rows.
+QUIET = {
+    "DANLU__DISABLE_META": "true",
+    "DANLU__DISABLE_STATS": "true",
+    "DANLU__SAVE_REQUIREMENTS": "false",
+    "DANLU_DISABLE_CODE": "true",
+}
+
+
 class Reader:
     """Reads run files with Python's own sqlite3."""
 
@@ -47,6 +56,8 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in list(os.environ):
         if name.startswith(("DANLU_", "WANDB_")):
             monkeypatch.delenv(name)
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     while danlu.run is not None:

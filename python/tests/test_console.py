@@ -101,7 +101,7 @@ def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Rea
 def test_after_the_run_everything_is_as_before(scripts: Scripts) -> None:
     done = scripts.run(
         """
-        import danlu, os, sys, threading
+        import danlu, gc, os, sys, threading
         def state():
             files = [os.readlink(f"/proc/self/fd/{fd}") for fd in (1, 2)]
             return files, sys.stdout.fileno(), sys.stdout.name, sys.stdout.__dict__, threading.active_count()
@@ -112,6 +112,7 @@ def test_after_the_run_everything_is_as_before(scripts: Scripts) -> None:
             print(n)
             danlu.finish()
             assert state() == before, (state(), before)
+        gc.collect()
         # Where Python printed stays open, once.
         assert len(os.listdir("/proc/self/fd")) <= count + 2
         try:

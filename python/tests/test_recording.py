@@ -10,11 +10,17 @@ from typing import Any
 
 import danlu
 import pytest
-from conftest import Reader, Scripts
+from conftest import QUIET, Reader, Scripts
 from danlu import _core
 from danlu._environment import packages
 from danlu._recording import cards
 from danlu._secrets import HIDDEN, is_secret_name, redact, redact_arguments, redact_variables
+
+
+@pytest.fixture(autouse=True)
+def everything(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in QUIET:
+        monkeypatch.delenv(name)
 
 
 def content(path: Path | str, name: str, place: Path) -> str:

@@ -117,12 +117,13 @@ class _Hook:
         def write(text: Any, /) -> int:
             nonlocal begins
             thread = get_ident()
-            if thread in _printing or not _runs:
+            redirect = _redirect
+            if thread in _printing or not _runs or (redirect is not None and name in redirect.whole):
                 return original(text)
             _printing.add(thread)
             try:
-                if begins and _redirect is not None:
-                    _redirect.settle()
+                if begins and redirect is not None:
+                    redirect.settle()
                 count = original(text)
                 if isinstance(text, (str, bytes)):
                     begins = text[-1:] in ("\n", b"\n")

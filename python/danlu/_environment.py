@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._run import Run
 
 #: How long the end of a run waits for what is still gathered, in seconds.
-_LAST_WAIT = 20.0
+_LAST_WAIT = 10.0
 
 _threads: dict[int, threading.Thread] = {}
 

@@ -72,7 +72,10 @@ class _Output:
         self.name = _NAMES[descriptor]
         self.stream = getattr(sys, self.name)
         self.original = _high(os.dup(descriptor))
-        if os.isatty(self.original):
+        #: To a terminal Python prints as C code does: nobody can tell what is on its way through one, and
+        #: somebody reads there who wants all in order.
+        self.is_terminal = os.isatty(self.original)
+        if self.is_terminal:
             ours, theirs = os.openpty()
             attributes = termios.tcgetattr(self.original)
             # The real terminal does that.
@@ -87,11 +90,12 @@ class _Output:
         self.write = _high(theirs)
 
     def take(self) -> None:
-        """Put the pipe in the place of the output; Python goes on to print where it did."""
+        """Put the pipe in the place of the output. Python prints where it did, if that is no terminal."""
         self.stream.flush()
-        self._point(self.original)
-        # `input` and those who start programs ask for it.
-        self.stream.fileno = lambda: self.descriptor
+        if not self.is_terminal:
+            self._point(self.original)
+            # Those who start programs ask for it.
+            self.stream.fileno = lambda: self.descriptor
         os.dup2(self.write, self.descriptor)
         os.close(self.write)
 
@@ -100,7 +104,8 @@ class _Output:
         with contextlib.suppress(OSError, ValueError):
             self.stream.flush()
         os.dup2(self.original, self.descriptor)
-        self._point(self.descriptor)
+        if not self.is_terminal:
+            self._point(self.descriptor)
 
     def _point(self, descriptor: int) -> None:
         """Make Python's stream print to another descriptor. Whoever holds the stream holds it still."""
@@ -127,6 +132,8 @@ class Redirect:
         #: How many bytes of copies were recorded.
         self._taken = 0
         self._reads: list[int] = []
+        #: The streams that Python prints to in the same way: all of what they get is recorded here.
+        self.whole: set[str] = set()
         self._outputs: list[_Output] = []
         self._open: list[int] = []
         self._state: mmap.mmap | None = None
@@ -140,7 +147,8 @@ class Redirect:
                 self._open += (output.original, output.read, output.write)
             self._close()
             raise
-        self._reads = [output.read for output in self._outputs]
+        self._reads = [output.read for output in self._outputs if not output.is_terminal]
+        self.whole = {output.name for output in self._outputs if output.is_terminal}
         for output in self._outputs:
             output.take()
         self._thread = threading.Thread(target=self._read, name="danlu-console", daemon=True)
@@ -252,6 +260,8 @@ class Redirect:
     def after_fork(self) -> None:
         """Let the child print as other programs do: nobody else takes in what it prints."""
         for output in self._outputs:
+            if output.is_terminal:
+                continue
             with contextlib.suppress(OSError):
                 os.dup2(output.descriptor, output.original, inheritable=False)
 

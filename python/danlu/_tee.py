@@ -37,6 +37,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE"):
         # Whoever ends the training so wants to read its last words.
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # Nothing of the place where the training was is held.
+    os.chdir("/")
     _close_others()
     import mmap
 

@@ -14,7 +14,6 @@ from typing import Any
 import danlu
 import pytest
 
-
 #: Switches off what is recorded by itself: tests of other things count files and rows.
 QUIET = {
     "DANLU__DISABLE_META": "true",

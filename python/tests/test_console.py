@@ -79,6 +79,9 @@ def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Rea
         "run = danlu.init(project='p')\n"
         "print(sys.stdout.isatty(), os.isatty(1), os.get_terminal_size())\n"
         "subprocess.run(['sh', '-c', 'test -t 1 && echo a terminal'])\n"
+        "for n in range(50):\n"
+        "    print('Python', n)\n"
+        "    os.write(1, b'C %d\\n' % n)\n"
         "print('end')\n"
     )
     process, terminal = pty.fork()
@@ -93,7 +96,8 @@ def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Rea
             break
     os.close(terminal)
     assert os.waitpid(process, 0)[1] == 0
-    expected = ["True True os.terminal_size(columns=0, lines=0)", "a terminal", "end"]
+    pairs = [line for n in range(50) for line in (f"Python {n}", f"C {n}")]
+    expected = ["True True os.terminal_size(columns=0, lines=0)", "a terminal", *pairs, "end"]
     assert lines(said.decode()) == expected
     assert lines(console(read, scripts.file())) == expected
 

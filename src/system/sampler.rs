@@ -70,7 +70,7 @@ mod tests {
     fn the_first_sample_is_at_the_start_and_the_last_at_the_end() {
         let (sender, samples) = channel();
         let mut sampler = Sampler::start(Settings::default(), Duration::from_secs(3600), move |sample| {
-            sender.send(sample).unwrap()
+            sender.send(sample).unwrap();
         });
         samples.recv_timeout(Duration::from_secs(60)).unwrap();
         sampler.stop();

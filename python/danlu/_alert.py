@@ -31,6 +31,8 @@ _HOOKS = ("DANLU_ALERT_COMMAND", "DANLU_ALERT_WEBHOOK", "DANLU_ALERT_EMAIL")
 #: When an alert was last recorded, by run and title.
 _last: dict[tuple[str, str], float] = {}
 _telling: list[threading.Thread] = []
+#: Why people could not be told the first time.
+_problems: list[str] = []
 
 
 class AlertLevel(enum.Enum):
@@ -125,8 +127,10 @@ def _deliver(directory: str, found: str) -> None:
         problem = "" if done.returncode == 0 else done.stderr.strip()
     except (OSError, subprocess.SubprocessError, ValueError) as e:
         problem = text_of(e)
-    if problem:
-        first = problem.splitlines()[0]
+    if problem and not _problems:
+        # Each says another thing, and one is enough.
+        _problems.append(problem)
+        first = problem.splitlines()[0].partition(": ")[2] or problem
         _say.warn(f"People cannot be told of an alert; `danlu sync` tries it again: {first}")
 
 

@@ -88,18 +88,23 @@ class _Output:
         #: The helper reads here what is printed; we do if it dies, and who prints sees no broken pipe.
         self.read = _high(ours)
         self.write = _high(theirs)
+        self.is_taken = False
 
     def take(self) -> None:
         """Put the pipe in the place of the output. Python prints where it did, if that is no terminal."""
         self.stream.flush()
+        self.is_taken = True
         if not self.is_terminal:
             self._point(self.original)
             # Those who start programs ask for it.
             self.stream.fileno = lambda: self.descriptor
         os.dup2(self.write, self.descriptor)
         os.close(self.write)
+        self.write = -1
 
     def give_back(self) -> None:
+        if not self.is_taken:
+            return
         self.stream.__dict__.pop("fileno", None)
         with contextlib.suppress(OSError, ValueError):
             self.stream.flush()
@@ -142,15 +147,16 @@ class Redirect:
         try:
             self._outputs.extend(_Output(descriptor) for descriptor in _NAMES)
             self._start()
+            for output in self._outputs:
+                output.take()
         except BaseException:
+            self._give_back()
             for output in self._outputs:
                 self._open += (output.original, output.read, output.write)
             self._close()
             raise
         self._reads = [output.read for output in self._outputs if not output.is_terminal]
         self.whole = {output.name for output in self._outputs if output.is_terminal}
-        for output in self._outputs:
-            output.take()
         self._thread = threading.Thread(target=self._read, name="danlu-console", daemon=True)
         self._thread.start()
 
@@ -225,14 +231,18 @@ class Redirect:
         self._over = True
         self._give_back()
         self._broken()
+        poll = select.poll()
         left = {output.read: output for output in self._outputs}
+        for descriptor in left:
+            poll.register(descriptor, select.POLLIN)
         while left:
-            for descriptor in select.select(list(left), [], [])[0]:
+            for descriptor, _ in poll.poll():
                 try:
                     data = os.read(descriptor, 65536)
                 except OSError:
                     data = b""
                 if not data:
+                    poll.unregister(descriptor)
                     del left[descriptor]
                     continue
                 self._record(left[descriptor].name, data)

@@ -31,12 +31,12 @@ BACKLOG = 16 << 20
 
 def main() -> None:
     """Forward until there is nobody left who prints."""
-    if os.fork():
-        # The training waits for this process, and never sees the other one: nothing to reap at its end.
-        os._exit(0)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE"):
         # Whoever ends the training so wants to read its last words.
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if os.fork():
+        # The training waits for this process, and never sees the other one: nothing to reap at its end.
+        os._exit(0)
     # Nothing of the place where the training was is held.
     os.chdir("/")
     _close_others()

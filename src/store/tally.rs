@@ -2,7 +2,7 @@
 
 use super::envelope::{self, BUCKET_POINTS, Bucket, EnvelopeRow, FANOUT};
 use super::points::{for_each_point, keys_of, snapshot};
-use crate::model::{Result, Value};
+use crate::model::{AttemptId, Result, Value};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -86,24 +86,28 @@ impl Tallied {
     }
 }
 
-/// Takes in what a run file says of the keys whose names are wanted, after what was read from the files before it.
+/// Takes in what a run file says of the keys whose names are wanted, after what was read from the files before it. What it has of
+/// the attempt `own`, its last, is left out.
 ///
 /// # Errors
 /// The file is damaged.
 pub fn tally(
     connection: &Connection,
+    own: AttemptId,
     wanted: impl Fn(&str) -> bool,
     so_far: &mut BTreeMap<String, Tallied>,
 ) -> Result<()> {
     let _snapshot = snapshot(connection)?;
-    let by_hand = set_by_hand(connection)?;
+    let sql = "SELECT coalesce((SELECT id FROM attempt WHERE attempt = ?), ?)";
+    let until: i64 = connection.query_row(sql, (own.0, i64::MAX), |row| row.get(0))?;
+    let by_hand = set_by_hand(connection, until)?;
     for name in key_names(connection)?.into_iter().filter(|name| wanted(name)) {
         let known = so_far.entry(name.clone()).or_default();
         let after = by_hand.get(&name).copied();
         if after.is_some() {
             known.set_by_hand();
         }
-        for key in keys_of(connection, &name)? {
+        for key in keys_of(connection, &name)?.into_iter().filter(|key| *key < until) {
             let points = envelope::standing(connection, key)?.points;
             Reading { connection, key, points, after: after.unwrap_or(0), known }.read()?;
         }
@@ -122,12 +126,12 @@ pub fn key_names(connection: &Connection) -> Result<Vec<String>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Returns when each key of the summary was last set or removed, as ids of records.
-fn set_by_hand(connection: &Connection) -> Result<HashMap<String, i64>> {
-    let sql = "SELECT key, max(id) FROM setting WHERE scope = 'summary' AND id > ? GROUP BY key";
+/// Returns when each key of the summary was last set or removed before a record, as ids of records.
+fn set_by_hand(connection: &Connection, until: i64) -> Result<HashMap<String, i64>> {
+    let sql = "SELECT key, max(id) FROM setting WHERE scope = 'summary' AND id > ? AND id < ? GROUP BY key";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows =
-        statement.query_map([super::counts_from(connection)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let range = (super::counts_from(connection)?, until);
+    let rows = statement.query_map(range, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

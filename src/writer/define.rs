@@ -4,7 +4,7 @@ use super::Run;
 use super::metric::{Metric, covers};
 use super::metrics::{Before, Written};
 use super::shared::{Log, Shared, problem_of, shown};
-use crate::model::{Error, Event, EventKind, Record, Result, Value};
+use crate::model::{AttemptId, Error, Event, EventKind, Record, Result, Value};
 use crate::store::{self, JournalReader, Tallied};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ impl Run {
         };
         drop(log);
         // The run file is not waited for while the log is held.
-        let before = self.shared.tally_files(&files, concerned);
+        let before = self.shared.tally_files(self.info().attempt, &files, concerned);
         if let Some(mut log) = self.open_log("define") {
             self.shared.define(&mut log, &metric, &before);
         }
@@ -68,10 +68,10 @@ impl Run {
         let others = log.metrics.restore(recorded);
         let wanted = log.metrics.wanted_before();
         drop(log);
-        let tallied = self.shared.tally_files(&files, |name| wanted.contains(name));
+        let tallied = self.shared.tally_files(self.info().attempt, &files, |name| wanted.contains(name));
         let mut log = self.shared.lock();
-        self.shared.write_definitions(&mut log, others);
         self.shared.update_columns(&mut log, &tallied, |_| true);
+        self.shared.write_definitions(&mut log, others);
         log.metrics.set_written(&self.restored.summary);
         let summary = log.metrics.summary();
         drop(log);
@@ -153,7 +153,8 @@ impl Shared {
 
     /// Adds what the journal says of keys.
     fn tally_journal(&self, log: &Log, tallied: &mut HashMap<&str, Tallied>) -> Result<()> {
-        if log.rows == 0 && log.known_keys().next().is_none() {
+        if log.journal.seq() <= 1 {
+            // Nothing but the start, and it may not have its name yet.
             return Ok(());
         }
         let mut names: HashMap<u64, String> = HashMap::new();
@@ -183,11 +184,16 @@ impl Shared {
     }
 
     /// Reads what run files say of the keys that are wanted.
-    fn tally_files(&self, files: &[PathBuf], wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Tallied> {
+    fn tally_files(
+        &self,
+        own: AttemptId,
+        files: &[PathBuf],
+        wanted: impl Fn(&str) -> bool,
+    ) -> BTreeMap<String, Tallied> {
         let mut tallied = BTreeMap::new();
         for file in files {
             let _database = self.lock_database();
-            let read = store::open(file).and_then(|file| store::tally(&file, &wanted, &mut tallied));
+            let read = store::open(file).and_then(|file| store::tally(&file, own, &wanted, &mut tallied));
             if let Err(e) = read {
                 self.tell_no_tally(&e);
             }

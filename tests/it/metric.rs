@@ -240,6 +240,24 @@ fn a_summary_is_written_while_the_run_goes_on_and_not_with_each_row() {
 }
 
 #[test]
+fn a_late_definition_in_a_run_that_goes_on_counts_each_row_once() {
+    let place = Place::new();
+    let run = builder(&place).start().unwrap();
+    run.log([("a", 1)]);
+    run.summary("b", 1);
+    run.finish(0).unwrap();
+    let run = builder(&place).resume(Resume::Must).start().unwrap();
+    run.log([("a", 2), ("b", 4)]);
+    run.summary("c", 1);
+    run.drain();
+    run.log([("a", 6), ("b", 5)]);
+    run.define_metric(Metric::new("*").summary(SummaryOp::Mean));
+    let path = run.path().to_owned();
+    run.finish(0).unwrap();
+    assert_eq!(summary(&path), pairs(serde_json::json!({"a.mean": 3.0, "b.mean": 4.5, "c": 1})));
+}
+
+#[test]
 fn a_fork_and_a_rewind_sum_up_what_they_copy() {
     let place = Place::new();
     let run = builder(&place).start().unwrap();
@@ -514,6 +532,15 @@ impl Model {
         }
     }
 
+    /// The last value of each key, as a caller knows it who asks the run for what definitions make of that.
+    fn last(&self) -> BTreeMap<String, Value> {
+        let last = self.keys.iter().filter_map(|(key, happened)| match happened.last()? {
+            Happened::Logged(value) | Happened::Set(Some(value)) => Some(((*key).to_owned(), value.clone())),
+            Happened::Set(None) => None,
+        });
+        last.collect()
+    }
+
     fn summary(&self) -> BTreeMap<String, Value> {
         let mut summary = BTreeMap::new();
         for (key, happened) in &self.keys {
@@ -601,6 +628,12 @@ proptest! {
         let mut path = run.path().to_owned();
         let mut model = Model::default();
         for action in actions {
+            let mut live = model.last();
+            for (key, value) in run.metric_summary() {
+                live.remove(&key);
+                live.extend(value.map(|value| (key, value)));
+            }
+            check(&live, &model.summary(), "while it is written");
             match action {
                 Action::Log(row) => {
                     run.log(row.iter().map(|(key, value)| (KEYS[*key], value.clone())));

@@ -13,7 +13,6 @@ _MODULES = {
     "_login": "login sagemaker_auth",
     "_metric": "Metric",
     "_notebook": "load_ipython_extension",
-    "_open": "open",
     "_old": "api ensure_configured helper patched require set_trace",
     "_open": "open",
     "_read": "envelope",

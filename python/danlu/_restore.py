@@ -59,9 +59,9 @@ def _find(run: Run | None, run_path: str | None) -> dict[str, Any]:
         # Its newest files are in its journal only.
         _core.Run._drain(run)
     else:
-        from ._settings import Settings
+        from . import _sources
 
-        directory = Settings().dir if run is None else run._directory
+        directory = _sources.directory() if run is None else run._directory
     parts = [part for part in (run_path or "").strip("/").split("/") if part]
     wanted = parts or [run.id if run is not None else ""]
     found = [info for info in _core.runs(directory) if _is(info, wanted)]

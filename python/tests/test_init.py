@@ -93,12 +93,10 @@ def test_functions_of_the_module_are_those_of_the_run() -> None:
 def test_disabled_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     import tempfile
 
-    from danlu.sdk.lib import RunDisabled
-
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run = danlu.init(mode="disabled", config={"a": 1}, save_code=True, sync_tensorboard=True)
     assert isinstance(run, danlu.Run)
-    assert isinstance(run, RunDisabled)
+    assert isinstance(run, danlu.sdk.lib.RunDisabled)
     assert (run.name, run.entity, run.project, run.url) == (f"dummy-{run.id}", "dummy", "dummy", None)
     run.log({"a": {"b": 1}}, step=5)
     assert (run.step, run.summary["a"]) == (0, {"b": 1})
@@ -123,6 +121,8 @@ def test_disabled_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) 
 
 def test_the_directory_of_a_run(workdir: pathlib.Path, read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_IGNORE_GLOBS", "*.ckpt")
+    monkeypatch.setenv("WANDB__SAVE_REQUIREMENTS", "false")
+    monkeypatch.setenv("WANDB__DISABLE_META", "true")
     with danlu.init() as run:
         place = pathlib.Path(run.dir)
         assert place.parent == pathlib.Path(run.sync_dir)
@@ -195,7 +195,8 @@ started = []
 class Popen(subprocess.Popen):
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
-        started.append(self)
+        if "_syncer" in str(self.args):
+            started.append(self)
 subprocess.Popen = Popen
 for id in ("a", "b"):
     danlu.init(mode="online", id=id).log({{"a": 1}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import danlu
 import pandas as pd
@@ -13,7 +14,7 @@ from danlu import _core
 from danlu.apis.public import Run, RunNotFoundError
 
 
-def make(run_id: str = "x", **arguments: str) -> str:
+def make(run_id: str = "x", **arguments: Any) -> str:
     with danlu.init(project="p", id=run_id, config={"lr": 0.1}, **arguments) as run:
         for n in range(1000):
             run.log({"loss": n / 2, "acc": n})

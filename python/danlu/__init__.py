@@ -42,7 +42,57 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._read import envelope
+    # The names that are imported when they are asked for: see `_names`.
+    from ._alert import AlertLevel as AlertLevel
+    from ._attach import attach as attach
+    from ._login import login as login
+    from ._login import sagemaker_auth as sagemaker_auth
+    from ._metric import Metric as Metric
+    from ._old import api as api
+    from ._old import ensure_configured as ensure_configured
+    from ._old import helper as helper
+    from ._old import patched as patched
+    from ._old import require as require
+    from ._old import set_trace as set_trace
+    from ._open import open as open  # noqa: A004
+    from ._read import envelope as envelope
+    from ._restore import restore as restore
+    from ._settings import Settings as Settings
+    from ._term import termerror as termerror
+    from ._term import termlog as termlog
+    from ._term import termsetup as termsetup
+    from ._term import termwarn as termwarn
+    from .apis.public import Api as Api
+    from .artifacts import Artifact as Artifact
+    from .artifacts import ArtifactTTL as ArtifactTTL
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import CommError as CommError
+    from .errors import ConfigError as ConfigError
+    from .errors import LogError as LogError
+    from .errors import MultiprocessError as MultiprocessError
+    from .errors import RequireError as RequireError
+    from .errors import UnsupportedError as UnsupportedError
+    from .errors import WandbCoreNotAvailableError as WandbCoreNotAvailableError
+    from .media.audio import Audio as Audio
+    from .media.bokeh import Bokeh as Bokeh
+    from .media.box3d import box3d as box3d
+    from .media.boxes import BoundingBoxes2D as BoundingBoxes2D
+    from .media.classes import Classes as Classes
+    from .media.eval_table import EvalTable as EvalTable
+    from .media.graph import Graph as Graph
+    from .media.histogram import Histogram as Histogram
+    from .media.html import Html as Html
+    from .media.image import Image as Image
+    from .media.joined import JoinedTable as JoinedTable
+    from .media.masks import ImageMask as ImageMask
+    from .media.molecule import Molecule as Molecule
+    from .media.object3d import Object3D as Object3D
+    from .media.plotly import Plotly as Plotly
+    from .media.table import Table as Table
+    from .media.trace_tree import WBTraceTree as WBTraceTree
+    from .media.video import Video as Video
+    from .plot import plot_table as plot_table
+    from .plot import visualize as visualize
 
 #: The current run; None before `init` and after `finish`.
 run: Run | None = None

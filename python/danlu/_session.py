@@ -142,7 +142,11 @@ def _begin(given: dict[str, Any], values: dict[Any, Any]) -> Run:
 
 def _begun(run: Run, monitor_gym: bool) -> None:
     """Do what is to be done once a run is the current one."""
+    from . import _recording
+
     run._tell_start()
+    _recording.start(run)
+    run._before_end.append(lambda: _recording.stop(run))
     if stands_in():
         from . import _rundir
 

@@ -89,7 +89,7 @@ test-python: build $(VENV)/.tools
 PYTEST_IN = $(VENVS)/$(1)/bin/python -m pytest -q -p no:cacheprovider $(2:%=tests/%.py)
 
 test-libraries: tools $(VENVS)/trees/.installed $(VENVS)/lightning/.installed
-	$(call PYTEST_IN,lightning,tutorial/test_tutorial integrations/test_lightning integrations/test_watch)
+	$(call PYTEST_IN,lightning,tutorial/test_tutorial $(addprefix integrations/test_,lightning watch tensors))
 	$(call PYTEST_IN,trees,integrations/test_boosting integrations/test_keras)
 
 # The others too; some minutes and four gigabytes to begin with.

@@ -130,7 +130,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "x_label": ("str", None),
     "x_live_policy_rate_limit": ("int", None),
     "x_live_policy_wait_time": ("int", None),
-    "x_log_level": ("int", 20),
+    "x_log_level": ("level", 20),
     "x_network_buffer": ("int", None),
     "x_primary": ("bool", True),
     "x_proxies": ("dict", None),
@@ -183,6 +183,10 @@ _TRUE = ("1", "true", "t", "yes", "y", "on")
 _FALSE = ("0", "false", "f", "no", "n", "off")
 
 
+#: The numbers of Python's logging levels.
+_LEVELS = {"debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50}
+
+
 def field_of(name: str) -> str | None:
     """Return the field that a name means: `_log_level` is `x_log_level`. None if there is none."""
     if name in FIELDS:
@@ -215,7 +219,9 @@ def made_of(field: str, value: Any) -> Any:
         import json
 
         return json.loads(value)
+    if kind == "level" and value.strip().lower() in _LEVELS:
+        return _LEVELS[value.strip().lower()]
     try:
-        return int(value) if kind == "int" else float(value)
+        return float(value) if kind == "float" else int(value)
     except ValueError:
         raise ValueError(f"`{field}` is a number, not `{value}`") from None

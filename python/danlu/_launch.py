@@ -47,10 +47,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def environment(present: os._Environ[str] | dict[str, str]) -> dict[str, str]:
-    """Return an environment in which Python finds the stand-in first."""
+    """Return an environment in which Python finds the stand-in first, and a shell its command `wandb`."""
     standin = os.path.join(os.path.dirname(os.path.abspath(__file__)), "standin")
-    others = [path for path in present.get("PYTHONPATH", "").split(os.pathsep) if path and path != standin]
-    return {**present, "PYTHONPATH": os.pathsep.join([standin, *others])}
+    return {
+        **present,
+        "PYTHONPATH": _with_first(standin, present.get("PYTHONPATH", "")),
+        "PATH": _with_first(os.path.join(standin, "bin"), present.get("PATH", os.defpath)),
+        "DANLU_PYTHON": sys.executable,
+    }
+
+
+def _with_first(path: str, paths: str) -> str:
+    others = [other for other in paths.split(os.pathsep) if other and other != path]
+    return os.pathsep.join([path, *others])
 
 
 def _command(arguments: list[str]) -> list[str]:

@@ -106,6 +106,8 @@ def test_a_python_without_danlu_takes_this_one(workdir: pathlib.Path) -> None:
 def test_the_command_of_wandb(workdir: pathlib.Path) -> None:
     done = launch(workdir, "-m", "wandb", "version")
     assert danlu.__version__ in done.stdout
+    done = launch(workdir, "--", "sh", "-c", "wandb offline && wandb status")
+    assert "offline (./wandb/settings)" in done.stdout, done.stderr
 
 
 def test_what_cannot_be_run_is_said(workdir: pathlib.Path) -> None:

@@ -130,7 +130,8 @@ def test_dicts_are_flattened(read: Reader) -> None:
 
 
 def test_numpy_values(read: Reader) -> None:
-    np = pytest.importorskip("numpy")
+    import numpy as np
+
     row = {
         "f64": np.float64(0.1),
         "f32": np.float32(0.5),
@@ -320,7 +321,8 @@ def test_steps_and_commit(read: Reader) -> None:
 
 
 def test_numpy_steps(read: Reader) -> None:
-    np = pytest.importorskip("numpy")
+    import numpy as np
+
     with danlu.init() as run:
         run.log({"a": 1}, step=np.int64(5))
         run.log({"a": 2}, np.uint8(6), np.bool_(True))

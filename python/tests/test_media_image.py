@@ -356,29 +356,6 @@ def test_figures_of_matplotlib(read: Reader) -> None:
         assert (pixels(content(read, run, name)) == pixels(expected.getvalue())).all()
 
 
-def test_torch_tensors(read: Reader) -> None:
-    torch = pytest.importorskip("torch")
-    tensor = torch.from_numpy(np.ascontiguousarray(RGB.transpose(2, 0, 1)))
-    scaled = (tensor.float() / 255).requires_grad_()
-    with danlu.init() as run:
-        run.log({"bytes": Image(tensor), "floats": Image(scaled), "gray": Image(tensor[0])})
-        run.log({"half": Image(tensor[:1].bfloat16()), "grid": Image(torch.stack([tensor] * 10))})
-        run.log({"hist": torch.rand(100, requires_grad=True), "few": torch.tensor([1.0, 2.0])})
-    assert run.lost == 0
-
-    def of(key: str) -> Any:
-        return pixels(content(read, run, value(read, run, key)["path"]))
-
-    assert (of("bytes") == RGB).all()
-    assert (of("floats") == RGB).all()
-    assert (of("gray") == RGB[..., 0]).all()
-    assert abs(of("half").astype(int) - RGB[..., 0]).max() <= 1
-    assert of("grid").shape == (2 * 50 + 2, 8 * 66 + 2, 3)
-    assert (of("grid")[52:100, 68:132] == RGB).all()
-    assert sum(value(read, run, "hist")["values"]) == 100
-    assert value(read, run, "few") == [1.0, 2.0]
-
-
 class Jax:
     """What has no numpy of its own but gives an array."""
 

@@ -60,6 +60,7 @@ def test_texts_become_what_the_setting_is() -> None:
     settings = danlu.Settings(save_code="true", x_log_level="10", init_timeout="1.5", run_tags="a, b")
     assert (settings.save_code, settings.x_log_level, settings.init_timeout) == (True, 10, 1.5)
     assert settings.run_tags == ["a", "b"]
+    assert danlu.Settings(_log_level="info")._log_level == 20
     with pytest.raises(danlu.UsageError, match="`save_code` is true or false, not `perhaps`"):
         danlu.Settings(save_code="perhaps")
     with pytest.raises(danlu.UsageError, match="`init_timeout` is a number"):

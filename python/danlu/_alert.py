@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any, Union
 
-    from ._run import Run
+    from ._base import BaseRun
 
     Seconds = Union[int, float, timedelta]
 
@@ -46,7 +46,7 @@ class AlertLevel(enum.Enum):
 
 
 def alert(
-    run: Run,
+    run: BaseRun,
     title: str,
     text: str,
     level: AlertLevel | str | None = None,
@@ -97,7 +97,7 @@ def _seconds(duration: Any) -> float:
     raise ValueError("wait_duration must be an int, a float (seconds) or a datetime.timedelta")
 
 
-def _tell(run: Run, found: dict[str, Any]) -> None:
+def _tell(run: BaseRun, found: dict[str, Any]) -> None:
     """Tell people, by a process of its own: a server may take its time, and a command may do anything."""
     directory = os.path.dirname(os.path.abspath(os.fspath(run._path or ".")))
     thread = threading.Thread(

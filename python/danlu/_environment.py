@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._base import BaseRun
     from ._git import Repository
-    from ._run import Run
 
 #: How long the end of a run waits for what is still gathered, in seconds.
 _LAST_WAIT = 10.0
@@ -27,15 +27,17 @@ _LAST_WAIT = 10.0
 _threads: dict[int, threading.Thread] = {}
 
 
-def start(run: Run) -> None:
+def start(run: BaseRun) -> None:
     """Begin to gather, in a thread of its own: git and the drivers of graphics cards take their time."""
     gathering = _Gathering(run)
+    if not gathering.is_wanted():
+        return
     thread = threading.Thread(target=gathering.work, name="danlu-environment", daemon=True)
     thread.start()
     _threads[id(run)] = thread
 
 
-def wait(run: Run) -> None:
+def wait(run: BaseRun) -> None:
     """Wait until everything is gathered."""
     thread = _threads.pop(id(run), None)
     if thread is not None:
@@ -45,7 +47,7 @@ def wait(run: Run) -> None:
 class _Gathering:
     """What is taken down at once, because it may change, and what is gathered from it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: BaseRun) -> None:
         self._run = run
         self._directory = os.getcwd()
         self._arguments = list(getattr(sys, "argv", []))
@@ -54,14 +56,21 @@ class _Gathering:
         self._started = time.time()
         self._program = setting(run, "program") or (self._arguments[0] if self._arguments else "")
 
+        self._describes = not setting(run, "x_disable_meta", False)
+        self._keeps_code = not setting(run, "disable_code", False)
+        self._lists_packages = bool(setting(run, "x_save_requirements", True))
+
+    def is_wanted(self) -> bool:
+        """Say whether there is anything to gather."""
+        return self._describes or self._keeps_code or self._lists_packages
+
     def work(self) -> None:
         """Gather everything; what fails costs nothing else."""
-        describes = not setting(self._run, "x_disable_meta", False)
-        keeps_code = not setting(self._run, "disable_code", False)
+        describes, keeps_code = self._describes, self._keeps_code
         repository = self._repository() if describes or keeps_code else None
         if describes:
             self._try("wandb-metadata.json", lambda: self._store_metadata(repository))
-        if setting(self._run, "x_save_requirements", True):
+        if self._lists_packages:
             self._try("requirements.txt", self._store_requirements)
         if not keeps_code:
             return

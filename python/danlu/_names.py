@@ -14,7 +14,6 @@ _MODULES = {
     "_metric": "Metric",
     "_notebook": "load_ipython_extension",
     "_old": "api ensure_configured helper patched require set_trace",
-    "_open": "open",
     "_read": "envelope",
     "_restore": "restore",
     "_session": "teardown",

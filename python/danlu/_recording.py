@@ -11,19 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ._run import Run
+    from ._base import BaseRun
 
 #: Where drivers are told which graphics cards a process uses.
 _CARDS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
-def setting(run: Run, name: str, default: Any = None) -> Any:
+def setting(run: BaseRun, name: str, default: Any = None) -> Any:
     """Return a setting of a run, or the default where none was given."""
     value = run._given.get(name)
     return default if value is None else value
 
 
-def start(run: Run) -> None:
+def start(run: BaseRun) -> None:
     """Begin to record. Never raises, and takes some milliseconds at most."""
     if run._path is None:
         return
@@ -32,7 +32,7 @@ def start(run: Run) -> None:
     _try("where the run came from", lambda: _start_environment(run))
 
 
-def stop(run: Run) -> None:
+def stop(run: BaseRun) -> None:
     """Record what is not recorded yet, and end. Before the run ends; never raises."""
     if run._path is None or run._foreign:
         return
@@ -53,13 +53,13 @@ def _try(what: str, do: Callable[[], object]) -> None:
         _say.warn(f"Cannot record {what}: {_say.text_of(e)}")
 
 
-def _start_console(run: Run) -> None:
+def _start_console(run: BaseRun) -> None:
     from . import _console
 
     _console.start(run, str(setting(run, "console", "auto")))
 
 
-def _start_stats(run: Run) -> None:
+def _start_stats(run: BaseRun) -> None:
     if setting(run, "x_disable_stats", False) or setting(run, "x_disable_machine_info", False):
         return
     run._start_stats(
@@ -92,7 +92,7 @@ def cards(given: Any) -> list[str] | None:
     return found
 
 
-def _start_environment(run: Run) -> None:
+def _start_environment(run: BaseRun) -> None:
     from . import _environment
 
     _environment.start(run)

@@ -57,9 +57,6 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
-    # Those who test these ask for them: they are files in the run.
-    monkeypatch.setenv("DANLU__SAVE_REQUIREMENTS", "false")
-    monkeypatch.setenv("DANLU__DISABLE_META", "true")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     while danlu.run is not None:

@@ -13,6 +13,7 @@ _MODULES = {
     "_login": "login sagemaker_auth",
     "_metric": "Metric",
     "_notebook": "load_ipython_extension",
+    "_open": "open",
     "_old": "api ensure_configured helper patched require set_trace",
     "_read": "envelope",
     "_restore": "restore",

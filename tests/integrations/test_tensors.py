@@ -33,7 +33,7 @@ def test_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = danlu.open(str(run.file))
 
     def of(key: str) -> Any:
-        with stored.file(values[key]["path"]).download(str(tmp_path / key)) as file:
+        with stored.file(values[key]["path"]).download(str(tmp_path / key), replace=True) as file:
             return np.asarray(PIL.Image.open(io.BytesIO(Path(file.name).read_bytes())))
 
     assert (of("bytes") == RGB).all()

@@ -1,7 +1,7 @@
 """Handwritten digits in the files that torchvision's MNIST reads.
 
-The digits are those of scikit-learn (1,797 of 8 x 8 pixels, from the UCI machine learning repository), drawn at
-MNIST's size. The file format is IDX, as described at http://yann.lecun.com/exdb/mnist/.
+The digits are those of scikit-learn (1,797 of 8 x 8 pixels, from the UCI machine learning repository), drawn
+at MNIST's size. The file format is IDX, as described at http://yann.lecun.com/exdb/mnist/.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """What the snippet takes for granted: a model that Lightning trains."""
 
+import json
+
 import torch
 
 # Debian's torch 1.13 has, for training on many machines, a class that Python 3.11 refuses,
@@ -10,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning import Trainer
 
 pl.seed_everything(7)
+told = []
 
 
 class Classifier(pl.LightningModule):
@@ -24,6 +27,7 @@ class Classifier(pl.LightningModule):
         inputs, labels = batch
         loss = torch.nn.functional.cross_entropy(self.layers(inputs), labels)
         self.log("train_loss", loss)
+        told.append(loss.item())
         return loss
 
     def train_dataloader(self):
@@ -35,8 +39,8 @@ class Classifier(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=0.01)
 
     def on_train_end(self):
-        with open("told.txt", "w") as file:
-            file.write(f"{self.trainer.global_step} {self.trainer.callback_metrics['train_loss'].item()!r}")
+        with open("told.json", "w") as file:
+            json.dump(told, file)
 
 
 model = Classifier()

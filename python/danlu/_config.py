@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from _thread import allocate_lock
+
 from . import _parse
 from ._errors import ConfigError
 from ._say import text_of, warn
@@ -15,6 +18,17 @@ if TYPE_CHECKING:
 
 #: The key under which tools keep what they have to say of the run. It is not shown.
 TOOLS = "_wandb"
+
+_merging = allocate_lock()
+
+
+def _after_fork() -> None:
+    """Give a child a lock that no thread of its parent holds."""
+    global _merging
+    _merging = allocate_lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Config:
@@ -162,11 +176,13 @@ class Config:
 
     def _merge_tools(self, update: dict[str, Any]) -> None:
         """Merge a dict into what tools keep, one level deep, and record it."""
-        kept = dict(self._items.get(TOOLS, {}))
-        for key, value in update.items():
-            old = kept.get(key)
-            kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        self._set(TOOLS, kept, may_change=True)
+        # Charts come from the training thread, masks from the one that encodes.
+        with _merging:
+            kept = dict(self._items.get(TOOLS, {}))
+            for key, value in update.items():
+                old = kept.get(key)
+                kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            self._set(TOOLS, kept, may_change=True)
 
     def _dict_of(self, values: Any) -> dict[Any, Any]:
         """Return keys and values as a dict; what cannot be one is warned about, and counted as lost."""

@@ -57,7 +57,7 @@ def _find(run: Run | None, run_path: str | None) -> dict[str, Any]:
     if run is not None and run.file is not None:
         directory = os.path.dirname(run.file)
         # Its newest files are in its journal only.
-        _core.Run._drain(run)
+        run._drain()
     else:
         from . import _sources
 

@@ -91,7 +91,11 @@ class Summary:
         del self[name]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._run._get_summary(text_of(key)) is not None
+        if not isinstance(key, str):
+            return False
+        if self._run._get_summary(text_of(key)) is not None:
+            return True
+        return any(name.startswith(f"{key}.") for name in self.keys())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.as_dict())

@@ -45,7 +45,10 @@ pub(crate) fn annotate(
 /// Begins an attempt in the directory that a run file is in.
 fn begin(found: &RunInfo) -> danlu::Result<danlu::Run> {
     let above = found.path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    danlu::Run::builder(&found.project)
+    let builder = danlu::Run::builder(&found.project);
+    // The part of a rank is gone on with by its number.
+    let builder = found.rank.into_iter().fold(builder, danlu::RunBuilder::rank);
+    builder
         .entity(&found.entity)
         .id(&found.id)
         .resume(Resume::Must)

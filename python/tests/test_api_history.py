@@ -231,11 +231,12 @@ def test_ranks_have_rows_of_their_own(scripts: Scripts) -> None:
     assert frame["loss"].tolist() == [0.0, 1.0, 0.1, 1.1]
     assert set(run.keys) == {"loss", "gpu0", "gpu1"}
     run.tags.append("seen")
-    with pytest.raises(danlu.Error, match="several processes wrote it"):
-        run.update()
-    with pytest.raises(danlu.Error, match="several processes wrote it"):
-        run.upload_file(__file__, root=Path(__file__).parent)
-    assert len(Api().runs("p")) == 1
+    run.config["lr"] = 0.5
+    run.update()
+    run.upload_file(__file__, root=Path(__file__).parent)
+    [again] = Api().runs("p")
+    assert (again.tags, again.config, again.state) == (["seen"], {"lr": 0.5}, "finished")
+    assert [file.name for file in again.files()] == [Path(__file__).name]
 
 
 def test_a_compacted_run_is_read(scripts: Scripts) -> None:

@@ -226,7 +226,7 @@ def test_changes_are_saved() -> None:
 def test_a_run_that_is_running_is_read_and_not_changed() -> None:
     live = danlu.init(project="p", id="x")
     live.log({"loss": 1.0})
-    _core.Run._drain(live)
+    live._drain()
     run = one()
     assert (run.state, run.summary["loss"]) == ("running", 1.0)
     run.tags.append("new")
@@ -240,7 +240,7 @@ def test_a_run_that_is_running_is_read_and_not_changed() -> None:
     with pytest.raises(danlu.Error, match="being written"):
         run.upload_file("file")
     live.log({"loss": 0.5})
-    _core.Run._drain(live)
+    live._drain()
     assert (run.summary["loss"], run.tags) == (1.0, ["new"])
     run.load(force=True)
     assert (run.summary["loss"], run.tags) == (0.5, [])
@@ -272,7 +272,7 @@ def test_a_run_is_waited_for(scripts: Scripts) -> None:
         from danlu import _core
         with danlu.init(project="p", id="x") as run:
             run.log({"loss": 1.0})
-            _core.Run._drain(run)
+            run._drain()
             print("there", flush=True)
             sys.stdin.read()
             run.log({"loss": 0.5})

@@ -12,7 +12,7 @@ from danlu import _core
 
 
 def metrics(read: Reader, run: danlu.Run) -> dict[str, Any]:
-    _core.Run._drain(run)
+    run._drain()
     return {name: json.loads(data) for name, data in read.rows(run.file, "SELECT name, data FROM metrics")}
 
 

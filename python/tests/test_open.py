@@ -74,7 +74,7 @@ def test_what_an_open_run_has() -> None:
 def test_a_live_run_is_opened_as_itself() -> None:
     live = danlu.init(project="p")
     live.log({"loss": 1.0})
-    _core.Run._drain(live)
+    live._drain()
     with danlu.open(live) as run:
         assert (run.id, run.state, run.summary["loss"]) == (live.id, "running", 1.0)
     live.finish()

@@ -243,7 +243,7 @@ impl Run {
     }
 
     /// Logs values that belong to a row logged before and took longer, such as those of images that had to be encoded.
-    /// The current step stays as it is.
+    /// The current step stays as it is. Only what has a step of its own counts as a row of [`Self::logged`].
     pub fn log_late<K: AsRef<str>>(&self, row: Logged, values: impl IntoIterator<Item = (K, Value)>) {
         let Some(mut log) = self.open_log("log") else { return };
         let mut late = log.take_row();
@@ -252,9 +252,11 @@ impl Run {
                 late.push((key, value));
             }
         }
-        let rows = log.rows;
+        let (rows, highest) = (log.rows, log.highest_step);
         self.shared.append_row_at(&mut log, row.step, row.time, late);
-        log.rows = rows;
+        if highest >= Some(row.step) {
+            log.rows = rows;
+        }
     }
 
     /// Logs a sample of system metrics, which have no step and keys of their own. What comes after the end of the run is

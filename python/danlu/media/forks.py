@@ -49,8 +49,15 @@ class _Turn:
             self._lock.release()
 
     def install(self) -> None:
-        """Heed forks. The core has done so before: it goes last, and the thread can still use it."""
+        """Heed forks. The core has done so before: it goes last, and the thread can still use it.
+
+        So must these modules of Python, which lock what libraries use that the thread imports: whoever forks
+        would have their locks while it waits for the thread, and the thread wait for them.
+        """
         if not self._installed:
+            import concurrent.futures.thread
+            import logging  # noqa: F401
+
             self._installed = True
             os.register_at_fork(before=self.before_fork, after_in_parent=self.after_fork)
 

@@ -221,9 +221,7 @@ class About:
 
     def _check_changeable(self) -> None:
         why = "another run was begun later under the same id" if self.is_old else ""
-        if len(self.parts) > 1:
-            why = "several processes wrote it, each a file of its own"
-        elif os.path.basename(os.path.dirname(os.path.abspath(self.info["path"]))) != "wandb":
+        if os.path.basename(os.path.dirname(os.path.abspath(self.info["path"]))) != "wandb":
             why = "its file is not in a directory `wandb`"
         if why:
             raise Error(f"Run {self.storage_id} of {self.created_at} cannot be changed: {why}")

@@ -71,6 +71,8 @@ check: $(VENV)/.tools $(VENV)/.built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest danlu._core
+	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typed
+	$(BIN)/python tests/typed/complete.py
 
 test-rust:
 	INSTA_UPDATE=no cargo test --locked

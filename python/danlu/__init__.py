@@ -38,16 +38,27 @@ from ._run import Run
 from ._session import finish, init, join, setup, teardown
 from ._summary import Summary
 
+#: The current run; None before `init` and after `finish`.
+run: Run | None = None
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    # The names that are imported when they are asked for: see `_names`.
-    from ._alert import AlertLevel as AlertLevel
+    # What `_names` finds, for type checkers: a test holds the two together.
+    from . import apis as apis
+    from . import artifacts as artifacts
+    from . import data_types as data_types
+    from . import env as env
+    from . import errors as errors
+    from . import integration as integration
+    from . import media as media
+    from . import plot as plot
+    from . import util as util
+    from ._alert import AlertLevel
     from ._attach import attach as attach
     from ._login import login as login
     from ._login import sagemaker_auth as sagemaker_auth
     from ._metric import Metric as Metric
+    from ._notebook import load_ipython_extension as load_ipython_extension
     from ._old import api as api
     from ._old import ensure_configured as ensure_configured
     from ._old import helper as helper
@@ -55,16 +66,15 @@ if TYPE_CHECKING:
     from ._old import require as require
     from ._old import set_trace as set_trace
     from ._open import open as open  # noqa: A004
-    from ._read import envelope as envelope
-    from ._restore import restore as restore
-    from ._settings import Settings as Settings
+    from ._read import envelope
+    from ._restore import restore
+    from ._settings import Settings
     from ._term import termerror as termerror
     from ._term import termlog as termlog
     from ._term import termsetup as termsetup
     from ._term import termwarn as termwarn
-    from .apis.public import Api as Api
-    from .artifacts import Artifact as Artifact
-    from .artifacts import ArtifactTTL as ArtifactTTL
+    from .apis.public import Api
+    from .artifacts import Artifact, ArtifactTTL
     from .errors import AuthenticationError as AuthenticationError
     from .errors import CommError as CommError
     from .errors import ConfigError as ConfigError
@@ -73,38 +83,71 @@ if TYPE_CHECKING:
     from .errors import RequireError as RequireError
     from .errors import UnsupportedError as UnsupportedError
     from .errors import WandbCoreNotAvailableError as WandbCoreNotAvailableError
-    from .media.audio import Audio as Audio
-    from .media.bokeh import Bokeh as Bokeh
-    from .media.box3d import box3d as box3d
+    from .integration import catboost as catboost
+    from .integration import gym as gym
+    from .integration import keras as keras
+    from .integration import lightgbm as lightgbm
+    from .integration import sb3 as sb3
+    from .integration import sklearn as sklearn
+    from .integration import tensorboard as tensorboard
+    from .integration import xgboost as xgboost
+    from .media.audio import Audio
+    from .media.bokeh import Bokeh
+    from .media.box3d import box3d
     from .media.boxes import BoundingBoxes2D as BoundingBoxes2D
-    from .media.classes import Classes as Classes
-    from .media.eval_table import EvalTable as EvalTable
-    from .media.graph import Graph as Graph
-    from .media.histogram import Histogram as Histogram
-    from .media.html import Html as Html
-    from .media.image import Image as Image
-    from .media.joined import JoinedTable as JoinedTable
+    from .media.classes import Classes
+    from .media.eval_table import EvalTable
+    from .media.graph import Graph
+    from .media.histogram import Histogram
+    from .media.html import Html
+    from .media.image import Image
+    from .media.joined import JoinedTable
     from .media.masks import ImageMask as ImageMask
-    from .media.molecule import Molecule as Molecule
-    from .media.object3d import Object3D as Object3D
-    from .media.plotly import Plotly as Plotly
-    from .media.table import Table as Table
+    from .media.molecule import Molecule
+    from .media.object3d import Object3D
+    from .media.plotly import Plotly
+    from .media.table import Table
     from .media.trace_tree import WBTraceTree as WBTraceTree
-    from .media.video import Video as Video
-    from .plot import plot_table as plot_table
+    from .media.video import Video
+    from .plot import plot_table
     from .plot import visualize as visualize
+else:
 
-#: The current run; None before `init` and after `finish`.
-run: Run | None = None
+    def __getattr__(name: str):
+        """Import what is not needed to log: see `_names`."""
+        found = _names.find(name)
+        globals()[name] = found
+        return found
+
 
 __all__ = [
+    "AlertLevel",
+    "Api",
+    "Artifact",
+    "ArtifactTTL",
+    "Audio",
+    "Bokeh",
+    "Classes",
     "Config",
     "Error",
+    "EvalTable",
+    "Graph",
+    "Histogram",
+    "Html",
+    "Image",
+    "JoinedTable",
+    "Molecule",
+    "Object3D",
+    "Plotly",
     "Run",
+    "Settings",
     "Summary",
+    "Table",
     "UsageError",
+    "Video",
     "__version__",
     "alert",
+    "box3d",
     "config",
     "define_metric",
     "envelope",
@@ -118,6 +161,8 @@ __all__ = [
     "log_model",
     "mark_preempting",
     "pin_config_keys",
+    "plot_table",
+    "restore",
     "run",
     "save",
     "setup",
@@ -130,13 +175,6 @@ __all__ = [
 ]
 
 _layout.install()
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is not needed to log: see `_names`."""
-    found = _names.find(name)
-    globals()[name] = found
-    return found
 
 
 def __dir__() -> list[str]:

@@ -3,59 +3,106 @@
 from __future__ import annotations
 
 from . import _session
+from ._run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, TypeVar
+
+    from typing_extensions import Concatenate, ParamSpec
 
     from ._config import Config
-    from ._run import AnyPath
     from ._summary import Summary
 
+    Given = ParamSpec("Given")
+    Returned = TypeVar("Returned")
 
-def log(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
-    """Log a row to the current run: see `Run.log`."""
+
+def log(data: Any, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
+    """Log a row to the current run.
+
+    `data` is a dict from names to values: numbers, texts, booleans, None, media such as `danlu.Image`,
+    tables, charts, arrays, and dicts of these, whose keys are joined with dots. Without a `step` the row is
+    at the current step, and the next row at the next one. `commit` says whether to go on to the next step;
+    by default that is so where no `step` is given. `sync` does nothing.
+
+    When it returns, the row survives the death of the process; media follow as they are encoded. What cannot
+    be stored is warned about and counted in `run.lost`. Raises `Error` before `init`.
+
+        danlu.log({"loss": 0.5, "image": danlu.Image(pixels)})
+    """
     _session.current("log()").log(data, step, commit, sync)
 
 
-def save(
-    glob_str: AnyPath | None = None,
-    base_path: AnyPath | None = None,
-    policy: str = "live",
-    glob: bool = True,
-) -> list[str]:
-    """Store a file in the current run: see `Run.save`."""
-    return _session.current("save()").save(glob_str, base_path, policy, glob)
-
-
-def flush() -> None:
-    """Make durable what was logged to the current run: see `Run.flush`."""
-    _session.current("flush()").flush()
-
-
-def _of_current(name: str) -> Callable[..., Any]:
+def _of_current(
+    method: Callable[Concatenate[Run, Given], Returned],
+) -> Callable[[object], Callable[Given, Returned]]:
     """Make the function of the module that is this method of the current run."""
+    name = method.__name__
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(_session.current(f"{name}()"), name)(*args, **kwargs)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
+        found: Callable[Given, Returned] = getattr(_session.current(f"{name}()"), name)
+        return found(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = name
-    call.__module__ = __package__
-    call.__doc__ = f"See `Run.{name}`, of the current run."
-    return call
+    call.__module__ = __package__ or ""
+    call.__doc__ = method.__doc__
+    # For `help`: its parameters without the run.
+    call.__dict__["__wrapped__"] = method.__get__(call)
+    return lambda _: call
 
 
-alert = _of_current("alert")
-define_metric = _of_current("define_metric")
-link_model = _of_current("link_model")
-log_artifact = _of_current("log_artifact")
-log_model = _of_current("log_model")
-mark_preempting = _of_current("mark_preempting")
-pin_config_keys = _of_current("pin_config_keys")
-unwatch = _of_current("unwatch")
-use_artifact = _of_current("use_artifact")
-use_model = _of_current("use_model")
-watch = _of_current("watch")
+@_of_current(Run.alert)
+def alert() -> None: ...
+
+
+@_of_current(Run.define_metric)
+def define_metric() -> None: ...
+
+
+@_of_current(Run.flush)
+def flush() -> None: ...
+
+
+@_of_current(Run.link_model)
+def link_model() -> None: ...
+
+
+@_of_current(Run.log_artifact)
+def log_artifact() -> None: ...
+
+
+@_of_current(Run.log_model)
+def log_model() -> None: ...
+
+
+@_of_current(Run.mark_preempting)
+def mark_preempting() -> None: ...
+
+
+@_of_current(Run.pin_config_keys)
+def pin_config_keys() -> None: ...
+
+
+@_of_current(Run.save)
+def save() -> None: ...
+
+
+@_of_current(Run.unwatch)
+def unwatch() -> None: ...
+
+
+@_of_current(Run.use_artifact)
+def use_artifact() -> None: ...
+
+
+@_of_current(Run.use_model)
+def use_model() -> None: ...
+
+
+@_of_current(Run.watch)
+def watch() -> None: ...
+
 
 #: Those that are methods of the run while there is one.
 FUNCTIONS = (

@@ -68,7 +68,7 @@ class _Api:
         return given if key is None else given.get(key)
 
 
-api = _Api()
+api: _Api = _Api()
 
 
 class _Features:

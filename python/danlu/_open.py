@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from typing import overload
 
 from . import _core
 from ._errors import UsageError
@@ -17,13 +18,34 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Literal
 
     from ._run import Run as LiveRun
 
 
 class OpenRun(Run):
     """A run that was opened: a `danlu.apis.public.Run` whose `history` gives every row by default."""
+
+    @overload
+    def history(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        *,
+        pandas: Literal[False],
+        stream: str = "default",
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    def history(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        pandas: bool = True,
+        stream: str = "default",
+    ) -> Any: ...
 
     def history(
         self,

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from datetime import timedelta
-    from typing import Any, Callable, TextIO, Union
+    from typing import Any, TextIO, Union
 
+    from ._alert import AlertLevel
     from ._metric import Metric
     from .artifacts import Artifact
+    from .artifacts.sources import Filter
+    from .media.table import Table
+    from .plot import CustomChart
 
     AnyPath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
     TextPath = Union[str, os.PathLike[str]]
@@ -135,8 +139,8 @@ class Run(CompatRun):
         self,
         root: str | None = ".",
         name: str | None = None,
-        include_fn: Callable[..., bool] | None = None,
-        exclude_fn: Callable[..., bool] | None = None,
+        include_fn: Filter | None = None,
+        exclude_fn: Filter | None = None,
     ) -> Artifact | None:
         """Store the source code below a directory as an artifact of the type `code`."""
         from .artifacts import of_run
@@ -167,7 +171,7 @@ class Run(CompatRun):
         self,
         title: str,
         text: str,
-        level: Any = None,
+        level: AlertLevel | str | None = None,
         wait_duration: int | float | timedelta | None = None,
     ) -> None:
         """Record an alert, and say it."""
@@ -186,11 +190,11 @@ class Run(CompatRun):
     def plot_table(
         self,
         vega_spec_name: str,
-        data_table: Any,
+        data_table: Table,
         fields: dict[str, Any],
         string_fields: dict[str, Any] | None = None,
         split_table: bool = False,
-    ) -> Any:
+    ) -> CustomChart:
         """Return a chart: see `danlu.plot_table`."""
         from .plot import plot_table
 

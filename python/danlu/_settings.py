@@ -11,7 +11,7 @@ from ._fields import FIELDS, field_of, is_old, made_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any, Callable
+    from typing import Any, Callable, ClassVar
 
     from ._base import BaseRun
 
@@ -74,7 +74,7 @@ class Settings:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and self._given == other._given
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __copy__(self) -> Settings:
         copied = Settings()
@@ -82,7 +82,13 @@ class Settings:
         copied.__dict__["_run"] = self._run
         return copied
 
-    copy = model_copy = __copy__
+    def copy(self) -> Settings:
+        """Return settings of their own with the same values."""
+        return self.__copy__()
+
+    def model_copy(self) -> Settings:
+        """Return settings of their own with the same values, as pydantic calls it."""
+        return self.__copy__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (dict(self._given),)
@@ -98,7 +104,9 @@ class Settings:
         """Return all settings, the defaults too."""
         return dict(self)
 
-    model_dump = to_dict
+    def model_dump(self) -> dict[str, Any]:
+        """Return all settings, the defaults too, as pydantic calls it."""
+        return self.to_dict()
 
 
 def _restored(given: dict[str, Any]) -> Settings:

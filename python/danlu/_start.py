@@ -50,6 +50,14 @@ ARGUMENTS = {
 class Start:
     """What a run is started with: settings that were checked."""
 
+    project: str
+    entity: str
+    name: str
+    group: str
+    job_type: str
+    notes: str
+    tags: list[str]
+
     def __init__(self, given: dict[str, Any]) -> None:
         def text(field: str, default: str = "") -> str:
             value = given.get(field)
@@ -63,12 +71,12 @@ class Start:
         self.notes = text("run_notes")
         self.id = text("run_id") if given.get("run_id") is not None else None
         self.tags = tags_of(given.get("run_tags"))
-        self.ignore_globs = tags_of(given.get("ignore_globs"))
-        self.dir = _directory(given.get("root_dir"))
-        self.mode = _mode(text("mode", "offline"))
-        self.resume = _resume(given.get("resume"))
-        self.fork_from = _moment("fork_from", given.get("fork_from"))
-        self.rewind_to = self._rewind(_moment("resume_from", given.get("resume_from")))
+        self.ignore_globs: list[str] = tags_of(given.get("ignore_globs"))
+        self.dir: str = _directory(given.get("root_dir"))
+        self.mode: str = _mode(text("mode", "offline"))
+        self.resume: str | None = _resume(given.get("resume"))
+        self.fork_from: tuple[str, int] | None = _moment("fork_from", given.get("fork_from"))
+        self.rewind_to: int | None = self._rewind(_moment("resume_from", given.get("resume_from")))
         if [self.resume, self.fork_from, self.rewind_to].count(None) < 2:
             raise UsageError("Of `resume`, `fork_from` and `resume_from` only one can be given")
         if not self.entity and self.project.count("/") == 1:
@@ -76,10 +84,10 @@ class Start:
             if not self.entity:
                 raise UsageError(f"The project `/{self.project}` cannot be used: its entity is empty")
         #: Whether nothing is said of this run, and whether only what is wrong is said.
-        self.silent = bool(given.get("silent"))
-        self.quiet = self.silent or bool(given.get("quiet")) or given.get("show_info") is False
-        self.warns = not self.silent and given.get("show_warnings") is not False
-        self.allow_val_change = bool(given.get("allow_val_change"))
+        self.silent: bool = bool(given.get("silent"))
+        self.quiet: bool = self.silent or bool(given.get("quiet")) or given.get("show_info") is False
+        self.warns: bool = not self.silent and given.get("show_warnings") is not False
+        self.allow_val_change: bool = bool(given.get("allow_val_change"))
 
     def _rewind(self, moment: tuple[str, int] | None) -> int | None:
         if moment is None:

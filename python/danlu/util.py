@@ -102,7 +102,14 @@ def json_dumps_safer(obj: Any, **kwargs: Any) -> str:
     return json.dumps(make_safe_for_json(obj), **kwargs)
 
 
-json_dumps_safer_history = json_dump_safer = json_dumps_safer
+def json_dumps_safer_history(obj: Any, **kwargs: Any) -> str:
+    """Return the JSON of anything, as wandb calls it for a row."""
+    return json_dumps_safer(obj, **kwargs)
+
+
+def json_dump_safer(obj: Any, **kwargs: Any) -> str:
+    """Return the JSON of anything."""
+    return json_dumps_safer(obj, **kwargs)
 
 
 def json_dump_uncompressed(obj: Any, fp: Any, **kwargs: Any) -> None:

@@ -100,10 +100,13 @@ impl Run {
         Ok(Self { columns: Mutex::new(columns), ..Self::from(Sink::File(Arc::new(run))) })
     }
 
-    /// Logs a row: a dict from names to values. When it returns, the row survives the death of the process.
+    /// Logs a row. When it returns, the row survives the death of the process; media follow as they are encoded.
     ///
-    /// Without a step, the row is at the current step and the next one follows. `commit` says whether to go on to
-    /// the next step. Nothing raises here: what cannot be stored is warned about and counted in `lost`.
+    /// `data` is a dict from names to values: numbers, texts, booleans, None, media such as `danlu.Image`, tables,
+    /// charts, arrays, and dicts of these, whose keys are joined with dots. Without a `step`, the row is at the current
+    /// step and the next row at the next one. `commit` says whether to go on to the next step; by default that is so
+    /// where no `step` is given. `sync` does nothing. Nothing raises here: what cannot be stored is warned about and
+    /// counted in `lost`.
     #[pyo3(signature = (data, step=None, commit=None, sync=None))]
     fn log(
         slf: &Bound<'_, Self>,

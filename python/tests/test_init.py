@@ -93,10 +93,12 @@ def test_functions_of_the_module_are_those_of_the_run() -> None:
 def test_disabled_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     import tempfile
 
+    from danlu.sdk.lib import RunDisabled
+
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run = danlu.init(mode="disabled", config={"a": 1}, save_code=True, sync_tensorboard=True)
     assert isinstance(run, danlu.Run)
-    assert isinstance(run, danlu.sdk.lib.RunDisabled)
+    assert isinstance(run, RunDisabled)
     assert (run.name, run.entity, run.project, run.url) == (f"dummy-{run.id}", "dummy", "dummy", None)
     run.log({"a": {"b": 1}}, step=5)
     assert (run.step, run.summary["a"]) == (0, {"b": 1})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -208,17 +207,3 @@ def test_attach(wandb: Wandb, workdir: pathlib.Path, read: Reader) -> None:
     files = sorted(workdir.glob("wandb/run-*.sqlite"))
     rows = {key: value for path in files for _, key, value in read.history(path)}
     assert rows == {"a": 1, "child": "true"}
-
-
-def test_type_checkers_know_the_names_that_are_imported_late() -> None:
-    import ast
-
-    import danlu
-    from danlu import _names
-
-    tree = ast.parse(pathlib.Path(danlu.__file__).read_text())
-    told = {name.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
-    for name, module in _names.NAMES.items():
-        if importlib.util.find_spec(f"danlu.{module}") is not None:
-            assert getattr(danlu, name) is not None
-            assert name in told or name in ("teardown", "load_ipython_extension"), name

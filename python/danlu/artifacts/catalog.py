@@ -32,15 +32,15 @@ class Version:
         #: What it is a link to.
         self.source = source
         self.data: dict[str, Any] = data
-        self.uid = event.uid
-        self.run = str(event.data.get("run") or event.run)
-        self.type = str(data.get("type", ""))
-        self.digest = str(data.get("digest", ""))
-        self.time = float(event.data.get("time", 0.0))
-        self.updated = self.time
+        self.uid: str = event.uid
+        self.run: str = str(event.data.get("run") or event.run)
+        self.type: str = str(data.get("type", ""))
+        self.digest: str = str(data.get("digest", ""))
+        self.time: float = float(event.data.get("time", 0.0))
+        self.updated: float = self.time
         #: The number that it was given. If two directories gave it twice, `number` is another one.
-        self.claimed = version_number(str(event.data.get("version"))) or 0
-        self.number = self.claimed
+        self.claimed: int = version_number(str(event.data.get("version"))) or 0
+        self.number: int = self.claimed
         self.deleted = False
         #: Newest last, with `latest` in front.
         self.aliases: list[str] = []

@@ -95,10 +95,13 @@ class Committing:
     parts: list[str] | None = None
 
     def __init__(self, run: Run, artifact: Artifact, aliases: list[str], tags: list[str]) -> None:
-        self.run, self.artifact, self.aliases, self.tags = run, artifact, aliases, tags
-        self.directory = os.path.dirname(run.file or "")
+        self.run: Run = run
+        self.artifact: Artifact = artifact
+        self.aliases: list[str] = aliases
+        self.tags: list[str] = tags
+        self.directory: str = os.path.dirname(run.file or "")
         self.key: Key = (run.entity, run.project, artifact._name)
-        self.uid = new_uid()
+        self.uid: str = new_uid()
 
     def commit(self) -> Version:
         """Store it, unless the newest version is the same, and return the version."""

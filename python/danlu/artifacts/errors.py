@@ -11,7 +11,7 @@ class ArtifactStatusError(AttributeError):
     def __init__(self, message: str = "", name: str | None = None, obj: object = None) -> None:
         super().__init__(message)
         # Arguments of AttributeError from Python 3.10 on.
-        self.name = name or ""
+        self.name: str = name or ""
         self.obj = obj
 
 

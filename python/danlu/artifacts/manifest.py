@@ -78,20 +78,20 @@ class ArtifactManifestEntry:
         run: str | None = None,
     ) -> None:
         #: Its path in the artifact.
-        self.path = path
+        self.path: str = path
         #: The MD5 in base64; of a reference the ETag or whatever its storage tells it by.
-        self.digest = digest
+        self.digest: str = digest
         #: In bytes; None where that is not known.
-        self.size = size
+        self.size: int | None = size
         #: Where it refers to.
-        self.ref = ref
+        self.ref: str | None = ref
         self.extra: dict[str, Any] = extra or {}
         #: Where the bytes are until they are stored.
-        self.local_path = local_path
+        self.local_path: str | None = local_path
         #: The SHA-256 in hex: what a run file finds the bytes by.
-        self.sha256 = sha256
+        self.sha256: str | None = sha256
         #: The id of the run whose file holds the bytes.
-        self.run = run
+        self.run: str | None = run
         self._artifact: Artifact | None = None
         self._temporary = False
 

@@ -19,10 +19,11 @@ from .resolve import find
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Callable
+    from typing import Any
 
     from .._run import Run
     from .building import StrPath
+    from .sources import Filter
 
 MODEL_REGISTRY = "model-registry"
 
@@ -202,8 +203,8 @@ def log_code(
     run: Run,
     root: str | None = ".",
     name: str | None = None,
-    include_fn: Callable[..., bool] | None = None,
-    exclude_fn: Callable[..., bool] | None = None,
+    include_fn: Filter | None = None,
+    exclude_fn: Filter | None = None,
 ) -> Artifact | None:
     """Log the source code below a directory: see `danlu.artifacts.sources`."""
     from .sources import log_code

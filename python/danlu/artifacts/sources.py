@@ -13,11 +13,13 @@ from .names import safe_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Callable
+    from typing import Any, Callable, Union
 
     from .._run import Run
 
-    Filter = Callable[..., bool]
+    #: Of the path, or of the path and the directory that is searched.
+    Filter = Union[Callable[[str], bool], Callable[[str, str], bool]]
+    OfPath = Callable[[str], bool]
 
 #: Directories of runs: they are no source code.
 _RUNS = ("wandb", ".wandb")
@@ -67,7 +69,7 @@ def _default_name(run: Run, root: str) -> str:
     return f"source-{run.project}-{program or 'session'}"
 
 
-def _files(root: str, include: Filter, exclude: Filter) -> Iterator[str]:
+def _files(root: str, include: OfPath, exclude: OfPath) -> Iterator[str]:
     for directory, below, files in os.walk(root):
         below[:] = [name for name in below if not _is_foreign(directory, name)]
         for file in files:
@@ -80,7 +82,7 @@ def _is_foreign(directory: str, name: str) -> bool:
     return name.startswith(".") or os.path.isfile(os.path.join(directory, name, "pyvenv.cfg"))
 
 
-def _with_root(function: Any, root: str) -> Filter:
+def _with_root(function: Any, root: str) -> OfPath:
     """Return a function of the path alone."""
     try:
         takes_two = len(inspect.signature(function).parameters) >= 2

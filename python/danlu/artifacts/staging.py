@@ -35,7 +35,7 @@ class Staging:
             # Where locks do not work, nobody takes it for abandoned either.
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Only now that it is locked it has the name of those that may be abandoned.
-        self.path = os.path.join(directory, os.path.basename(fresh)[len("new-") :])
+        self.path: str = os.path.join(directory, os.path.basename(fresh)[len("new-") :])
         os.rename(fresh, self.path)
         self._pid = os.getpid()
         self._count = 0

@@ -44,12 +44,12 @@ class WandbCallback(BaseCallback):  # type: ignore[misc]
             self._run._warn(f"WandbCallback() has no log={log!r}: it is `all`")
             log = "all"
         self.model_save_path = model_save_path
-        self.model_save_freq = model_save_freq if model_save_path else 0
+        self.model_save_freq: int = model_save_freq if model_save_path else 0
         self.gradient_save_freq = gradient_save_freq
         self.log = log
         if model_save_path:
             os.makedirs(model_save_path, exist_ok=True)
-            self.path = os.path.join(model_save_path, "model.zip")
+            self.path: str = os.path.join(model_save_path, "model.zip")
 
     def _init_callback(self) -> None:
         params: dict[str, Any] = {"algo": type(self.model).__name__}

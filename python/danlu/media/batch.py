@@ -21,7 +21,7 @@ class Batch:
     def __init__(self, items: list[BatchableMedia]) -> None:
         """Take them, as many as a list of them may have."""
         self._class = type(items[0])
-        self.items = self._class._cut(items)
+        self.items: list[Any] = self._class._cut(items)
 
     def _freeze(self) -> None:
         for item in self.items:

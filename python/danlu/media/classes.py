@@ -9,7 +9,7 @@ from .places import local_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, ClassVar
 
     from .places import Place
 
@@ -60,7 +60,7 @@ class Classes(Media):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Classes) and self._class_set == other._class_set
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 def labels_of(what: str, labels: object) -> dict[int, str]:

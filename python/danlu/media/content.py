@@ -18,9 +18,9 @@ class Content:
     __slots__ = ("data", "ext", "path")
 
     def __init__(self, ext: str, data: bytes | None = None, path: str = "") -> None:
-        self.ext = ext
+        self.ext: str = ext
         self.data = data
-        self.path = path
+        self.path: str = path
 
     @property
     def large(self) -> bool:

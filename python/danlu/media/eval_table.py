@@ -42,9 +42,9 @@ class EvalTable(Table):
         """Take the rows, as Table does, and the columns of each group."""
         super().__init__(columns, data, rows, dataframe, dtype, optional, allow_mixed_types, log_mode)
         del backend, unsupported_media_mode
-        self.input_columns = list(input_columns or [])
-        self.output_columns = list(output_columns or [])
-        self.score_columns = list(score_columns or [])
+        self.input_columns: list[str] = list(input_columns or [])
+        self.output_columns: list[str] = list(output_columns or [])
+        self.score_columns: list[str] = list(score_columns or [])
         seen: set[Any] = set()
         for group, names in self._groups().items():
             for name in names:

@@ -62,7 +62,7 @@ class _Turn:
             os.register_at_fork(before=self.before_fork, after_in_parent=self.after_fork)
 
 
-turn = _Turn()
+turn: _Turn = _Turn()
 
 
 class Working:

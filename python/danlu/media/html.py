@@ -34,8 +34,8 @@ class Html(FileMedia):
 
     def __init__(self, data: Any, inject: bool = True, data_is_not_path: bool = False) -> None:
         """Read the page."""
-        self.html = _text(data, data_is_not_path)
-        self.inject = bool(inject)
+        self.html: str = _text(data, data_is_not_path)
+        self.inject: bool = bool(inject)
         if inject:
             self.inject_head()
 

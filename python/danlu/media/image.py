@@ -67,7 +67,7 @@ class Image(FileMedia):
         picture.needs_pillow("Image")
         if file_type is not None and file_type.lower() not in picture.FORMATS:
             raise ValueError(f"Image file_type must be png, jpg, jpeg or bmp, not `{file_type}`")
-        self.format = (file_type or "png").lower()
+        self.format: str = (file_type or "png").lower()
         self._mode = mode
         self._normalize = normalize
         self._width = self._height = 0
@@ -302,7 +302,8 @@ class Image(FileMedia):
             return NotImplemented
         return self is other or (self._reference, self.image) == (other._reference, other.image)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
 
 def _layers(layers: Mapping[str, FileMedia], place: Place, key: str, step: int | str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class JoinedTable(InArtifact):
             other._join_key,
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 def _is_text(value: object) -> bool:

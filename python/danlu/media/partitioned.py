@@ -56,4 +56,4 @@ class PartitionedTable(InArtifact):
             and self._parts == other._parts
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]

@@ -13,7 +13,7 @@ from .table_types import optional as optional_type
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, Callable, Union
+    from typing import Any, Callable, ClassVar, Union
 
     ColumnKey = Union[str, int]
 
@@ -35,6 +35,8 @@ class Table(LoggedTable):
 
     _log_type = "table"
     _kind = "table"
+    #: The names of the columns, in order.
+    columns: list[ColumnKey]
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Table(LoggedTable):
         Raises a ValueError for a row that has not as many cells as there are columns, and a TypeError for a
         cell that does not fit into its column.
         """
-        self.log_mode = "IMMUTABLE" if log_mode is None else log_mode
+        self.log_mode: str = "IMMUTABLE" if log_mode is None else log_mode
         if self.log_mode not in _LOG_MODES:
             raise ValueError(f"Table has no log_mode {log_mode!r}; there are {', '.join(_LOG_MODES)}")
         data = rows if data is None else data
@@ -246,7 +248,7 @@ class Table(LoggedTable):
             and same_cells(self.data, other.data)
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<danlu.{type(self).__name__} of {len(self.data)} rows, columns {self.columns}>"

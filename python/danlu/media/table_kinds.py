@@ -152,10 +152,10 @@ class Column:
     __slots__ = ("classes", "kind", "odd")
 
     def __init__(self, kind: Type) -> None:
-        self.kind = kind
+        self.kind: Type = kind
         self.classes: set[type] = set()
         #: Whether some cell is of no class of Python's own, as a tensor with one element.
-        self.odd = False
+        self.odd: bool = False
 
     @property
     def changes(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, ClassVar
 
     Types = list["Type"]
 
@@ -25,8 +25,8 @@ class Type:
     __slots__ = ("name", "params")
 
     def __init__(self, name: str, **params: Any) -> None:
-        self.name = name
-        self.params = params
+        self.name: str = name
+        self.params: dict[str, Any] = params
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Type) or self.name != other.name:
@@ -35,7 +35,7 @@ class Type:
         # ever.
         return self.name in _KEYS or self.params == other.params
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         if self.name == "union":

@@ -46,7 +46,7 @@ class About:
         #: The run at a glance, as `danlu ls --json` shows it.
         self.info: dict[str, Any] = info
         self.reader: Reader = Reader(info["parts"])
-        self.is_old = False
+        self.is_old: bool = False
         self._read: dict[str, Any] = {}
 
     def _once(self, name: str, read: Any) -> Any:

@@ -57,14 +57,14 @@ class Api(ServerOnly):
         given = dict(overrides or {})
         _refuse_server(given.get("base_url"))
         _refuse_server(dir)
-        self.settings = {
+        self.settings: dict[str, str | None] = {
             "entity": given.get("entity") or given.get("username") or _variable("ENTITY"),
             "project": given.get("project") or _variable("PROJECT"),
             "run": given.get("run") or _variable("RUN_ID"),
             "base_url": None,
         }
         where = os.fspath(dir) if dir is not None else _variable("DIR") or "."
-        self.directory = Directory(absolute(where))
+        self.directory: Directory = Directory(absolute(where))
         self._api_key = api_key
         self._made: set[str] = set()
 

@@ -103,12 +103,16 @@ class RunArtifacts(Pages[Artifact]):
 class ArtifactCollection:
     """An artifact with all its versions."""
 
+    entity: str
+    project: str
+    name: str
+
     def __init__(self, api: Api, found: Collection) -> None:
         self._api = api
         self._found = found
         self.entity, self.project, self.name = found.key
         #: The type of all its versions.
-        self.type = found.type
+        self.type: str = found.type
 
     @property
     def id(self) -> str:
@@ -195,8 +199,8 @@ class ArtifactType:
     def __init__(self, api: Api, place: Place, name: str) -> None:
         self._api = api
         self._place = place
-        self.entity = place.entity or ""
-        self.project = place.project or ""
+        self.entity: str = place.entity or ""
+        self.project: str = place.project or ""
         self.name = name
         self.type = name
         self.description: str | None = None

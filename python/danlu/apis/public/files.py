@@ -36,7 +36,7 @@ class File:
         #: The SHA-256 of the content, in hex.
         self.sha256 = sha256
         #: When it was stored, such as `2026-01-31T12:00:00Z`.
-        self.updated_at = iso(time)
+        self.updated_at: str = iso(time)
 
     @property
     def id(self) -> str:

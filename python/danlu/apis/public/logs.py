@@ -15,7 +15,7 @@ class ConsoleLine:
 
     def __init__(self, time: float, stream: str, text: str) -> None:
         #: When it was printed, such as `2026-01-31T12:00:00Z`.
-        self.timestamp = iso(time)
+        self.timestamp: str = iso(time)
         #: `stdout` or `stderr`.
         self.stream = stream
         #: `info`, or `error` for what went to stderr.

@@ -44,18 +44,26 @@ FROM key AS k WHERE k.system = 1 ORDER BY k.id
 class Attempt:
     """One process that wrote the run: when it began and was last heard of (in seconds), and what it said."""
 
+    id: int
+    began: float
+    host: str
+    pid: int
+    danlu: str
+    rank: int | None
+    last: float
+
     def __init__(self, row: Sequence[Any]) -> None:
         self.id, self.began, self.host, self.pid, self.danlu, info, self.rank, self.last = row
         self.info: dict[str, Any] = json.loads(info or "{}")
         #: Whether it only said more about a run that was over.
-        self.annotates = bool(self.info.get("annotation"))
+        self.annotates: bool = bool(self.info.get("annotation"))
 
 
 class Reader:
     """Reads the files of one run. Where several writers say something about one thing, the newest counts."""
 
     def __init__(self, parts: Iterable[str]) -> None:
-        self.parts = list(parts)
+        self.parts: list[str] = list(parts)
         self._kept: dict[str, Any] = {}
 
     def sql(self, query: str, *parameters: Any, parts: list[str] | None = None) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import overload
 
 from .editing import Editable
 from .files import File, Files, file_of, upload
@@ -13,7 +14,7 @@ from .logs import ConsoleLogs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     from ...artifacts import Artifact
     from .api import Api
@@ -44,6 +45,27 @@ class Run(Editable):
     Name, notes, tags, group, job type, config and summary can be changed; `update()` saves that.
     Values are read when they are first asked for, and stay until `load(force=True)`.
     """
+
+    @overload
+    def history(
+        self,
+        samples: int | None = 500,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        *,
+        pandas: Literal[False],
+        stream: str = "default",
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    def history(
+        self,
+        samples: int | None = 500,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        pandas: bool = True,
+        stream: str = "default",
+    ) -> Any: ...
 
     def history(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from .fields import RunDocument
 from .filters import compile_filter
 from .frames import pandas_frame, polars_frame
@@ -12,7 +14,7 @@ from .run import Run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     from .api import Api
     from .directory import Directory
@@ -38,13 +40,13 @@ class Runs(Pages[Run]):
         super().__init__(per_page)
         self._directory = directory
         self._place = place
-        self.filters = dict(filters or {})
+        self.filters: dict[str, Any] = dict(filters or {})
         self._passes = compile_filter(filters)
-        self.order = order or "+created_at"
+        self.order: str = order or "+created_at"
         self._api = api
         self._may_be_empty = may_be_empty
-        self.entity = place.entity
-        self.project = place.project
+        self.entity: str | None = place.entity
+        self.project: str | None = place.project
 
     def _load(self) -> list[Run]:
         try:
@@ -59,6 +61,26 @@ class Runs(Pages[Run]):
 
     def upgrade_to_full(self) -> None:
         """Do nothing: a run reads what it is asked for."""
+
+    @overload
+    def histories(
+        self,
+        samples: int = 500,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        format: Literal["default"] = "default",
+        stream: str = "default",
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    def histories(
+        self,
+        samples: int = 500,
+        keys: Sequence[str] | str | None = None,
+        x_axis: str = "_step",
+        format: str = "default",
+        stream: str = "default",
+    ) -> Any: ...
 
     def histories(
         self,

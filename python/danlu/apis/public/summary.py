@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Save = Callable[[list[tuple[str, str, str]]], None]
 
 
-class SubSummary(Mapping):  # type: ignore[type-arg]
+class SubSummary(Mapping[str, "Any"]):
     """A part of a summary with keys of its own: `{"min": 0.1}` after `define_metric(…, summary="min")`.
 
     Where it holds exactly one number it can be used as that: it compares with numbers and with others of its

@@ -33,7 +33,10 @@ class Sweep:
         """The name in its config; its id if that has none."""
         return str(self.config.get("name") or self.id)
 
-    username = property(lambda self: self.entity, doc="The entity.")
+    @property
+    def username(self) -> str:
+        """The entity."""
+        return self.entity
 
     @property
     def path(self) -> list[str]:

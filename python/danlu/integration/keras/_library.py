@@ -9,6 +9,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    class Callback:
+        """What type checkers know of the callbacks of whatever Keras there is."""
+
+        model: Any
+        params: dict[str, Any]
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            """Take what that of Keras takes."""
+
+    class ModelCheckpoint(Callback):
+        """The same of Keras's checkpoints."""
+
+        save_best_only: bool
+
+        def _get_file_path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> Any: ...
+
+        def _save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None: ...
+
 
 def callbacks() -> Any:
     """Return the module of the callbacks, of `tf_keras` if TensorFlow is told to use that."""

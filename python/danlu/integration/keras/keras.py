@@ -12,6 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._library import Callback
+else:
+    Callback = callbacks().Callback
+
 #: What only TensorFlow's graphs could do, or nobody used.
 _IGNORED = frozenset(
     (
@@ -31,7 +35,7 @@ _IGNORED = frozenset(
 )
 
 
-class WandbCallback(callbacks().Callback):  # type: ignore[misc]
+class WandbCallback(Callback):
     """Logs the metrics of every epoch with `epoch`, and the best value of `monitor` in the summary.
 
     `save_model` stores the best model as `model-best.keras`, or its weights with `save_weights_only`;
@@ -73,7 +77,7 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
         self.save_weights_only = save_weights_only
         self.log_weights = log_weights
         self.validation_data = validation_data
-        self.labels = labels or []
+        self.labels: list[str] = labels or []
         self.predictions = predictions
         self.input_type = input_type
         self.log_batch_frequency = log_batch_frequency
@@ -84,9 +88,9 @@ class WandbCallback(callbacks().Callback):  # type: ignore[misc]
             mode = "auto"
         more = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.startswith("fmeasure")))
         self._sign = -1.0 if more else 1.0
-        self.best = float("-inf") if more else float("inf")
+        self.best: float = float("-inf") if more else float("inf")
         ending = ".weights.h5" if save_weights_only else ".keras"
-        self.filepath = os.path.join(self._run.dir, f"model-best{ending}")
+        self.filepath: str = os.path.join(self._run.dir, f"model-best{ending}")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Log the graph of the model."""

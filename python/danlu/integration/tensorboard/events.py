@@ -33,8 +33,8 @@ class Buckets:
     def __init__(self, counts: list[float], edges: list[float]) -> None:
         step = -(-len(counts) // _MAX_BUCKETS) or 1
         starts = range(0, len(counts), step)
-        self.counts = [sum(counts[at : at + step]) for at in starts]
-        self.edges = [edges[at] for at in starts] + edges[-1:]
+        self.counts: list[float | int] = [sum(counts[at : at + step]) for at in starts]
+        self.edges: list[float] = [edges[at] for at in starts] + edges[-1:]
 
 
 class Hyperparameters:

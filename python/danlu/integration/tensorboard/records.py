@@ -50,7 +50,7 @@ class EventFile:
         #: Where the next record begins.
         self._offset = 0
         #: How many records were passed over because their checksum is wrong.
-        self.damaged = 0
+        self.damaged: int = 0
 
     def read(self) -> Iterator[bytes]:
         """Give the records that are complete by now.

@@ -41,7 +41,7 @@ class Tensor:
         found = wire.message(data)
         kind = wire.varints(found.get(1, []))[-1:] or [0]
         shape = wire.parts(found.get(2, []))
-        self.shape = [
+        self.shape: list[int] = [
             wire.varints(wire.message(dim).get(1, [0]))[-1]
             for number, dim in (wire.fields(shape[-1]) if shape else ())
             if number == 2 and isinstance(dim, bytes)

@@ -9,8 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._library import Callback
+else:
+    Callback = callbacks().Callback
 
-class WandbMetricsLogger(callbacks().Callback):  # type: ignore[misc]
+
+class WandbMetricsLogger(Callback):
     """Logs the metrics of every epoch as `epoch/<metric>`, with `epoch/epoch` and `epoch/learning_rate`.
 
     With `log_freq="batch"`, or a number n, those of every (n-th) batch are logged too, as `batch/<metric>`,
@@ -28,8 +32,8 @@ class WandbMetricsLogger(callbacks().Callback):  # type: ignore[misc]
                 f'WandbMetricsLogger takes log_freq="epoch", "batch" or a number, not {log_freq!r}'
             )
         self.log_freq: str | int = 1 if log_freq == "batch" else log_freq
-        self.logging_batch_wise = self.log_freq != "epoch"
-        self.global_step = initial_global_step
+        self.logging_batch_wise: bool = self.log_freq != "epoch"
+        self.global_step: int = initial_global_step
         self.global_batch = 0
         if self.logging_batch_wise:
             self._run.define_metric("batch/batch_step")

@@ -12,8 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._library import ModelCheckpoint
+else:
+    ModelCheckpoint = callbacks().ModelCheckpoint
 
-class WandbModelCheckpoint(callbacks().ModelCheckpoint):  # type: ignore[misc]
+
+class WandbModelCheckpoint(ModelCheckpoint):
     """Saves the model as Keras's `ModelCheckpoint` does, and every saved one as a version of an artifact.
 
     The artifact is `run_<id>_model`, of the type `model`; a version has the aliases `latest` and

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ....media.table import Table
+    from .._library import Callback
+else:
+    Callback = callbacks().Callback
 
 
-class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
+class WandbEvalCallback(Callback, abc.ABC):
     """Logs the ground truth when the training begins, and what the model predicts after every epoch.
 
     A subclass adds rows: to `data_table` in `add_ground_truth`, once, and to `pred_table` in
@@ -53,11 +56,11 @@ class WandbEvalCallback(callbacks().Callback, abc.ABC):  # type: ignore[misc]
 
     def init_data_table(self, column_names: list[str]) -> None:
         """Begin the table of the ground truth."""
-        self.data_table = _table(column_names)
+        self.data_table: Table = _table(column_names)
 
     def init_pred_table(self, column_names: list[str]) -> None:
         """Begin a table of predictions."""
-        self.pred_table = _table(column_names)
+        self.pred_table: Table = _table(column_names)
 
     def log_data_table(self, name: str = "val", type: str = "dataset", table_name: str = "val_data") -> None:  # noqa: A002
         """Log the table of the ground truth as an artifact that the run uses."""

@@ -205,10 +205,11 @@ class BaseRun(_core.Run):
     ) -> list[str]:
         """Store a file, or every file that a glob matches; return the names in the run.
 
-        Names are relative to `base_path`, by default to the current directory; an absolute path outside of
-        it keeps its last part. `policy` says when: `"now"`, `"end"` (when the run finishes) or `"live"` (now,
-        whenever it changes, and when the run finishes). With `glob=False` the name is that of one file,
-        whatever is in it. A file that cannot be stored is warned about.
+        `glob_str` is the path or the glob. Names are relative to `base_path`, by default to the current
+        directory; an absolute path outside of it keeps its last part. `policy` says when: `"now"`, `"end"`
+        (when the run finishes) or `"live"` (now, whenever it changes, and when the run finishes). With
+        `glob=False` the name is that of one file, whatever is in it. A file that cannot be stored is warned
+        about.
         """
         try:
             if policy not in _POLICIES:
@@ -229,7 +230,11 @@ class BaseRun(_core.Run):
         return names
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
-        """End the run with the exit code of the training, 0 for success, and seal its file. Never raises."""
+        """End the run and seal its file. Never raises.
+
+        `exit_code` is that of the training, 0 for success. Media that are still being encoded are stored
+        first. `quiet` does nothing: `Settings(quiet=True)` does.
+        """
         del quiet
         if self._over:
             return

@@ -143,7 +143,7 @@ class CompatRun(BaseRun):
         return self.path
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
-        """Return a line about the run for a notebook."""
+        """Return a line about the run for a notebook. `height` and `hidden` do nothing."""
         from html import escape
 
         del height, hidden
@@ -153,7 +153,7 @@ class CompatRun(BaseRun):
     _repr_html_ = to_html
 
     def display(self, height: int = 420, hidden: bool = False) -> bool:
-        """Show the run in a notebook; return whether there is one."""
+        """Show the run in a notebook; return whether there is one. `height` and `hidden` do nothing."""
         from ._notebook import is_notebook
 
         if not is_notebook():

@@ -140,12 +140,17 @@ class Config:
         return {key: value for key, value in self._items.items() if key != TOOLS}
 
     def update(self, values: Any = None, allow_val_change: bool | None = None, **more: Any) -> None:
-        """Set the keys of a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or a YAML file."""
+        """Set the keys of `values`, and keywords (`more`).
+
+        The values are a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or the path of a YAML
+        file. Raises ConfigError if a key has another value already, unless `allow_val_change` or that of
+        `init` is true.
+        """
         for key, value in {**self._dict_of(values), **more}.items():
             self._set(key, value, self._may_change if allow_val_change is None else allow_val_change)
 
     def setdefaults(self, values: Any = None) -> None:
-        """Set the keys that are not set yet."""
+        """Set those keys of `values` that are not set yet."""
         for key, value in self._dict_of(values).items():
             if _clean(key) not in self._items:
                 self[key] = value
@@ -153,7 +158,10 @@ class Config:
     def update_locked(
         self, values: Any, user: str | None = None, _allow_val_change: bool | None = None
     ) -> None:
-        """Set keys that nobody else may set from now on; a later attempt is ignored, with a warning."""
+        """Set keys of `values` that nobody but `user` may set from now on.
+
+        A later attempt is ignored, with a warning that names `user`.
+        """
         for key, value in self._dict_of(values).items():
             name = _clean(key)
             self._locked.pop(name, None)

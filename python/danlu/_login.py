@@ -24,7 +24,9 @@ def login(
 ) -> bool:
     """Store the key of a danlu server, which becomes the one to sync to. Always returns True.
 
-    The server is `host`, else `DANLU_BASE_URL`. Without one, or without a key, there is nothing to store.
+    The server is `host`, else `DANLU_BASE_URL`. Without one, or without a `key`, there is nothing to store,
+    and none is needed to train. `relogin`, `force`, `timeout`, `verify`, `referrer`, `prompt` and
+    `anonymous` of wandb do nothing.
     """
     del relogin, force, timeout, verify, referrer, prompt, anonymous
     host = host or os.environ.get("DANLU_BASE_URL") or os.environ.get("WANDB_BASE_URL")
@@ -79,4 +81,4 @@ def _store(host: str, key: str) -> None:
 def sagemaker_auth(
     overrides: dict[str, Any] | None = None, path: str = ".", api_key: str | None = None
 ) -> None:
-    """Do nothing: no key is needed."""
+    """Do nothing, with `overrides`, `path` and `api_key`: no key is needed."""

@@ -18,7 +18,11 @@ _GOALS = ("minimize", "maximize")
 
 
 class Metric:
-    """A key, or all keys that begin alike, and what was defined for it."""
+    """A key, or all keys that begin alike, and what was defined for it: see `Run.define_metric`.
+
+    `name`, `step_metric`, `step_sync`, `hidden` and `goal` are what that was given, or None, and `summary`
+    is a tuple.
+    """
 
     __module__ = "danlu"
 

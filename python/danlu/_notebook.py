@@ -13,4 +13,4 @@ def is_notebook() -> bool:
 
 
 def load_ipython_extension(ipython: object) -> None:
-    """Do nothing for `%load_ext wandb`: there are no magic commands."""
+    """Do nothing for `%load_ext wandb` in `ipython`: there are no magic commands."""

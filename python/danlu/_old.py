@@ -20,7 +20,10 @@ _REQUIREMENTS = ("service", "core", "legacy-service", "report-editing", "require
 def require(
     requirement: str | Iterable[str] | None = None, experiment: str | Iterable[str] | None = None
 ) -> None:
-    """Do nothing for what versions of wandb could be asked for. Raises UnsupportedError for anything else."""
+    """Do nothing for a `requirement`, or several, that versions of wandb could be asked for.
+
+    `experiment` is the older name. Raises UnsupportedError for anything else.
+    """
     wanted = requirement or experiment or ()
     for name in [wanted] if isinstance(wanted, str) else wanted:
         if name.partition(":")[0].replace("_", "-") not in _REQUIREMENTS:

@@ -23,9 +23,9 @@ def restore(
 ) -> TextIO | None:
     """Write a file that a run stored below `root`, and return it opened to be read.
 
-    The run is the current one, or one of the same directory by its path: `id`, `project/id` or
+    The run is the current one, or one of the same directory by its `run_path`: `id`, `project/id` or
     `entity/project/id`. `root` is the current directory by default. A file that is there is returned as it
-    is, unless it is to be replaced; for a disabled run, None is returned if there is none. Raises ValueError
+    is, unless with `replace`; for a disabled run, None is returned if there is none. Raises ValueError
     if the run has no such file, or if there is no such run, and danlu.Error if the file cannot be read.
     """
     run = run or _session._current

@@ -54,14 +54,25 @@ def init(
     settings: Settings | Mapping[str, Any] | None = None,
     **unknown: object,
 ) -> Run:
-    """Start a run and make it the current one.
+    """Start a run, make it the current one and return it.
+
+        with danlu.init(project="mnist", config={"lr": 0.1}) as run:
+            run.log({"loss": 0.5})
 
     While a run is active, this returns it, except in a notebook, where it is finished first. `reinit=True` or
     `"finish_previous"` finishes every active run first; `"create_new"` makes another run beside them, which
     does not become the current one. What is not given comes from `settings`, else from `danlu.setup`, the
     environment (`DANLU_PROJECT`, else `WANDB_PROJECT`, and so on) or the settings files.
 
-    `config` is a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or the path of a YAML file.
+    What it is called: `entity` (a team or user, may be empty) and `project` are names, or together
+    `project="entity/project"`; `id` is unique in the project and chosen if not given; `name` is shown, and
+    the id by default; `notes` are prose, `tags` texts; `group` says which runs belong together, and
+    `job_type` what a run does among them. The run file goes to `<dir>/wandb/`, with `dir` the current
+    directory by default.
+
+    `config` is a dict, an `argparse.Namespace`, absl's FLAGS, a dataclass or the path of a YAML file;
+    `config_exclude_keys` leaves keys out, `config_include_keys` takes only those. With `allow_val_change` a
+    key may be set to another value later.
 
     `resume` says whether to go on with the run of this id that is in the directory: `"allow"` if it is there,
     `"must"` (an error if it is not), `"never"` (an error if it is); `"auto"` or True goes on with the newest
@@ -70,8 +81,16 @@ def init(
     rewinds the run itself.
 
     `mode` is `"offline"`, `"online"` (written here all the same, and sent to the remote of the directory
-    while it is written) or `"disabled"`. Other keywords of wandb are accepted and do nothing. Raises
-    `UsageError` for a name or id that cannot be used, and for a run that should be there and is not.
+    while it is written) or `"disabled"`.
+
+    `save_code` says whether to store the program and what git has not, `sync_tensorboard` (or
+    `tensorboard`) to log what is written for TensorBoard, `monitor_gym` to log the videos that gymnasium
+    records. `settings` is a `danlu.Settings` or a dict of settings; an argument counts more. `force` and
+    the `unknown` keywords that wandb has or had are accepted and do nothing.
+
+    A run that cannot be written in its directory goes to the one for temporary files, and if that fails
+    nowhere, with a warning. Raises `UsageError` for a name or id that cannot be used, and for a run that
+    should be there and is not, and `Error` if the run that a fork or rewind goes on from cannot be read.
     """
     if dir is not None and _is_config(dir):
         # The order of the first versions: job_type, dir, config, project, entity, reinit, tags, group.
@@ -209,12 +228,12 @@ def _reinit(reinit: object) -> str:
 
 
 def setup(settings: Settings | Mapping[str, Any] | None = None) -> None:
-    """Set settings that all later runs of this process have."""
+    """Set `settings`, a `danlu.Settings` or a dict, that all later runs of this process have."""
     _sources.of_setup.update(_given_settings(settings))
 
 
 def teardown(exit_code: int | None = None) -> None:
-    """End every run of this process, and forget what `setup` was given."""
+    """End every run of this process with `exit_code`, and forget what `setup` was given."""
     for run in _active.copy():
         run.finish(exit_code)
     _sources.of_setup.clear()
@@ -226,7 +245,10 @@ def stands_in() -> bool:
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
-    """End the current run with the exit code of the training. Without a run it does nothing."""
+    """End the current run: see `Run.finish`. Without a run it does nothing.
+
+    `exit_code` is that of the training, by default 0 for success; `quiet` does nothing.
+    """
     if _current is not None:
         _current.finish(exit_code, quiet)
 

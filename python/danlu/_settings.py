@@ -33,7 +33,7 @@ class Settings:
         self.update(given)
 
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
-        """Set several settings; None sets one back to its default."""
+        """Set several settings, of `values` and as keywords (`more`); None sets one back to its default."""
         for name, value in {**(values or {}), **more}.items():
             setattr(self, name, value)
 

@@ -136,7 +136,7 @@ class Summary:
         return self.as_dict()
 
     def update(self, values: Any = None, overwrite: bool = True, **more: Any) -> None:
-        """Set the keys of a dict; with `overwrite=False` only those that are not there."""
+        """Set the keys of `values` and keywords (`more`); without `overwrite` only those that are new."""
         try:
             found = _parse.as_dict(values)
         except Exception as e:

@@ -10,17 +10,21 @@ _said: set[str] = set()
 
 
 def termlog(string: object = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
-    """Print a text on standard error; with `repeat=False` the same text only once."""
+    """Print a text on standard error.
+
+    With `repeat=False` the same text is printed only once. `newline` ends it with one, and `prefix` puts
+    `danlu: ` before each line.
+    """
     _print(string, newline, repeat, prefix, "")
 
 
 def termwarn(string: object = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
-    """Print a warning on standard error."""
+    """Print a warning on standard error. `repeat` and `prefix` are those of `termlog`."""
     _print(string, newline, repeat, prefix, "WARNING: ")
 
 
 def termerror(string: object = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
-    """Print an error on standard error."""
+    """Print an error on standard error. `repeat` and `prefix` are those of `termlog`."""
     _print(string, newline, repeat, prefix, "ERROR: ")
 
 

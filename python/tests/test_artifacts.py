@@ -169,7 +169,7 @@ def test_bad_aliases() -> None:
             with pytest.raises(ValueError, match="must not be empty or contain"):
                 run.log_artifact(made(a="1"), aliases=[alias])
         # One text is one alias, and a version's name is none.
-        one = run.log_artifact(made(a="1"), aliases="best")  # type: ignore[arg-type]
+        one = run.log_artifact(made(a="1"), aliases="best")
         assert one.aliases == ["latest", "best"]
         assert run.log_artifact(made(a="2"), aliases=["v7", "good"]).aliases == ["latest", "good"]
 

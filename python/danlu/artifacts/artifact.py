@@ -31,8 +31,9 @@ class Artifact(Facts):
 
     The name has up to 128 letters, digits, `_`, `-` and `.`; everything else is a ValueError, as is a type
     that is reserved. `metadata` is a dict of up to 100 keys of what JSON can hold. With `incremental`, the
-    version begins with what the newest one has. Bytes go into the file of the run that logs it; no network is
-    needed at any time.
+    version begins with what the newest one has. `use_as` notes what it is for. `storage_region` and
+    `digest_algorithm` do nothing: digests are MD5, as wandb's are. Bytes go into the file of the run that
+    logs it; no network is needed at any time.
     """
 
     __module__ = "danlu"
@@ -86,7 +87,10 @@ class Artifact(Facts):
         return self._version is None
 
     def wait(self, timeout: int | None = None) -> Artifact:
-        """Return it; it is ready as soon as it is logged. Raises ArtifactNotLoggedError before."""
+        """Return it: it is ready as soon as it is logged, and `timeout` does nothing.
+
+        Raises ArtifactNotLoggedError before.
+        """
         del timeout
         self._logged("wait")
         return self
@@ -126,7 +130,7 @@ class Artifact(Facts):
         return entries[found[0]] if len(found) == 1 else None
 
     def files(self, names: list[str] | None = None, per_page: int = 50, start: str | None = None) -> Any:
-        """Return the files in it, or those of some names, in order: a list."""
+        """Return a list of the files in it, or those of some `names`. `per_page` and `start` do nothing."""
         from .objects import ArtifactFile
 
         del per_page, start
@@ -135,7 +139,7 @@ class Artifact(Facts):
         return [ArtifactFile(entry) for path, entry in entries if names is None or path in names]
 
     def file(self, root: str | None = None) -> str:
-        """Download the only file in it, and return its path. Raises ValueError if there are several."""
+        """Download its only file below `root`; return the path. Raises ValueError if there are several."""
         self._logged("file")
         entries = list(self.manifest.entries.values())
         if len(entries) != 1:
@@ -159,8 +163,8 @@ class Artifact(Facts):
         `DANLU_ARTIFACT_DIR`, else `WANDB_ARTIFACT_DIR`, takes the place of `./artifacts`. Each file is
         checked, and in place only when it is whole; one that is there and the same is kept, one that is there
         and another is replaced. `path_prefix` takes only the entries that begin with it. Raises ValueError
-        for a reference that cannot be had, unless they may be missing, and danlu.Error if the bytes of an
-        entry are in no run of the directory.
+        for a reference that cannot be had, unless `allow_missing_references`, and danlu.Error if the bytes of
+        an entry are in no run of the directory. `skip_cache` and `multipart` do nothing.
         """
         from .download import download
 
@@ -170,14 +174,14 @@ class Artifact(Facts):
         return download(self, None if root is None else os.fspath(root), allow_missing_references, prefix)
 
     def checkout(self, root: str | None = None) -> str:
-        """Download it, and remove all other files from that directory."""
+        """Download it to `root`, and remove all other files from that directory."""
         from .download import checkout, default_root
 
         self._logged("checkout")
         return checkout(self, default_root(self) if root is None else os.fspath(root))
 
     def verify(self, root: str | None = None) -> None:
-        """Raise a ValueError unless the files in a directory are those of the artifact and no others."""
+        """Raise a ValueError unless the files below `root` are those of the artifact and no others."""
         from .download import default_root, verify
 
         self._logged("verify")
@@ -187,7 +191,7 @@ class Artifact(Facts):
         """Log it, in the current run or in one of its own; once it is logged, record what was changed of it.
 
         What was changed is recorded by the current run if that is of the same directory, else by the run that
-        made it.
+        made it. `project` and `settings` are for the run of its own.
         """
         from .changing import log_alone, save
 
@@ -199,14 +203,14 @@ class Artifact(Facts):
     def delete(self, delete_aliases: bool = False) -> None:
         """Take the version out of the directory's artifacts. The bytes stay in the file of the run.
 
-        Raises ValueError if it has aliases besides `latest`, unless they may go too.
+        Raises ValueError if it has aliases besides `latest`, unless with `delete_aliases` they go too.
         """
         from .changing import delete
 
         delete(self, self._logged("delete"), delete_aliases)
 
     def link(self, target_path: str, aliases: Iterable[str] | None = None) -> Artifact:
-        """Make it a version of another collection as well, and return that: see `Run.link_artifact`."""
+        """Make it a version of the collection `target_path` too, with `aliases`: see `Run.link_artifact`."""
         from .changing import link
 
         self._logged("link")

@@ -65,7 +65,7 @@ class Draft:
         policy: str | None = "mutable",
         overwrite: bool = False,
     ) -> ArtifactManifestEntry:
-        """Add a file, by default under its own name, and return its entry.
+        """Add the file at `local_path`, by default under its own name, and return its entry.
 
         With the policy `"mutable"` the file is copied now, beside the runs, so it may change or go
         afterwards; a file system that can share blocks does so. With `"immutable"` it is read in place: it
@@ -73,7 +73,8 @@ class Draft:
         piece by piece.
 
         Raises ValueError if there is no such file, and if there is an entry of that name with another
-        content, unless it is to `overwrite` that.
+        content, unless it is to `overwrite` that. `is_tmp` is as the policy `"mutable"`; `skip_cache` does
+        nothing.
         """
         del skip_cache
         self._check_open("add_file")
@@ -93,11 +94,11 @@ class Draft:
         policy: str | None = "mutable",
         merge: bool = False,
     ) -> None:
-        """Add all files of a directory and of those below it, by default at the root of the artifact.
+        """Add all files in and below the directory `local_path`, by default at the root of the artifact.
 
-        `policy` is that of `add_file`; with `merge`, a file takes the place of an entry of its name. Links to
-        files are added as the files, links to directories are not followed. Raises ValueError if it is no
-        directory.
+        `policy` and `skip_cache` are those of `add_file`; with `merge`, a file takes the place of an entry
+        of its name. Links to files are added as the files, links to directories are not followed. Raises
+        ValueError if it is no directory.
         """
         del skip_cache
         self._check_open("add_dir")
@@ -126,13 +127,13 @@ class Draft:
         checksum: bool = True,
         max_objects: int | None = None,
     ) -> Sequence[ArtifactManifestEntry]:
-        """Add entries that refer to what is elsewhere, and return them.
+        """Add entries that refer to what is elsewhere, at `uri`, and return them.
 
         `file://` refers to a file or to all of a directory, known by their MD5. An `http(s)://` address is
         known by its ETag if the server answers and has one. Everything else, and all with `checksum=False`,
         is known by the URI itself: danlu asks no cloud. An entry of another artifact is added as what it is,
         without storing its bytes again. Raises ValueError for what is no URI and for a `file://` that is not
-        there.
+        there, or that is a directory of more than `max_objects` files.
         """
         from .references import entries_of
 
@@ -151,9 +152,10 @@ class Draft:
         return entries
 
     def add(self, obj: Any, name: StrPath, overwrite: bool = False) -> ArtifactManifestEntry:
-        """Add a table or a medium, such as `danlu.Table` and `danlu.Image`; `get` gives it back.
+        """Add `obj`, a table or a medium such as `danlu.Table` and `danlu.Image`; `get` gives it back.
 
-        The entry is JSON under `<name>.<type>.json`; files that belong to it are entries of their own.
+        The entry is JSON under `<name>.<type>.json`; files that belong to it are entries of their own. With
+        `overwrite` it takes the place of an entry of that name.
         """
         self._check_open("add")
         to_json = getattr(obj, "to_json", None)
@@ -177,7 +179,8 @@ class Draft:
     ) -> Iterator[IO[Any]]:
         """Open a new entry to write it: `with artifact.new_file("labels.txt") as file: ...`.
 
-        The mode is `"x"` (an error if there is such an entry), `"w"`, `"xb"` or `"wb"`. An exception inside
+        The mode is `"x"` (an error if there is such an entry), `"w"`, `"xb"` or `"wb"`; the `encoding` of
+        text is UTF-8 by default, and `policy` does nothing. An exception inside
         of the block discards the entry.
         """
         del policy
@@ -199,7 +202,7 @@ class Draft:
             raise
 
     def remove(self, item: StrPath | ArtifactManifestEntry) -> None:
-        """Take out an entry, or all entries of a directory. Raises FileNotFoundError if there is none."""
+        """Take out an `item`: an entry, a path or a directory. Raises FileNotFoundError if there is none."""
         self._check_open("remove")
         if isinstance(item, ArtifactManifestEntry):
             item = item.path
@@ -212,7 +215,7 @@ class Draft:
             del self.manifest.entries[entry]
 
     def get_added_local_path_name(self, local_path: str) -> str | None:
-        """Return the path of the entry that a local file was added as, or None."""
+        """Return the path of the entry that the file `local_path` was added as, or None."""
         return self._added.get(os.path.abspath(local_path))
 
     def finalize(self) -> None:

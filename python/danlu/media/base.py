@@ -57,7 +57,7 @@ class Media(WBValue):
         raise NotImplementedError
 
     def to_json(self, run_or_artifact: Any) -> dict[str, Any]:
-        """Store the value's files in a run or an artifact; return the JSON that refers to them.
+        """Store the value's files in `run_or_artifact`; return the JSON that refers to them.
 
         In a run they are named after the key and step that `bind_to_run` was given.
         """
@@ -73,7 +73,7 @@ class Media(WBValue):
         id_: int | str | None = None,
         ignore_copy_err: bool | None = None,
     ) -> None:
-        """Say under which key and step of a run `to_json` stores it."""
+        """Say under which key and step of a run it is stored. `id_` and `ignore_copy_err` do nothing."""
         del run, id_, ignore_copy_err
         self._freeze()
         self._bound = (str(key), step)

@@ -20,7 +20,8 @@ def box3d(
     """Return a box for `Object3D.from_point_cloud`.
 
     `center` and `size` are (x, y, z); `orientation` is a quaternion (real part, i, j, k) other than 0;
-    `color` is (red, green, blue) from 0 to 255. Raises ValueError for other lengths.
+    `color` is (red, green, blue) from 0 to 255; `label` and `score` are shown with it. Raises ValueError
+    for other lengths.
     """
     middle, extent = _vector(center, 3, "center"), _vector(size, 3, "size")
     turn = _rotation(_vector(orientation, 4, "orientation"))

@@ -39,7 +39,11 @@ class EvalTable(Table):
         backend: Any = None,
         unsupported_media_mode: str = "stub",
     ) -> None:
-        """Take the rows, as Table does, and the columns of each group."""
+        """Take the columns of each group: `input_columns`, `output_columns` and `score_columns`.
+
+        `columns`, `data`, `rows`, `dataframe`, `dtype`, `optional`, `allow_mixed_types` and `log_mode` are
+        those of `Table`.
+        """
         super().__init__(columns, data, rows, dataframe, dtype, optional, allow_mixed_types, log_mode)
         del backend, unsupported_media_mode
         self.input_columns: list[str] = list(input_columns or [])

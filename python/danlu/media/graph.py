@@ -71,7 +71,7 @@ class Graph(FileMedia):
     _kind = "graph"
 
     def __init__(self, format: str = "keras") -> None:  # noqa: A002
-        """Make an empty graph."""
+        """Make an empty graph; `format` says what kind of program it is of."""
         self.format = format
         self.nodes: list[Node] = []
         self.nodes_by_id: dict[Any, Node] = {}

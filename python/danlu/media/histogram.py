@@ -28,7 +28,7 @@ class Histogram(Media):
         np_histogram: tuple[Any, Any] | None = None,
         num_bins: int = 64,
     ) -> None:
-        """Copy the numbers; they are counted when it is stored, or when somebody asks."""
+        """Copy the numbers, to be counted in `num_bins` bins when it is stored, or when somebody asks."""
         self._array: Any = None
         self._counted: tuple[list[Any], list[Any]] | None = None
         self._num_bins = int(num_bins)

@@ -63,6 +63,8 @@ class Image(FileMedia):
         """Take a picture, with boxes and masks by layer over it; see `BoundingBoxes2D` and `ImageMask`.
 
         `mode` is Pillow's for the channels of an array; `file_type` is `png`, `jpg`, `jpeg` or `bmp`.
+        `classes` are the names of classes, for all layers; `grouping` is how many pictures of a list belong
+        together.
         """
         picture.needs_pillow("Image")
         if file_type is not None and file_type.lower() not in picture.FORMATS:

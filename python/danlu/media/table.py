@@ -49,7 +49,7 @@ class Table(LoggedTable):
         allow_mixed_types: bool = False,
         log_mode: str | None = "IMMUTABLE",
     ) -> None:
-        """Take the rows; `rows` is the old name of `data`.
+        """Take the rows; `rows` is the old name of `data`, and `dataframe` takes one of pandas or polars.
 
         Raises a ValueError for a row that has not as many cells as there are columns, and a TypeError for a
         cell that does not fit into its column.
@@ -103,12 +103,15 @@ class Table(LoggedTable):
         self.data.append(list(data))
 
     def add_row(self, *row: Any) -> None:
-        """Do what `add_data` does, which is the newer name."""
+        """Do with a `row` what `add_data` does, which is the newer name."""
         _say.warn("Table.add_row() is deprecated: use add_data()")
         self.add_data(*row)
 
     def add_column(self, name: str, data: Any, optional: bool = False) -> None:
-        """Add a column with a cell for each row. Raises ValueError or TypeError if it cannot be added."""
+        """Add a column with a cell for each row; if `optional`, they may be None.
+
+        Raises ValueError or TypeError if it cannot be added.
+        """
         if not isinstance(name, (str, int)):
             raise TypeError(f"The name of a column is a string, not `{type(name).__name__}`")
         if name in self.columns:
@@ -186,7 +189,10 @@ class Table(LoggedTable):
     # Types
 
     def cast(self, col_name: ColumnKey, dtype: Any, optional: bool = False) -> Type:
-        """Set the type of a column; return it. Raises a TypeError if a cell does not fit."""
+        """Set the type of the column `col_name` to `dtype`, or None if `optional`; return it.
+
+        Raises a TypeError if a cell does not fit.
+        """
         place = self._place(col_name)
         kind = optional_type(type_meant(dtype)) if optional else type_meant(dtype)
         column = Column(kind)
@@ -204,14 +210,14 @@ class Table(LoggedTable):
         return column.kind
 
     def set_pk(self, col_name: ColumnKey) -> None:
-        """Make a column of texts the primary key, by which other tables can refer to rows."""
+        """Make the column of texts `col_name` the primary key, by which other tables can refer to rows."""
         if self._pk not in (None, col_name):
             raise ValueError(f"The table has a primary key already, `{self._pk}`")
         self.cast(col_name, Type("primaryKey"))
         self._pk = col_name
 
     def set_fk(self, col_name: ColumnKey, table: Table, table_col: str) -> None:
-        """Say that a column of texts refers to rows of another table by their column `table_col`."""
+        """Say that the column of texts `col_name` refers to rows of another table by its `table_col`."""
         if table is self:
             raise ValueError(f"Column `{col_name}` cannot refer to the table that it is in")
         if col_name == self._pk:
@@ -226,7 +232,7 @@ class Table(LoggedTable):
 
     @classmethod
     def from_json(cls, json_obj: dict[str, Any], source_artifact: Any) -> Table:
-        """Make a table of the JSON that `to_json(artifact)` gave; media are read from the artifact."""
+        """Make a table of `json_obj`, which `to_json` gave; media are read from `source_artifact`."""
         from .eval_table import GROUPS, EvalTable
         from .table_json import fill
 

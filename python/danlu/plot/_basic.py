@@ -18,7 +18,10 @@ def line(
     title: str = "",
     split_table: bool = False,
 ) -> CustomChart:
-    """Return a line chart of the column `y` over `x`, with one line for each value of the column `stroke`."""
+    """Return a line chart of the column `y` over `x`, with one line for each value of the column `stroke`.
+
+    `split_table` is that of `plot_table`.
+    """
     fields = {"x": x, "y": y}
     if stroke is not None:
         fields["stroke"] = stroke
@@ -26,17 +29,20 @@ def line(
 
 
 def scatter(table: Table, x: str, y: str, title: str = "", split_table: bool = False) -> CustomChart:
-    """Return a scatter plot of the column `y` over `x`."""
+    """Return a scatter plot of the column `y` over `x`. `split_table` is that of `plot_table`."""
     return _chart("scatter", table, {"x": x, "y": y}, title, split_table)
 
 
 def bar(table: Table, label: str, value: str, title: str = "", split_table: bool = False) -> CustomChart:
-    """Return a bar chart with a bar for each row, named by the column `label` and as long as `value`."""
+    """Return a bar chart with a bar for each row, named by the column `label` and as long as `value`.
+
+    `split_table` is that of `plot_table`.
+    """
     return _chart("bar", table, {"label": label, "value": value}, title, split_table)
 
 
 def histogram(table: Table, value: str, title: str = "", split_table: bool = False) -> CustomChart:
-    """Return a histogram of the column `value`."""
+    """Return a histogram of the column `value`. `split_table` is that of `plot_table`."""
     return _chart("histogram", table, {"value": value}, title, split_table)
 
 

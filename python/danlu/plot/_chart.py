@@ -92,7 +92,11 @@ class Charts:
 
 @dataclass
 class CustomChartSpec:
-    """How a table is drawn: the name of a Vega spec, and what its fields and texts are."""
+    """How a table is drawn: the name of a Vega spec, and what its fields and texts are.
+
+    `spec_name`, `fields`, `string_fields` and `split_table` are as for `plot_table`; `key` is that of the
+    chart once it is logged, and `panel_type` is always `Vega2`.
+    """
 
     spec_name: str
     fields: dict[str, Any]
@@ -172,7 +176,7 @@ def plot_table(
     string_fields: dict[str, Any] | None = None,
     split_table: bool = False,
 ) -> CustomChart:
-    """Return a chart of a table that the Vega spec of that name draws.
+    """Return a chart of a table that the Vega spec `vega_spec_name` draws.
 
     `fields` says which column each field of the spec is, `string_fields` what its texts are. With
     `split_table` the table is stored among the `Custom Chart Tables`. Raises an Error if `data_table` is no

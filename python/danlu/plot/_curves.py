@@ -27,10 +27,11 @@ def roc_curve(
 ) -> CustomChart | None:
     """Return a chart of the ROC curve of each class against all others.
 
-    `y_probas` has shape (samples, classes), its columns in the order of the sorted classes, or (samples,)
-    with the scores of the second of two classes. `labels` names classes that are numbers. Returns None, and
-    says why, if labels or scores are missing or no numbers; raises a ValueError if they do not belong
-    together.
+    `y_true` has the class of each sample, and `y_probas` has shape (samples, classes), its columns in the
+    order of the sorted classes, or (samples,) with the scores of the second of two classes. `labels` names
+    classes that are numbers, and `classes_to_plot` are those that get a curve, by default all;
+    `split_table` is that of `plot_table`. Returns None, and says why, if labels or scores are missing or no
+    numbers; raises a ValueError if they do not belong together.
     """
     classes = classes_of("roc_curve", y_true, y_probas, labels, classes_to_plot)
     if classes is None:
@@ -64,7 +65,8 @@ def pr_curve(
     """Return a chart of the precision over the recall of each class against all others.
 
     A curve has `interp_size` points, at recalls from 1 to 0: the best precision that is reached with that
-    recall or more. The other parameters and what is raised are those of `roc_curve`.
+    recall or more. The other parameters (`y_true`, `y_probas`, `labels`, `classes_to_plot`,
+    `split_table`) and what is raised are those of `roc_curve`.
     """
     if interp_size < 2:
         raise ValueError(f"pr_curve() needs an interp_size of at least 2, not {interp_size}")

@@ -21,10 +21,11 @@ def confusion_matrix(
 ) -> CustomChart:
     """Return a chart of how often which class was predicted for which.
 
-    Predictions are given as `preds`, or as `probs` of shape (samples, classes), of which the largest counts.
-    With `class_names` the labels are numbers from 0, or the names themselves; without, the labels that occur
-    are sorted and called `Class_1` and so on. Raises a ValueError if both or neither of `probs` and `preds`
-    are given, for lists of different lengths, and for labels that have no name.
+    `y_true` are the labels of the samples. Predictions are given as `preds`, or as `probs` of shape
+    (samples, classes), of which the largest counts. With `class_names` the labels are numbers from 0, or
+    the names themselves; without, the labels that occur are sorted and called `Class_1` and so on. Raises a
+    ValueError if both or neither of `probs` and `preds` are given, for lists of different lengths, and for
+    labels that have no name. `split_table` is that of `plot_table`.
     """
     from ..media.table import Table
 

@@ -21,8 +21,9 @@ def line_series(
 ) -> CustomChart:
     """Return a chart with a line for each item of `ys`.
 
-    `xs` holds the x values of each line, or one list of them for all lines. `keys` names the lines.
-    Raises a ValueError if there are not as many `xs` or `keys` as `ys`, or fewer x values than y values.
+    `xs` holds the x values of each line, or one list of them for all lines. `keys` names the lines, `xname`
+    the x axis; `split_table` is that of `plot_table`. Raises a ValueError if there are not as many `xs` or
+    `keys` as `ys`, or fewer x values than y values.
     """
     from ..media.table import Table
 

@@ -35,6 +35,9 @@ class Api(ServerOnly):
     `Api(dir="path")` read that one. `overrides` may set `entity`, `project` and `run`, which paths that
     leave them out then mean. Nothing is kept between calls: each looks at the files as they are.
 
+    Keywords that concern a server, such as `timeout`, `api_key`, `lazy` and `include_sweeps`, are taken and
+    do nothing; so do `per_page` and `start` of lists, which read as they are looked at.
+
     A run that was logged without an entity is found under any, so that paths of wandb such as
     `team/project/id` can stay in scripts.
     """
@@ -153,7 +156,10 @@ class Api(ServerOnly):
     def create_run(
         self, *, run_id: str | None = None, project: str | None = None, entity: str | None = None
     ) -> Run:
-        """Make a run without rows. It is finished; `init(id=…, resume="must")` goes on with it."""
+        """Make a run without rows, with the id `run_id`.
+
+        It is finished; `init(id=…, resume="must")` goes on with it.
+        """
         project = project or self.settings["project"] or DEFAULT_PROJECT
         entity = entity or self.settings["entity"]
         run_id = create(self.dir, run_id, project, entity)
@@ -214,7 +220,7 @@ class Api(ServerOnly):
         return ArtifactTypes(self, self._project(project))
 
     def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
-        """Return a type of artifacts."""
+        """Return the type `type_name` of artifacts of a project."""
         from .artifacts import ArtifactType
 
         return ArtifactType(self, self._project(project), type_name)
@@ -227,14 +233,14 @@ class Api(ServerOnly):
         per_page: int = 50,
         start: str | None = None,
     ) -> ArtifactCollections:
-        """Return the artifacts of a type, each with all its versions."""
+        """Return the artifacts of type `type_name` of `project_name`, in `order`, each with all versions."""
         from .artifacts import ArtifactCollections
 
         del start
         return ArtifactCollections(self, self._project(project_name), type_name, order, per_page)
 
     def artifact_collection(self, type_name: str, name: str) -> ArtifactCollection:
-        """Return an artifact with all its versions; raise ValueError if there is none."""
+        """Return an artifact of type `type_name` with all its versions; raise ValueError if there is none."""
         from .artifacts import collection
 
         return collection(self, type_name, name)
@@ -256,14 +262,17 @@ class Api(ServerOnly):
         tags: list[str] | None = None,
         start: str | None = None,
     ) -> Artifacts:
-        """Return the versions of an artifact, newest first, or those with all of these tags."""
+        """Return the versions of an artifact of type `type_name`, or those with all of these tags.
+
+        They are in `order`, by default the newest first.
+        """
         from .artifacts import Artifacts
 
         del start
         return Artifacts(self, type_name, name, order, per_page, tags)
 
     def artifact_versions(self, type_name: str, name: str, per_page: int = 50) -> Artifacts:
-        """Return the versions of an artifact, newest first."""
+        """Return the versions of an artifact of type `type_name`, newest first."""
         return self.artifacts(type_name, name, per_page=per_page)
 
     def sync_tensorboard(
@@ -273,7 +282,7 @@ class Api(ServerOnly):
         project: str | None = None,
         entity: str | None = None,
     ) -> Run:
-        """Make a run of the TensorBoard event files below a directory, and return it."""
+        """Make a run, `run_id`, of the TensorBoard event files below `root_dir`, and return it."""
         from .boards import read_in
 
         project = project or self.settings["project"] or DEFAULT_PROJECT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ... import _say
+from ... import _say, _session
 from ..._errors import Error
 from ...plot import visualize
 from ...plot._numbers import MAX_ROWS, evenly
@@ -40,11 +40,10 @@ def logs(key: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
 
 def current_run(function: str) -> Any:
     """Return the current run, or raise an Error."""
-    import danlu
-
-    if danlu.run is None:
+    run = _session._current
+    if run is None:
         raise Error(f"{function}() logs to the current run, and there is none: call danlu.init() before")
-    return danlu.run
+    return run
 
 
 def each(function: str, *charts: Callable[[], None]) -> None:

@@ -61,3 +61,12 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_page_is_linked_from_the_readme() {
+    let readme = read(&root().join("README.md"));
+    for page in std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        assert!(readme.contains(&format!("(docs/{name})")), "the README leads nobody to docs/{name}");
+    }
+}

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from typing_extensions import disjoint_base
 
@@ -51,7 +51,9 @@ class Run:
         silent: bool = False,
         lossy: bool = False,
     ) -> Run: ...
-    def log(self, data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None: ...
+    def log(
+        self, data: Any, step: SupportsIndex | None = None, commit: Any = None, sync: Any = None
+    ) -> None: ...
     @property
     def step(self) -> int: ...
     @property
@@ -96,7 +98,7 @@ class Run:
         cgroups: bool = True,
         tree: bool = False,
         pid: int | None = None,
-        label: str = "",
+        label: str = ...,
     ) -> None: ...
     def _console(self, stream: str, data: str | bytes) -> None: ...
     def _stop_recording(self) -> None: ...

@@ -7,7 +7,7 @@ from ._run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, TypeVar
+    from typing import Any, Callable, SupportsIndex, TypeVar
 
     from typing_extensions import Concatenate, ParamSpec
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Returned = TypeVar("Returned")
 
 
-def log(data: Any, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
+def log(data: Any, step: SupportsIndex | None = None, commit: Any = None, sync: Any = None) -> None:
     """Log a row to the current run.
 
     `data` is a dict from names to values: numbers, texts, booleans, None, media such as `danlu.Image`,

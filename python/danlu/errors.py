@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ._errors import ConfigError, Error, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: So that `wandb.errors.term` can be imported.
 __path__: list[str] = []
 
@@ -71,3 +75,11 @@ class SweepError(Error):
 
 class WandbCoreNotAvailableError(Error):
     """Never raised: there is no such program here."""
+
+
+def __getattr__(name: str) -> Any:
+    if name != "term":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import _term
+
+    return _term

@@ -207,3 +207,22 @@ def test_attach(wandb: Wandb, workdir: pathlib.Path, read: Reader) -> None:
     files = sorted(workdir.glob("wandb/run-*.sqlite"))
     rows = {key: value for path in files for _, key, value in read.history(path)}
     assert rows == {"a": 1, "child": "true"}
+
+
+def test_modules_are_there_without_being_imported(wandb: Wandb) -> None:
+    wandb(
+        """
+        import wandb
+
+        assert wandb.apis.public.Run is not wandb.Run
+        assert wandb.apis.internal.Api is wandb.Api
+        assert wandb.apis.public.artifacts.Artifacts is wandb.apis.public.Artifacts
+        assert wandb.errors.term.termwarn is wandb.termwarn
+        assert issubclass(wandb.sdk.artifacts.exceptions.ArtifactNotLoggedError, AttributeError)
+        from wandb.sdk.artifacts.artifact_ttl import ArtifactTTL
+        from wandb.sdk.artifacts.artifact_state import ArtifactState
+        from wandb.sdk.artifacts.artifact_manifest import ArtifactManifest
+        from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
+        assert ArtifactTTL is wandb.ArtifactTTL
+        """
+    )

@@ -8,8 +8,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("Api", "PublicApi", "InternalApi"):
+    if name not in ("Api", "PublicApi", "InternalApi", "internal", "public"):
         raise AttributeError(f"module 'danlu.apis' has no attribute {name!r}")
-    from .public import Api
+    import importlib
 
-    return Api
+    public = importlib.import_module(f"{__name__}.public")
+    return public if name in ("internal", "public") else public.Api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import errors as exceptions
 from .artifact import Artifact
 from .catalog import Catalog, Collection, Version, catalog
 from .errors import (
@@ -34,5 +35,6 @@ __all__ = [
     "Version",
     "WaitTimeoutError",
     "catalog",
+    "exceptions",
     "find",
 ]

@@ -53,8 +53,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OF_ARTIFACTS:
+    if name not in ("artifacts", *_OF_ARTIFACTS):
         raise AttributeError(f"module 'danlu.apis.public' has no attribute {name!r}")
-    from . import artifacts
+    import importlib
 
-    return getattr(artifacts, name)
+    artifacts = importlib.import_module(f"{__name__}.artifacts")
+    return artifacts if name == "artifacts" else getattr(artifacts, name)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from . import plot as plot
     from . import util as util
     from ._alert import AlertLevel
-    from ._attach import attach as attach
+    from ._handle import attach as attach
     from ._login import login as login
     from ._login import sagemaker_auth as sagemaker_auth
     from ._metric import Metric as Metric

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 #: The names by the module below `danlu` that has them.
 _MODULES = {
     "_alert": "AlertLevel",
-    "_attach": "attach",
+    "_handle": "attach",
     "_login": "login sagemaker_auth",
     "_metric": "Metric",
     "_notebook": "load_ipython_extension",

@@ -331,6 +331,6 @@ class Run(CompatRun):
         super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from ._attach import Handle
+        from ._handle import Handle
 
         return Handle.of, (self._attach_id,)

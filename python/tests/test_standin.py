@@ -226,3 +226,15 @@ def test_modules_are_there_without_being_imported(wandb: Wandb) -> None:
         assert ArtifactTTL is wandb.ArtifactTTL
         """
     )
+
+
+def test_attach_is_a_function_after_its_module_was_imported(wandb: Wandb) -> None:
+    wandb(
+        """
+        import pickle, wandb
+
+        run = wandb.init()
+        assert pickle.loads(pickle.dumps(run)) is run
+        assert wandb._attach(run._attach_id) is run is wandb.attach(run._attach_id)
+        """
+    )

@@ -69,6 +69,7 @@ class Start:
         self.group = text("run_group")
         self.job_type = text("run_job_type")
         self.notes = text("run_notes")
+        self.sweep_id = text("sweep_id")
         self.id = text("run_id") if given.get("run_id") is not None else None
         self.tags = tags_of(given.get("run_tags"))
         self.ignore_globs: list[str] = tags_of(given.get("ignore_globs"))
@@ -114,7 +115,7 @@ class Start:
             "job_type": self.job_type,
             "notes": self.notes,
             "tags": self.tags,
-            "info": _info(),
+            "info": _info(self.sweep_id),
             "rank": _rank(),
             "resume": self.resume,
             "fork_from": self.fork_from,
@@ -219,9 +220,12 @@ def _mode(mode: str) -> str:
         raise UsageError(f"The mode `{mode}` cannot be used (known are {known})") from None
 
 
-def _info() -> str:
+def _info(sweep_id: str) -> str:
     """Return what else is known at the start, as JSON. Arguments are left out: they may be secret."""
     import json
 
     program = sys.argv[0] if getattr(sys, "argv", None) else ""
-    return json.dumps({"python": sys.version.split()[0], "program": program})
+    info = {"python": sys.version.split()[0], "program": program}
+    if sweep_id:
+        info["sweep_id"] = sweep_id
+    return json.dumps(info)

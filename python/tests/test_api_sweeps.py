@@ -9,7 +9,7 @@ from typing import Any
 import danlu
 import pytest
 from danlu import _core
-from danlu.apis.public import Api, NotFoundError
+from danlu.apis.public import Api, NotFoundError, Sweep
 
 CONFIG = {"name": "by hand", "metric": {"name": "acc", "goal": "maximize"}, "run_cap": 5}
 
@@ -52,3 +52,10 @@ def test_a_sweep_has_the_runs_that_say_so(workdir: Path) -> None:
         with pytest.raises(danlu.Error, match="takes a server"):
             call()
     assert "acc" in sweep.to_html()
+
+
+def test_a_run_says_which_sweep_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    with danlu.init(project="p", id="a") as run:
+        assert run.sweep_id == "s1"
+    assert [found.id for found in Sweep.get(Api(), project="p", sid="s1").runs] == ["a"]

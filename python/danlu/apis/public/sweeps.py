@@ -91,6 +91,21 @@ class Sweep:
         sign = "-" if metric.get("goal") == "maximize" else "+"
         return f"{sign}summary_metrics.{metric['name']}"
 
+    @classmethod
+    def get(
+        cls,
+        api: Api,
+        entity: str | None = None,
+        project: str | None = None,
+        sid: str | None = None,
+        order: str | None = None,
+        query: str | None = None,
+        **more: object,
+    ) -> Sweep:
+        """Return a sweep by its id: see `Api.sweep`."""
+        del order, query, more
+        return api.sweep("/".join(part for part in (entity, project, sid) if part))
+
     def best_run(self, order: str | None = None) -> Run | None:
         """Return the first run in an order, by default that of the sweep's metric; None without runs."""
         order = order or self.order

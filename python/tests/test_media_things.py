@@ -406,3 +406,10 @@ def test_traces_and_classes(read: Reader) -> None:
     assert Classes.from_json(classes.to_json(None), None) == classes
     with pytest.raises(TypeError, match="`id` and `name`"):
         Classes([{"id": 1}])
+
+
+def test_to_json_has_the_parameter_of_wandb() -> None:
+    run = danlu.init()
+    assert Histogram([1, 2]).to_json(run=run)["_type"] == "histogram"
+    assert Graph().to_json(run=run)["_type"] == "graph-file"
+    run.finish()

@@ -126,6 +126,10 @@ class Graph(FileMedia):
             previous = node
         return graph
 
+    def to_json(self, run: Any) -> dict[str, Any]:
+        """Store the graph in a run or an artifact; return the JSON that refers to it."""
+        return super().to_json(run)
+
     def _freeze(self) -> None:
         self._content = None
         self._frozen = {

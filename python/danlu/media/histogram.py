@@ -96,9 +96,9 @@ class Histogram(Media):
         lost = {"non_finite": self._non_finite} if self._non_finite else {}
         return {"_type": self._log_type, "values": values, "bins": bins, **lost}
 
-    def to_json(self, run_or_artifact: Any = None) -> dict[str, Any]:
+    def to_json(self, run: Any = None) -> dict[str, Any]:
         """Return the JSON, which has no file."""
-        del run_or_artifact
+        del run
         return self._to_json(None, "", 0)
 
     @classmethod

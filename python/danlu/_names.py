@@ -74,6 +74,7 @@ SUBMODULES = frozenset(
         "media",
         "plot",
         "plots",
+        "profiler",
         "proto",
         "sacred",
         "sb3",

@@ -240,3 +240,19 @@ def test_a_disabled_run_has_no_hooks() -> None:
     run, one = danlu.init(project="p", mode="disabled"), model()
     assert not run.watch(one)
     assert hooks(one) == 0
+
+
+def test_traces_of_the_profiler_are_files_of_the_run() -> None:
+    run, one = danlu.init(project="p", id="r"), model()
+    schedule = torch.profiler.schedule(wait=0, warmup=1, active=1, repeat=2)
+    handler = danlu.profiler.torch_trace_handler()
+    with torch.profiler.profile(schedule=schedule, on_trace_ready=handler) as profiler:
+        for _ in range(4):
+            step(one)
+            profiler.step()
+    run.finish()
+    assert run.lost == 0
+    files = danlu.Api().run("p/r").files(pattern="pytorch_traces/%")
+    assert [file.name for file in files] == [f"pytorch_traces/trace_{n}.pt.trace.json" for n in range(2)]
+    with files[0].download() as trace:
+        assert "aten::linear" in trace.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .entries import Topic, wandb
@@ -142,3 +143,20 @@ integrations.yes(
     note="`watch` and `unwatch` by themselves.",
     test=f"{_DIRECTORY}/test_watch.py::test_the_graph_is_in_the_summary",
 )
+
+
+@integrations.yes(
+    "profiler.torch_trace_handler()", note="The traces are files of the run, below `pytorch_traces/`."
+)
+def _(run: Any) -> None:
+    class Profiler:
+        def export_chrome_trace(self, path: str) -> None:
+            Path(path).write_text("{}")
+
+    handler = wandb.profiler.torch_trace_handler()
+    handler(Profiler())
+    handler(object())
+    assert run.lost == 1
+    run.finish()
+    names = [file.name for file in wandb.Api().run("p/r").files()]
+    assert "pytorch_traces/trace_0.pt.trace.json" in names

@@ -151,8 +151,7 @@ def _(name: str) -> None:
     "Api.slack_integrations(entity, per_page, start)",
     "Api.webhook_integrations(entity, per_page, start)",
     note="A server watches for what they act on. `run.alert` tells people from the training itself, a "
-    "script over `Api().runs(…)` in cron "
-    "does the rest.",
+    "script over `Api().runs(…)` in cron does the rest.",
 )
 def _(name: str) -> None:
     _refused(name)
@@ -163,8 +162,7 @@ def _(name: str) -> None:
     "Api.registry(name, organization)",
     "Api.registries(organization, filter, order, per_page, start)",
     note="A registry is of an organization. Link artifacts to a collection that all projects share: "
-    "`run.link_artifact(artifact, "
-    "'models/best')`.",
+    "`run.link_artifact(artifact, 'models/best')`.",
 )
 def _(name: str) -> None:
     _refused(name)
@@ -175,8 +173,8 @@ def _(name: str) -> None:
     "Api.list_jobs(entity, project)",
     "Api.run_queue(entity, name)",
     "Api.create_run_queue(name, type, entity, prioritization_mode, config, template_variables)",
-    "Api.upsert_run_queue(name, resource_config, resource_type, entity, template_variables, external_links, "
-    "prioritization_mode)",
+    "Api.upsert_run_queue(name, resource_config, resource_type, entity, template_variables, "
+    "external_links, prioritization_mode)",
     "Api.queued_run(entity, project, queue_name, run_queue_item_id, project_queue, priority)",
     note="Jobs are queued at a server for agents. The scheduler of a cluster starts trainings, and each is "
     "a run here.",

@@ -61,8 +61,7 @@ def _() -> None:
 @build.partly(
     "Artifact.add_reference(uri, name, checksum, max_objects)",
     note="`file://` is read and has a digest. Of `s3://`, `gs://`, `http://` and others the address is the "
-    "digest: nothing is asked of "
-    "the network, and `download` does not fetch them.",
+    "digest: nothing is asked of the network, and `download` does not fetch them.",
 )
 def _(workdir: Path) -> None:
     (workdir / "r.txt").write_text("r")

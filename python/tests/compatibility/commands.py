@@ -42,8 +42,7 @@ def _(scripts: Any) -> None:
 @commands.partly(
     "wandb sync",
     note="Sends runs to a directory or a danlu server. wandb's own options (`--sync-all`, "
-    "`--include-offline` …) are not taken: all runs "
-    "are sent, and what the remote has is not sent again.",
+    "`--include-offline` …) are not taken: all runs are sent, and what the remote has is not sent again.",
 )
 def _(scripts: Any, ended: Any, workdir: Path) -> None:
     ok(scripts, "sync", str(workdir / "remote"))
@@ -126,8 +125,8 @@ def _(name: str, scripts: Any) -> None:
     "wandb server",
     "wandb docker",
     "wandb docker-run",
-    note="Jobs, queues and containers of wandb's server. `danlu serve` starts a danlu server, `danlu run` a "
-    "training.",
+    note="Jobs, queues and containers of wandb's server. `danlu serve` starts a danlu server, `danlu run` "
+    "a training.",
 )
 def _(name: str, scripts: Any) -> None:
     assert scripts.danlu(name.split()[-1]).returncode == 2

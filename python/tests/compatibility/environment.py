@@ -15,8 +15,8 @@ from .entries import Topic, named, wandb
 variables = Topic(
     "Environment variables",
     "`WANDB_<ANY SETTING>` sets a setting, `WANDB__FOO` is `x_foo`; the tables above say what each does. "
-    "Each can also begin with `DANLU_`, "
-    "which comes first. [environment.md](environment.md) has those of danlu itself.",
+    "Each can also begin with `DANLU_`, which comes first. [environment.md](environment.md) has those of "
+    "danlu itself.",
 )
 TOPICS = [variables]
 
@@ -84,8 +84,7 @@ def _(artifact: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     *named(
         "WANDB_",
         "CONSOLE SAVE_CODE DISABLE_CODE DISABLE_GIT GIT_ROOT GIT_COMMIT GIT_REMOTE_URL NOTEBOOK_NAME "
-        "PROGRAM DOCKER "
-        "HOST USERNAME USER_EMAIL SWEEP_ID SWEEP_PARAM_PATH",
+        "PROGRAM DOCKER HOST USERNAME USER_EMAIL SWEEP_ID SWEEP_PARAM_PATH",
     ),
     note="The settings of these names.",
 )
@@ -118,12 +117,12 @@ def _(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @variables.partly(
     *named(
         "WANDB_",
-        "APP_URL IDENTITY_TOKEN_FILE CREDENTIALS_FILE INSECURE_DISABLE_SSL HTTP_TIMEOUT FILE_PUSHER_TIMEOUT "
-        "INIT_TIMEOUT "
-        "SHOW_RUN ERROR_REPORTING DEBUG SERVICE _SERVICE_WAIT START_METHOD REQUIRE_CORE",
+        "APP_URL IDENTITY_TOKEN_FILE CREDENTIALS_FILE INSECURE_DISABLE_SSL HTTP_TIMEOUT "
+        "FILE_PUSHER_TIMEOUT INIT_TIMEOUT SHOW_RUN ERROR_REPORTING DEBUG SERVICE _SERVICE_WAIT "
+        "START_METHOD REQUIRE_CORE",
     ),
-    note="Taken without an error; there is no server, no service and no report of errors that they could be "
-    "about.",
+    note="Taken without an error; there is no server, no service and no report of errors that they could "
+    "be about.",
 )
 def _(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "3")

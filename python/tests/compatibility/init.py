@@ -18,8 +18,7 @@ TOPICS = [init]
 @init.yes(
     "init(entity, project, dir, id, name, notes, tags, config, config_exclude_keys, config_include_keys, "
     "allow_val_change, group, job_type, mode, force, reinit, resume, resume_from, fork_from, save_code, "
-    "tensorboard, "
-    "sync_tensorboard, monitor_gym, settings, anonymous, magic)",
+    "tensorboard, sync_tensorboard, monitor_gym, settings, anonymous, magic)",
     note="Also with the order of the first versions (`job_type, dir, config, project`), if the third is a "
     "config.",
 )
@@ -99,8 +98,7 @@ def _(workdir: Path) -> None:
 @init.partly(
     "init mode",
     note="`offline` is the default. `online` writes here too and sends the runs that are finished to the "
-    "remote; `shared` is `online`: "
-    "several processes may always write one run.",
+    "remote; `shared` is `online`: several processes may always write one run.",
 )
 def _(workdir: Path) -> None:
     for mode, seen in (

@@ -10,9 +10,8 @@ from .entries import Topic, wandb
 integrations = Topic(
     "Integrations",
     "The tests train with each library and compare the run with what the library itself reports; "
-    "[integrations.md](integrations.md) has the "
-    "versions, and the libraries that bring their own callback (Lightning, transformers, accelerate, "
-    "Ultralytics, optuna).",
+    "[integrations.md](integrations.md) has the versions, and the libraries that bring their own callback "
+    "(Lightning, transformers, accelerate, Ultralytics, optuna).",
 )
 TOPICS = [integrations]
 _DIRECTORY = "tests/integrations"
@@ -20,8 +19,7 @@ _DIRECTORY = "tests/integrations"
 integrations.yes(
     "integration.keras.WandbMetricsLogger(log_freq, initial_global_step)",
     "integration.keras.WandbModelCheckpoint(filepath, monitor, verbose, save_best_only, save_weights_only, "
-    "mode, save_freq, "
-    "initial_value_threshold)",
+    "mode, save_freq, initial_value_threshold)",
     "integration.keras.WandbEvalCallback(data_table_columns, pred_table_columns)",
     "keras",
     test=f"{_DIRECTORY}/test_keras.py::test_keras",

@@ -13,9 +13,8 @@ from .entries import Topic, wandb
 
 media = Topic(
     "Media",
-    "`log` copies what it is given, and a thread encodes and stores it. The same content is stored once, at "
-    "however many steps it is "
-    "logged. [media.md](media.md) says all of it.",
+    "`log` copies what it is given, and a thread encodes and stores it. The same content is stored once, "
+    "at however many steps it is logged. [media.md](media.md) says all of it.",
 )
 TOPICS = [media]
 

@@ -21,14 +21,14 @@ TOPICS = [modules]
 _PUBLIC = named(
     "",
     "agents analytics apis apis.internal apis.public apis.public.artifacts apis.public.files "
-    "apis.public.projects apis.public.runs apis.public.sweeps data_types errors errors.term gym integration "
-    "jupyter plot profiler proto sdk sdk.artifacts sdk.artifacts.artifact sdk.artifacts.exceptions "
-    "sdk.data_types "
-    "sdk.data_types.base_types.media sdk.data_types.base_types.wb_value sdk.data_types.image "
-    "sdk.data_types.object_3d sdk.data_types.table sdk.lib sdk.lib.config_util sdk.lib.disabled "
-    "sdk.lib.ipython sdk.lib.noop_run sdk.lib.runid sdk.lib.telemetry sdk.wandb_alerts sdk.wandb_config "
-    "sdk.wandb_init sdk.wandb_login sdk.wandb_metric sdk.wandb_run sdk.wandb_settings sdk.wandb_summary "
-    "sklearn tensorboard trigger util wandb_lib wandb_run wandb_sdk wandb_torch",
+    "apis.public.projects apis.public.runs apis.public.sweeps data_types errors errors.term gym "
+    "integration jupyter plot profiler proto sdk sdk.artifacts sdk.artifacts.artifact "
+    "sdk.artifacts.exceptions sdk.data_types sdk.data_types.base_types.media "
+    "sdk.data_types.base_types.wb_value sdk.data_types.image sdk.data_types.object_3d sdk.data_types.table "
+    "sdk.lib sdk.lib.config_util sdk.lib.disabled sdk.lib.ipython sdk.lib.noop_run sdk.lib.runid "
+    "sdk.lib.telemetry sdk.wandb_alerts sdk.wandb_config sdk.wandb_init sdk.wandb_login sdk.wandb_metric "
+    "sdk.wandb_run sdk.wandb_settings sdk.wandb_summary sklearn tensorboard trigger util wandb_lib "
+    "wandb_run wandb_sdk wandb_torch",
 )
 
 
@@ -104,8 +104,8 @@ def _(full: str) -> None:
     "wandb.fastai",
     "wandb.docker",
     "wandb.sync",
-    note="Hooks of TensorFlow 1 and of sacred, and helpers of wandb's server and service. fastai brings its "
-    "own callback.",
+    note="Hooks of TensorFlow 1 and of sacred, and helpers of wandb's server and service. fastai brings "
+    "its own callback.",
 )
 def _(full: str) -> None:
     with pytest.raises(ImportError):

@@ -16,7 +16,7 @@ from .entries import Topic, wandb
 methods = Topic(
     "Methods of Run",
     "Methods of a finished run do nothing, warn, and count as lost, where wandb's raise: training does not "
-    "die of its store.",
+    "die of its store. Those for artifacts raise, as they have to return one.",
 )
 TOPICS = [methods]
 
@@ -24,8 +24,7 @@ TOPICS = [methods]
 @methods.yes(
     "Run.log(data, step, commit, sync)",
     note="What cannot be stored is warned about once and counted in `run.lost`; wandb raises. Rows with a "
-    "step below the current one "
-    "are stored; wandb drops them.",
+    "step below the current one are stored; wandb drops them.",
 )
 def _(run: Any) -> None:
     run.log({"a": 1}, commit=False)
@@ -160,8 +159,8 @@ def _(run: Any) -> None:
 @methods.partly(
     "Run.display(height, hidden)",
     "Run.to_html(height, hidden)",
-    note="A line about the run and its file, in place of a frame with the page of the server. `danlu serve` "
-    "has a page.",
+    note="A line about the run and its file, in place of a frame with the page of the server. `danlu "
+    "serve` has a page.",
 )
 def _(run: Any) -> None:
     assert run.display(height=100, hidden=True) is False

@@ -106,8 +106,8 @@ def _(run: Any) -> None:
 @session.yes(
     "config",
     "summary",
-    note="As in wandb, `Error` before `init`; a `config` or `summary` imported before it is that of the run "
-    "later.",
+    note="As in wandb, `Error` before `init`; a `config` or `summary` imported before it is that of the "
+    "run later.",
 )
 def _(workdir: Path) -> None:
     from danlu import config, summary

@@ -13,8 +13,7 @@ from .entries import Topic, named, wandb
 settings = Topic(
     "Settings that decide something",
     "Each as `Settings(…)`, in a dict for `init(settings=…)`, as an environment variable and in a settings "
-    "file. `_name` is `x_name`. Unknown "
-    "ones are warned about once, where wandb's refuses them.",
+    "file. `_name` is `x_name`. Unknown ones are warned about once, where wandb's refuses them.",
 )
 TOPICS = [settings]
 

@@ -102,9 +102,8 @@ def _(run: Any, table: Any) -> None:
 
 
 @tables.yes(
-    "EvalTable(columns, data, rows, dataframe, dtype, optional, allow_mixed_types, log_mode, input_columns, "
-    "output_columns, "
-    "score_columns, backend, unsupported_media_mode)"
+    "EvalTable(columns, data, rows, dataframe, dtype, optional, allow_mixed_types, log_mode, "
+    "input_columns, output_columns, score_columns, backend, unsupported_media_mode)"
 )
 def _(run: Any) -> None:
     table = wandb.EvalTable(

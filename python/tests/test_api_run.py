@@ -17,7 +17,6 @@ from typing import Any
 import danlu
 import pytest
 from conftest import Scripts
-from danlu import _core
 from danlu.apis.public import Api, IncompleteRunHistoryError, Run, RunNotFoundError
 from danlu.apis.public.summary import SubSummary
 

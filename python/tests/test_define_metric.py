@@ -8,7 +8,6 @@ from typing import Any
 import danlu
 import pytest
 from conftest import Reader
-from danlu import _core
 
 
 def metrics(read: Reader, run: danlu.Run) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import danlu
 import pandas as pd
 import pytest
 from conftest import Scripts
-from danlu import _core
 from danlu.apis.public import Run, RunNotFoundError
 
 

@@ -55,7 +55,6 @@ class _Turn:
         would have their locks while it waits for the thread, and the thread wait for them.
         """
         if not self._installed:
-            import concurrent.futures.thread
             import logging  # noqa: F401
 
             self._installed = True

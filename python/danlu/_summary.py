@@ -37,7 +37,7 @@ class Summary:
         object.__setattr__(self, "_run", run)
 
     def __getitem__(self, key: str) -> Any:
-        found = self._run._get_summary(key) if key in self else None
+        found = self._run._get_summary(text_of(key)) if isinstance(key, str) else None
         if found is not None:
             value = found[0]
             return Nested(self, key, value) if type(value) is dict else value
@@ -69,7 +69,7 @@ class Summary:
         self._run._set_summary(key, value)
 
     def __delitem__(self, key: str) -> None:
-        if key in self:
+        if isinstance(key, str) and self._run._get_summary(text_of(key)) is not None:
             self._run._remove_summary(key)
             return
         below = [name for name in self.keys() if name.startswith(f"{key}.")]

@@ -18,11 +18,11 @@ PARTS = {
     ),
     "values": "_values",
     "run": (
-        "_alert _attach _base _compat _config _console _environment _functions _metric _noop _old _recording "
+        "_alert _base _compat _config _console _environment _functions _handle _metric _noop _old _recording "
         "_restore _run _rundir _session _settings _summary"
     ),
     "open": "_open _read",
-    "front": "__init__ __main__ _launch _layout _names data_types util",
+    "front": "__init__ __main__ _launch _layout _names data_types profiler util",
 }
 
 #: What each part may import when it is imported itself.

@@ -63,7 +63,7 @@ pub struct RunInfo {
     pub lost: u64,
     /// Size of the run file.
     pub bytes: u64,
-    /// Which of several writers it is of.
+    /// Which of several writers it is of; of several files, the newest.
     pub rank: Option<u32>,
     /// The ranks of all its files.
     #[serde(skip)]

@@ -51,6 +51,7 @@ fn join(run: &mut RunInfo, file: RunInfo) {
     run.lost += file.lost;
     run.bytes += file.bytes;
     run.ranks.push(file.rank);
+    run.rank = file.rank.or(run.rank);
     run.digest = run.digest.and(file.digest);
     run.path = file.path;
     run.parts.extend(file.parts);

@@ -72,7 +72,7 @@ check: $(VENV)/.tools $(VENV)/.built
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest danlu._core
 	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typed
-	$(BIN)/python tests/typed/complete.py
+	PYTHONPATH=python $(BIN)/python tests/typed/complete.py
 
 test-rust:
 	INSTA_UPDATE=no cargo test --locked
@@ -103,6 +103,7 @@ test-integrations: test-libraries $(VENVS)/torch/.installed $(VENVS)/more/.insta
 bench: build $(VENV)/.tools
 	cargo bench --locked --bench store
 	$(BIN)/python benches/log.py
+	$(BIN)/python benches/beside.py
 
 # The same loops with other trackers, each in an environment of its own. Takes some ten minutes; needs the network for pip.
 bench-peers: $(VENV)/.built $(PEERS:%=target/peers/%/.made)

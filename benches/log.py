@@ -9,7 +9,6 @@ gets for a row, a line of JSON by one write(2), a row in SQLite by way of an aut
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 import danlu
+from claims import MILLISECOND, Claims, clock, main, quantile, timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,68 +34,6 @@ ROUNDS = 5
 CALLS = 20_000
 PROCESSES = 11
 KEYS = 10
-MICROSECOND, MILLISECOND = 1e3, 1e6
-
-Call = Callable[[], object]
-clock = time.perf_counter_ns
-
-
-class Claims:
-    """The claims that were measured, printed as they come."""
-
-    def __init__(self, as_json: bool) -> None:
-        self.as_json = as_json
-        if not as_json:
-            print("| what | danlu | floor | ratio | target | |\n|---|---|---|---|---|---|")
-
-    def add(
-        self,
-        what: str,
-        value: float,
-        unit: str,
-        floor: tuple[float, str] | None = None,
-        most: float | None = None,
-        most_times: float | None = None,
-    ) -> None:
-        """Add a claim: a value is to be at most so much, or at most so many times the floor."""
-        ratio = value / floor[0] if floor and floor[0] else None
-        met = None
-        aims = []
-        if most is not None:
-            met = value <= most
-            aims.append(f"≤ {most:g} {unit}")
-        if most_times is not None and ratio is not None:
-            met = bool(met) or ratio <= most_times
-            aims.append(f"≤ {most_times:g} times the floor")
-        if self.as_json:
-            print(json.dumps({"what": what, "value": value, "unit": unit, "floor": floor, "met": met}))
-            return
-        beside = f"{floor[0]:.2f} {unit} ({floor[1]})" if floor else "-"
-        times = f"{ratio:.2f}" if ratio is not None else "-"
-        word = "" if met is None else "OK" if met else "missed"
-        print(
-            f"| {what} | {value:.2f} {unit} | {beside} | {times} | {' or '.join(aims)} | {word} |", flush=True
-        )
-
-
-def timed(call: Call, times: int, every: float = 0.0) -> array[int]:
-    """Call again and again, or every so many seconds; return what each call took in nanoseconds."""
-    for _ in range(0 if every else times // 20):
-        call()
-    taken = array("q", bytes(8 * times))
-    start = time.perf_counter()
-    for n in range(times):
-        if every:
-            time.sleep(max(0.0, start + n * every - time.perf_counter()))
-        began = clock()
-        call()
-        taken[n] = clock() - began
-    return taken
-
-
-def quantile(taken: array[int], share: float) -> float:
-    """Return a quantile in microseconds."""
-    return sorted(taken)[min(len(taken) - 1, int(len(taken) * share))] / MICROSECOND
 
 
 def make_row(scalars: int) -> dict[str, float]:
@@ -106,8 +44,9 @@ def make_row(scalars: int) -> dict[str, float]:
 def journal_bytes(run: danlu.Run) -> int:
     """Return the size of the run's journal."""
     stem = os.path.splitext(os.path.basename(str(run.file)))[0]
-    names = [name for name in os.listdir(run.dir) if name.startswith(stem) and name.endswith(".journal")]
-    return os.path.getsize(os.path.join(run.dir, names[0]))
+    directory = os.path.dirname(str(run.file))
+    names = [name for name in os.listdir(directory) if name.startswith(stem) and name.endswith(".journal")]
+    return os.path.getsize(os.path.join(directory, names[0]))
 
 
 @contextmanager
@@ -347,19 +286,5 @@ SECTIONS: dict[str, Callable[[Claims, str], None]] = {
 }
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print JSON, a claim on each line")
-    parser.add_argument("--dir", help="where to write; the default is a directory for temporary files")
-    parser.add_argument("sections", nargs="*", help=f"what to measure: {', '.join(SECTIONS)}; all by default")
-    arguments = parser.parse_args()
-    os.environ.setdefault("DANLU_SILENT", "true")
-    claims = Claims(arguments.json)
-    for name in arguments.sections or SECTIONS:
-        with tempfile.TemporaryDirectory(dir=arguments.dir) as directory:
-            SECTIONS[name](claims, directory)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, SECTIONS)

@@ -75,7 +75,8 @@ class Config:
                 return
             if not (may_change or self._run is None or _is_notebook()):
                 raise ConfigError(
-                    f'Attempted to change value of key "{name}" from {self._items[name]} to {value}\n'
+                    f'Attempted to change value of key "{name}" from {_shown(self._items[name])} '
+                    f"to {_shown(value)}\n"
                     "If you really want to do this, pass allow_val_change=True to config.update()"
                 )
         self._items[name] = value
@@ -213,6 +214,11 @@ class Config:
         return Config(None, copy.deepcopy(self.as_dict(), memo).items())
 
 
+def _shown(value: Any) -> str:
+    text = text_of(value)
+    return text if len(text) <= 500 else f"{text[:500]}…"
+
+
 def _is_artifact(value: object) -> bool:
     kind = type(value)
     return kind.__name__ == "Artifact" and kind.__module__.partition(".")[0] == "danlu"
@@ -226,15 +232,25 @@ def _is_notebook() -> bool:
 
 def _clean(key: Any) -> str:
     """Return the key without dashes around it, as those of arguments have them."""
-    return (key if isinstance(key, str) else text_of(key)).strip("-")
+    return (key if issubclass(type(key), str) else text_of(key)).strip("-")
 
 
 def _copied(value: Any) -> Any:
-    """Return a value of its own, so that the caller's later changes are not ours."""
+    """Return a value of its own, so that the caller's later changes are not ours.
+
+    One that contains itself stays the caller's: it is not stored, and that is said.
+    """
+    try:
+        return _copy(value)
+    except RecursionError:
+        return value
+
+
+def _copy(value: Any) -> Any:
     if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
+        return {key: _copy(item) for key, item in list(value.items())}
     if type(value) is list:
-        return [_copied(item) for item in value]
+        return [_copy(item) for item in value]
     return value
 
 

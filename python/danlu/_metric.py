@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ._errors import Error
+from ._say import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def define_metric(
         raise Error(f"Unhandled define_metric() arg: goal: {goal}")
     if step_metric is not None and step_sync is None:
         step_sync = True
+    # As a key is written that UTF-8 has no bytes for.
+    name, step_metric = text_of(name), None if step_metric is None else text_of(step_metric)
     metric = Metric(name, step_metric, step_sync, hidden, operations, goal)
     fields: dict[str, Any] = {
         field: value for field, value in vars(metric).items() if value not in (None, ())

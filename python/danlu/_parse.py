@@ -91,10 +91,17 @@ def start_config(
     except TypeError as e:
         raise TypeError(f"`config`: {e}") from None
     if include:
-        wanted = set(include)
+        wanted = _keys("config_include_keys", include)
         return {key: value for key, value in found.items() if key in wanted}
-    unwanted = set(exclude or ())
+    unwanted = _keys("config_exclude_keys", exclude or ())
     return {key: value for key, value in found.items() if key not in unwanted}
+
+
+def _keys(what: str, keys: Iterable[str]) -> set[str]:
+    try:
+        return set(_listed(keys) if isinstance(keys, str) else keys)
+    except TypeError:
+        raise UsageError(f"`{what}` takes a list of keys, not `{type(keys).__name__}`") from None
 
 
 def _listed(paths: Sequence[str] | str | None) -> list[str]:

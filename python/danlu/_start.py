@@ -161,7 +161,7 @@ def tags_of(tags: object) -> list[str]:
         if isinstance(tags, bytes):
             raise TypeError
         return list(dict.fromkeys(text_of(tag) for tag in tags))  # type: ignore[attr-defined]
-    except TypeError:
+    except Exception:
         raise UsageError(f"`tags` takes a list of texts, not `{type(tags).__name__}`") from None
 
 

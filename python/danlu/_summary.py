@@ -138,6 +138,9 @@ class Summary:
     def update(self, values: Any = None, overwrite: bool = True, **more: Any) -> None:
         """Set the keys of `values` and keywords (`more`); without `overwrite` only those that are new."""
         try:
+            if isinstance(values, str):
+                # A config may be given as the path of a file.
+                raise TypeError("it takes keys with values, not `str`")
             found = _parse.as_dict(values)
         except Exception as e:
             # Whatever the object does when it is asked for its keys and values.

@@ -77,11 +77,13 @@ def whole(key: object, value: object) -> Converted:
 
 def as_dict(data: object) -> dict[Any, Any]:
     """Return what was given to `log` as a dict, or raise a TypeError that says why it cannot be one."""
-    if isinstance(data, Mapping):
-        return dict(data)
-    raise TypeError(
-        f"log() takes a dict of values by name, not `{type(data).__name__}`; the row is not stored"
-    )
+    kind = type(data).__name__
+    try:
+        if isinstance(data, Mapping):
+            return dict(data)
+    except Exception as e:
+        raise TypeError(f"A row is not stored: `{kind}` raised {type(e).__name__}: {_safe_text(e)}") from None
+    raise TypeError(f"log() takes a dict of values by name, not `{kind}`; the row is not stored")
 
 
 class _MediaError(Exception):

@@ -190,6 +190,8 @@ def link_model(
 ) -> Artifact | None:
     """Log a file or directory as a model, link it to the collection of a registered one; return the link."""
     _check_open(run, "link_model")
+    if not isinstance(registered_model_name, str):
+        raise TypeError(f"The name of a registered model is a text, not `{_kind(registered_model_name)}`")
     if "/" in registered_model_name or ":" in registered_model_name:
         raise ValueError(
             f"Invalid registered model name: {registered_model_name!r}; it must not contain '/' or ':'"

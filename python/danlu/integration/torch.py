@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._say import text_of
+from ..media.base import require
 from ._histogram import histogram
 
 TYPE_CHECKING = False
@@ -34,8 +35,7 @@ def watch(
     With `log_graph` the layers of the models are in the summary as `graph_<n>`; the graphs are returned.
     A model that is watched already is watched anew. Raises ValueError for what is no model.
     """
-    import torch
-
+    torch = require("torch", "watch()", "torch")
     del criterion
     if log not in _LOGS:
         raise ValueError(f'watch() takes log="gradients", "parameters", "all" or None, not {log!r}')

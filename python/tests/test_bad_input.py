@@ -1,0 +1,128 @@
+"""Values and arguments that nobody should give: what is said of them, and that training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import danlu
+import pytest
+from conftest import Reader
+
+
+def _circular() -> dict[str, Any]:
+    tree: dict[str, Any] = {"lr": 0.1}
+    tree["self"] = [tree]
+    return tree
+
+
+def _deep() -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(5000):
+        nested = [nested]
+    return nested
+
+
+class Unreadable(Mapping[str, int]):
+    def __getitem__(self, key: str) -> int:
+        raise OSError("the disk is gone")
+
+    def __iter__(self) -> Any:
+        return iter(("a",))
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Hostile:
+    """Its class cannot be asked for, nor its text."""
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[misc]
+        raise RuntimeError("no class")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("value", [_circular(), _deep()], ids=["circular", "deep"])
+def test_config_of_endless_values_is_not_stored(
+    value: object, read: Reader, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with danlu.init(config={"before": 1, "bad": value}) as run:
+        run.config["again"] = value
+        run.config.update({"more": value}, allow_val_change=True)
+        run.config.after = 2
+        run.pin_config_keys(["before"])
+        path = run.file
+    stored = read.table(path, "config")
+    assert stored["before"] == 1
+    assert stored["after"] == 2
+    assert "bad" not in stored
+    assert "value of `bad` is not stored" in capfd.readouterr().err
+
+
+def test_changed_config_says_what_it_can() -> None:
+    with danlu.init(config={"a": "x" * 10_000}) as run:
+        with pytest.raises(danlu.Error, match=r'value of key "a" from x+… to <Hostile whose text'):
+            run.config["a"] = Hostile()
+        key: Any = Hostile()
+        run.config[key] = 1
+
+
+def test_summary_key_without_utf8(read: Reader) -> None:
+    with danlu.init() as run:
+        run.summary["\ud800"] = 1
+        assert run.summary.get("\ud800") == 1
+        assert run.summary["\ud800"] == 1
+        path = run.file
+    assert read.table(path, "summary") == {"\\ud800": 1}
+
+
+def test_summary_takes_no_path(capfd: pytest.CaptureFixture[str]) -> None:
+    with danlu.init() as run:
+        run.summary.update("results.yaml")
+    assert "The summary cannot be updated: it takes keys with values, not `str`" in capfd.readouterr().err
+
+
+def test_row_that_cannot_be_read(capfd: pytest.CaptureFixture[str]) -> None:
+    rows: list[Any] = [Unreadable(), Hostile()]
+    with danlu.init() as run:
+        for row in rows:
+            run.log(row)
+    err = capfd.readouterr().err
+    assert "A row is not stored: `Unreadable` raised OSError: the disk is gone" in err
+    assert "A row is not stored: `Hostile` raised RuntimeError: no class" in err
+
+
+def test_metric_name_without_utf8(read: Reader) -> None:
+    with danlu.init() as run:
+        run.define_metric("\ud800", summary="max")
+        for value in (1, 3, 2):
+            run.log({"\ud800": value})
+        path = run.file
+    assert read.table(path, "summary")["\\ud800.max"] == 3
+
+
+def test_tags_that_cannot_be_iterated(capfd: pytest.CaptureFixture[str]) -> None:
+    class Tags(list[str]):
+        def __iter__(self) -> Any:
+            raise RuntimeError("no")
+
+    with danlu.init() as run:
+        run.tags = Tags()
+    assert "`tags` takes a list of texts, not `Tags`" in capfd.readouterr().err
+
+
+def test_config_keys_are_a_list() -> None:
+    keys: Any = 5
+    with pytest.raises(danlu.UsageError, match="`config_exclude_keys` takes a list of keys, not `int`"):
+        danlu.init(config={}, config_exclude_keys=keys)
+    with danlu.init(config={"lr": 1, "l": 2, "r": 3}, config_exclude_keys="lr") as run:
+        assert run.config.as_dict() == {"l": 2, "r": 3}
+
+
+def test_registered_model_has_a_name(tmp_path: Any) -> None:
+    name: Any = 5
+    with danlu.init() as run, pytest.raises(TypeError, match="a registered model is a text, not `int`"):
+        run.link_model(tmp_path, name)

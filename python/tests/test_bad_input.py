@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import danlu
+import numpy as np
 import pytest
 from conftest import Reader
+from stored import log_one
 
 
 def _circular() -> dict[str, Any]:
@@ -37,8 +42,8 @@ class Unreadable(Mapping[str, int]):
 class Hostile:
     """Its class cannot be asked for, nor its text."""
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         raise RuntimeError("no class")
 
     def __str__(self) -> str:
@@ -126,3 +131,39 @@ def test_registered_model_has_a_name(tmp_path: Any) -> None:
     name: Any = 5
     with danlu.init() as run, pytest.raises(TypeError, match="a registered model is a text, not `int`"):
         run.link_model(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("caption", "text"), [(7, "7"), (0.5, "0.5"), (np.int64(3), "3"), (np.array(2), "2")], ids=repr
+)
+def test_a_caption_that_is_a_number(caption: Any, text: str, read: Reader) -> None:
+    found, _ = log_one(read, danlu.Image(np.zeros((4, 4)), caption=caption))
+    assert found["caption"] == text
+
+
+def test_a_picture_that_is_a_bomb(workdir: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    (workdir / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IEND", b""))
+    with pytest.raises(ValueError, match=r"cannot be made of `bomb\.png`: .*MAX_IMAGE_PIXELS = None"):
+        danlu.Image("bomb.png")
+
+
+def test_points_of_long_doubles(read: Reader) -> None:
+    found, _ = log_one(read, danlu.Object3D(np.ones((4, 3), np.longdouble)))
+    assert found["_type"] == "object3D-file"
+
+
+def test_a_sample_rate_that_no_file_has_room_for() -> None:
+    with pytest.raises(ValueError, match='"sample_rate" of Audio must be at most 33554431'):
+        danlu.Audio(np.zeros(10), sample_rate=2**40)
+
+
+def test_what_is_no_sequence() -> None:
+    number: Any = 5
+    with pytest.raises(TypeError, match="Histogram takes a sequence of numbers, not `int`"):
+        danlu.Histogram(number)
+    with pytest.raises(TypeError, match="Classes takes a list of dicts, not `int`"):
+        danlu.Classes(number)

@@ -546,7 +546,7 @@ def test_masks_that_are_none(mask: Any, error: type[Exception], why: str) -> Non
         (None, {}, TypeError, "a path, an array"),
         (np.zeros((1, 65501), np.uint8), {}, ValueError, "at most 65500"),
         (RGB, {"file_type": "tiff"}, ValueError, "png, jpg, jpeg or bmp"),
-        (RGB, {"caption": 3}, TypeError, "takes a text as `caption`"),
+        (RGB, {"caption": [3]}, TypeError, "takes a text as `caption`"),
         (RGB, {"boxes": [1]}, TypeError, 'Images "boxes" argument must be a dictionary'),
         (RGB, {"masks": [1]}, TypeError, 'Images "masks" argument must be a dictionary'),
         (RGB, {"classes": [{"id": 1}]}, TypeError, "`id` and `name`"),

@@ -45,6 +45,9 @@ def to_numpy(value: Any, what: str) -> Any:
     elif hasattr(value, "get") and library_of(type(value)) == "cupy":
         value = value.get()
     array = np.array(value)
+    if array.dtype == np.longdouble and array.dtype.itemsize > 8:
+        # Python has no floats of such precision.
+        return array.astype(np.float64)
     # Types that numpy does not know by itself, such as bfloat16 of jax and tensorflow.
     return array.astype(np.float32) if array.dtype.kind == "V" and array.dtype.names is None else array
 

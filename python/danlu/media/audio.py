@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Most channels that (channels, samples) is recognised by.
 MAX_CHANNELS = 32
+#: Most samples per second that the head of a wav file has room for, with 4 bytes in each of 32 channels.
+MAX_RATE = 2**25 - 1
 
 
 class Audio(FileMedia):
@@ -45,8 +47,9 @@ class Audio(FileMedia):
             return
         if self._sample_rate is None:
             raise ValueError('Audio needs the argument "sample_rate" when it is made of samples')
-        if self._sample_rate <= 0:
-            raise ValueError(f'The "sample_rate" of Audio must be positive, not {self._sample_rate}')
+        if not 0 < self._sample_rate <= MAX_RATE:
+            limit = "positive" if self._sample_rate <= 0 else f"at most {MAX_RATE}"
+            raise ValueError(f'The "sample_rate" of Audio must be {limit}, not {self._sample_rate}')
         self._samples = _samples(data_or_path)
         self._duration = len(self._samples) / self._sample_rate
 

@@ -187,9 +187,13 @@ os.register_at_fork(after_in_child=_make_locks)
 
 
 def caption_of(what: str, caption: object) -> str | None:
-    """Return a caption, which is a text."""
+    """Return a caption, which is a text; a number, as a label may be one, becomes one."""
     if caption is None or isinstance(caption, str):
         return caption
+    if getattr(caption, "shape", None) == () and hasattr(caption, "item"):
+        caption = caption.item()
+    if isinstance(caption, (int, float)):
+        return str(caption)
     raise TypeError(f"{what} takes a text as `caption`, not `{type(caption).__name__}`")
 
 

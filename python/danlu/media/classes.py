@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .base import Media
 from .content import Content, json_bytes
 from .places import local_path
@@ -22,6 +24,9 @@ class Classes(Media):
 
     def __init__(self, class_set: Sequence[dict[str, Any]]) -> None:
         """Take the classes; raises TypeError for what is none."""
+        if not isinstance(class_set, Iterable):
+            raise TypeError(f"Classes takes a list of dicts, not `{type(class_set).__name__}`")
+        class_set = list(class_set)
         for item in class_set:
             if not isinstance(item, dict) or "id" not in item or "name" not in item:
                 raise TypeError(f"Classes takes dicts with `id` and `name`, not {item!r}")

@@ -129,4 +129,7 @@ def _listed(sequence: Any) -> Any:
     """Return what numpy takes of any iterable."""
     if hasattr(sequence, "__array__") or hasattr(sequence, "shape") or isinstance(sequence, (list, tuple)):
         return sequence
-    return list(sequence)
+    try:
+        return list(sequence)
+    except TypeError:
+        raise TypeError(f"Histogram takes a sequence of numbers, not `{type(sequence).__name__}`") from None

@@ -134,6 +134,11 @@ class Image(FileMedia):
             raise ValueError(
                 f"Image cannot be made of `{os.fspath(path)}`: it is no picture that Pillow knows"
             ) from None
+        except Pillow.DecompressionBombError as e:
+            raise ValueError(
+                f"Image cannot be made of `{os.fspath(path)}`: {e} "
+                "If you trust it, set PIL.Image.MAX_IMAGE_PIXELS = None"
+            ) from None
 
     def _take_array(self, data: Any) -> None:
         array = picture.arranged(to_numpy(data, "Image"), is_torch(data))

@@ -41,6 +41,10 @@ class BaseRun(_core.Run):
     ) -> BaseRun:
         """Start a run below a directory; without one, a run that writes nothing."""
         del on_end, given
+        # Before there is a run: the core imports it once, and would wait for itself if a signal handler
+        # logged meanwhile.
+        from . import _values  # noqa: F401
+
         silent = not start.warns or _say.is_silent()
         run = super().__new__(cls, **start.for_core(), dir=directory, silent=silent, lossy=lossy)
         assert isinstance(run, BaseRun)  # noqa: S101
@@ -230,17 +234,19 @@ class BaseRun(_core.Run):
         return names
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
-        """End the run and seal its file. Never raises.
+        """End the run and seal its file.
 
         `exit_code` is that of the training, 0 for success. Media that are still being encoded are stored
-        first. `quiet` does nothing: `Settings(quiet=True)` does.
+        first. Never raises, but that Ctrl-C passes: then media that wait are lost, and the file is sealed at
+        once. `quiet` does nothing: `Settings(quiet=True)` does.
         """
         del quiet
         if self._over:
             return
         self._over = True
+        interrupt = None
         if not self._foreign:
-            self._prepare_end()
+            interrupt = self._prepare_end()
             try:
                 code = as_exit_code(exit_code)
                 self._end(code)
@@ -251,14 +257,20 @@ class BaseRun(_core.Run):
                     f"WARNING: {e}; the journal beside the run file is kept, `danlu ls` completes the run"
                 )
         self._on_end(self)
+        if interrupt is not None:
+            raise interrupt
 
-    def _prepare_end(self) -> None:
-        """Do what is still to be done before nothing can be stored any more."""
+    def _prepare_end(self) -> BaseException | None:
+        """Do what is still to be done before nothing can be stored any more; return what interrupted it."""
+        interrupt = None
         for act in [*self._before_end, self._settle]:
             try:
                 act()
             except Exception as e:
                 self._lose(f"At the end of the run, `{text_of(act)}` raised {type(e).__name__}: {text_of(e)}")
+            except BaseException as e:
+                interrupt = e
+        return interrupt
 
     def _settle(self) -> None:
         """Store what is still on its way."""

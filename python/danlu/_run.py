@@ -322,8 +322,13 @@ class Run(CompatRun):
             queue.drain(self)
 
     def _settle(self) -> None:
-        self._await_media()
-        super()._settle()
+        try:
+            self._await_media()
+        except BaseException:
+            sys.modules["danlu.media.queue"].drop(self)
+            raise
+        finally:
+            super()._settle()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):

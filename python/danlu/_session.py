@@ -150,10 +150,11 @@ def init(
 
 def _begin(given: dict[str, Any], values: dict[Any, Any]) -> Run:
     """Start a run with settings and a config."""
+    path = given.get("sweep_param_path")
+    of_sweep = _parse.from_file(path) if path else {}
     run = _start(Start(given), given)
     run.config.update(values, allow_val_change=True)
-    if given.get("sweep_param_path"):
-        run.config.update_locked(_parse.from_file(given["sweep_param_path"]), "sweep")
+    run.config.update_locked(of_sweep, "sweep")
     _hooks.install(_finish_all, _after_fork)
     _active.append(run)
     return run

@@ -69,7 +69,7 @@ class Start:
         self.group = text("run_group")
         self.job_type = text("run_job_type")
         self.notes = text("run_notes")
-        self.sweep_id = text("sweep_id")
+        self.sweep_id: str = text("sweep_id")
         self.id = text("run_id") if given.get("run_id") is not None else None
         self.tags = tags_of(given.get("run_tags"))
         self.ignore_globs: list[str] = tags_of(given.get("ignore_globs"))

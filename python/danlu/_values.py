@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from .media import later
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Union
@@ -103,8 +105,6 @@ class _Outcome:
         self.deferred: list[tuple[str, object]] = []
 
     def add(self, name: str, value: object, parents: tuple[int, ...]) -> None:
-        from .media import later
-
         try:
             found = later.later(value)
             if found is None:

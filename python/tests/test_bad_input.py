@@ -167,3 +167,10 @@ def test_what_is_no_sequence() -> None:
         danlu.Histogram(number)
     with pytest.raises(TypeError, match="Classes takes a list of dicts, not `int`"):
         danlu.Classes(number)
+
+
+def test_a_sweep_without_parameters_starts_no_run(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "missing.yaml")
+    with pytest.raises(danlu.Error, match=r"There is no config file `missing\.yaml`"):
+        danlu.init()
+    assert not (workdir / "wandb").exists()

@@ -170,6 +170,55 @@ def test_ctrl_c_loses_nothing(read: Reader) -> None:
     assert [found["name"] for found in values(read, run, "x")] == [0, 1]
 
 
+def test_ctrl_c_while_the_run_ends_seals_it(read: Reader, capfd: pytest.CaptureFixture[str]) -> None:
+    gate = threading.Event()
+    run = danlu.init(config={"a": {"b": 1}})
+    run.log({"x": Later(0, gate)})
+    run.log({"y": Interrupted(1), "z": 5})
+    run.config["a"]["b"] = 2
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    gate.set()
+    assert danlu.run is None
+    assert read.end(run.file) == '{"exit_code":0}'
+    assert read.table(run.file, "config") == {"a": '{"b":2}'}
+    assert run.lost >= 1
+    assert "`y` at step 1 is not stored: the end of the run was interrupted" in capfd.readouterr().err
+    with danlu.init() as other:
+        assert other is not run
+
+
+class Forever:
+    """Logs from a thread until it is stopped."""
+
+    def __init__(self, run: danlu.Run) -> None:
+        self._run = run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._log)
+        self.began = threading.Event()
+
+    def _log(self) -> None:
+        while not self._stop.is_set():
+            self._run.log({"x": Later()})
+            self.began.set()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        assert self.began.wait(60)
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def test_threads_that_never_stop_do_not_hold_up_the_end(read: Reader) -> None:
+    run = danlu.init()
+    with Forever(run), Forever(run), Forever(run), Forever(run):
+        run.finish()
+    assert read.end(run.file) == '{"exit_code":0}'
+    assert values(read, run, "x")
+
+
 def test_runs_wait_for_their_own_only(read: Reader) -> None:
     gate = threading.Event()
     first = danlu.init()

@@ -256,6 +256,32 @@ def test_import_is_light(scripts: Scripts) -> None:
     )
 
 
+def test_a_signal_handler_may_log_at_any_time(scripts: Scripts, read: Reader) -> None:
+    code = """
+        import signal, sys
+        import danlu
+
+        class Interrupting:
+            def find_spec(self, name, path=None, target=None):
+                if name.startswith("danlu."):
+                    signal.raise_signal(signal.SIGUSR1)
+
+        def handler(*_):
+            run.summary["x"] = 1
+            run.log({"y": [2]})
+
+        run = danlu.init()
+        signal.signal(signal.SIGUSR1, handler)
+        sys.meta_path.insert(0, Interrupting())
+        run.summary["x"] = 0
+        run.log({"y": [1], "z": {"a": None}})
+        run.finish()
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+    assert read.end(scripts.file()) == '{"exit_code":0}'
+
+
 def test_the_command(scripts: Scripts) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "danlu", "version"], capture_output=True, text=True, check=True, timeout=60

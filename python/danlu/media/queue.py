@@ -29,7 +29,19 @@ MAX_ITEMS = 4096
 class _Job:
     """A value that is to be stored."""
 
-    __slots__ = ("done", "key", "logging", "rows", "run", "step", "thread", "time", "value", "weight")
+    __slots__ = (
+        "done",
+        "key",
+        "logging",
+        "number",
+        "rows",
+        "run",
+        "step",
+        "thread",
+        "time",
+        "value",
+        "weight",
+    )
 
     def __init__(self, run: Run, step: int | str, time: float, key: str, value: Any) -> None:
         self.run = run
@@ -38,6 +50,8 @@ class _Job:
         self.key = key
         self.value = value
         self.weight = weight_of(value)
+        #: The how manyth of all it is.
+        self.number = 0
         #: Who is at it.
         self.thread: int | None = None
         self.done = False
@@ -74,6 +88,8 @@ class _Queue:
         self._doing: list[_Job] = []
         self._lines: dict[tuple[int, str], deque[_Job]] = {}
         self._bytes = 0
+        #: How many there have been.
+        self._entered = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -96,17 +112,40 @@ class _Queue:
         self._do(job)
 
     def drain(self, run: Run | None) -> None:
-        """Do what waits for a run, or for all, and return when it is logged."""
+        """Do what waits for a run, or for all, and return when it is logged.
+
+        What is put in meanwhile is not waited for, as threads that never stop logging would hold up the end;
+        but what a value logs while it is stored is.
+        """
+        last = self._entered
+
+        def meant(job: _Job) -> bool:
+            return job.number <= last and (run is None or job.run is run)
+
         while True:
-            while self._do_one(lambda job: run is None or job.run is run):
+            while self._do_one(meant):
                 pass
             with self._changed:
                 # What is stored may drain in turn; it would wait for itself, or for another that does.
                 own = any(job.thread == threading.get_ident() for job in self._doing)
-                if own or not any(run is None or line[0].run is run for line in self._lines.values()):
+                if own or not any(meant(job) for line in self._lines.values() for job in line):
                     return
-                if not any(run is None or job.run is run for job in self._waiting):
+                if not any(meant(job) for job in self._waiting):
                     self._changed.wait()
+
+    def drop(self, run: Run) -> list[_Job]:
+        """Leave out what waits for a run, and return it."""
+        with self._changed:
+            dropped = [job for job in self._waiting if job.run is run]
+            for job in dropped:
+                self._waiting.remove(job)
+                self._bytes -= job.weight
+                line = (id(run), job.key)
+                self._lines[line].remove(job)
+                if not self._lines[line]:
+                    del self._lines[line]
+            self._changed.notify_all()
+        return dropped
 
     def _is_full(self, job: _Job) -> bool:
         return self._bytes + job.weight > MAX_BYTES or len(self._waiting) >= MAX_ITEMS
@@ -124,6 +163,10 @@ class _Queue:
 
     def _enter(self, job: _Job) -> None:
         self._bytes += job.weight
+        self._entered += 1
+        here = threading.get_ident()
+        # What is logged while another is stored counts as that one.
+        job.number = next((one.number for one in self._doing if one.thread == here), self._entered)
         self._lines.setdefault((id(job.run), job.key), deque()).append(job)
 
     def _begin(self, job: _Job) -> None:
@@ -210,6 +253,12 @@ def put(run: Run, step: int | str, time: float, items: Sequence[tuple[str, Any]]
 def drain(run: Run | None = None) -> None:
     """Return when everything is stored that was put before, for a run or for all."""
     _queue.drain(run)
+
+
+def drop(run: Run) -> None:
+    """Lose what waits for a run, whose end was interrupted."""
+    for job in _queue.drop(run):
+        lose(run, job.key, job.step, job.value, InterruptedError("the end of the run was interrupted"))
 
 
 def lose(run: Run, key: str, step: int | str, value: object, error: Exception) -> None:

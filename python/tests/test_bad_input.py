@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -174,3 +175,32 @@ def test_a_sweep_without_parameters_starts_no_run(workdir: Path, monkeypatch: py
     with pytest.raises(danlu.Error, match=r"There is no config file `missing\.yaml`"):
         danlu.init()
     assert not (workdir / "wandb").exists()
+
+
+def test_metadata_that_contains_itself() -> None:
+    with pytest.raises(ValueError, match="Artifact metadata must be JSON: .*it contains itself"):
+        danlu.Artifact("a", "t", metadata=_circular())
+
+
+def test_aliases_are_a_list() -> None:
+    artifact, aliases = danlu.Artifact("a", "t"), 5
+    with danlu.init() as run, pytest.raises(TypeError, match="Aliases are a list of texts, not `int`"):
+        run.log_artifact(artifact, aliases=aliases)  # type: ignore[arg-type]
+
+
+def test_names_that_no_entry_can_have_are_left_out(
+    workdir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "data").mkdir()
+    for name in (b"data/good.py", b"data/new\nline.py", b"data/\xff.py"):
+        Path(os.fsdecode(name)).write_text("1")
+    artifact = danlu.Artifact("a", "t")
+    artifact.add_dir("data")
+    assert list(artifact.manifest.entries) == ["good.py"]
+    with danlu.init() as run:
+        code = run.log_code("data")
+        assert code is not None
+        assert list(code.manifest.entries) == ["good.py"]
+    err = capfd.readouterr().err
+    assert "It leaves out 'data/new\\nline.py': Artifact `a` cannot have an entry named" in err
+    assert "The code leaves out" in err

@@ -97,8 +97,8 @@ class Draft:
         """Add all files in and below the directory `local_path`, by default at the root of the artifact.
 
         `policy` and `skip_cache` are those of `add_file`; with `merge`, a file takes the place of an entry
-        of its name. Links to files are added as the files, links to directories are not followed. Raises
-        ValueError if it is no directory.
+        of its name. Links to files are added as the files, links to directories are not followed. Files with
+        a name that no entry can have are warned about and left out. Raises ValueError if it is no directory.
         """
         del skip_cache
         self._check_open("add_dir")
@@ -114,8 +114,13 @@ class Draft:
                 if not os.path.isfile(path):
                     _say.warn(f"Artifact `{self._name}` leaves out `{path}`: it is no file that can be read")
                     continue
-                inside = os.path.relpath(path, root)
-                self._add_local(path, check_path(os.path.join(name or "", inside), self._name), policy, merge)
+                inside = os.path.join(name or "", os.path.relpath(path, root))
+                try:
+                    entry = check_path(inside, self._name)
+                except ValueError as e:
+                    _say.warn(f"It leaves out {path!r}: {_say.text_of(e)}")
+                    continue
+                self._add_local(path, entry, policy, merge)
                 found += 1
         if not found:
             _say.warn(f"Artifact `{self._name}`: there are no files in `{root}`")
@@ -295,10 +300,10 @@ def check_metadata(metadata: object) -> dict[str, Any]:
         )
     from .._values import whole
 
-    _check_finite(metadata)
     leaves, problems = whole("metadata", metadata)[:2]
     if problems:
         raise ValueError(f"Artifact metadata must be JSON: {problems[0]}")
+    _check_finite(metadata)
     found = json.loads(str(leaves[0][1]))
     return dict(found)
 

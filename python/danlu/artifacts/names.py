@@ -63,7 +63,10 @@ def check_aliases(aliases: Iterable[str] | str | None, what: str = "Aliases") ->
     """Return aliases or tags, each once, or raise a ValueError."""
     if aliases is None:
         return []
-    texts = [aliases] if isinstance(aliases, str) else [str(alias) for alias in aliases]
+    try:
+        texts = [aliases] if isinstance(aliases, str) else [str(alias) for alias in aliases]
+    except TypeError:
+        raise TypeError(f"{what} are a list of texts, not `{type(aliases).__name__}`") from None
     for text in texts:
         if not text or "/" in text or ":" in text:
             raise ValueError(

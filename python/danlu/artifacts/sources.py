@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 
+from .._say import text_of
 from .artifact import Artifact
 from .committing import commit
 from .names import safe_name
@@ -58,7 +59,10 @@ def log_code(
         return None
     artifact = Artifact(safe_name(name or _default_name(run, root)), "code", _internal=True)
     for path in paths:
-        artifact.add_file(path, name=os.path.relpath(path, root))
+        try:
+            artifact.add_file(path, name=os.path.relpath(path, root))
+        except ValueError as e:
+            run._warn(f"The code leaves out {path!r}: {text_of(e)}")
     return commit(run, artifact, None, None)
 
 

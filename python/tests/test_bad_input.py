@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import zlib
@@ -178,7 +179,7 @@ def test_a_sweep_without_parameters_starts_no_run(workdir: Path, monkeypatch: py
 
 
 def test_metadata_that_contains_itself() -> None:
-    with pytest.raises(ValueError, match="Artifact metadata must be JSON: .*it contains itself"):
+    with pytest.raises(ValueError, match=r"Artifact metadata must be JSON: .*it contains itself"):
         danlu.Artifact("a", "t", metadata=_circular())
 
 
@@ -188,9 +189,7 @@ def test_aliases_are_a_list() -> None:
         run.log_artifact(artifact, aliases=aliases)  # type: ignore[arg-type]
 
 
-def test_names_that_no_entry_can_have_are_left_out(
-    workdir: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_names_that_no_entry_can_have_are_left_out(workdir: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (workdir / "data").mkdir()
     for name in (b"data/good.py", b"data/new\nline.py", b"data/\xff.py"):
         Path(os.fsdecode(name)).write_text("1")
@@ -204,3 +203,34 @@ def test_names_that_no_entry_can_have_are_left_out(
     err = capfd.readouterr().err
     assert "It leaves out 'data/new\\nline.py': Artifact `a` cannot have an entry named" in err
     assert "The code leaves out" in err
+
+
+def test_artifacts_that_another_program_recorded_wrongly(workdir: Path) -> None:
+    wrong: dict[str, Any] = {
+        "type": 5,
+        "version": None,
+        "aliases": 5,
+        "tags": [1],
+        "metadata": [],
+        "time": "now",
+    }
+    with danlu.init(project="p") as run:
+        for number, data in enumerate(("[]", "5", "not JSON", "{}", json.dumps({**wrong, "manifest": 5}))):
+            run._event("artifact", f"junk{number}:v0", "made", data)
+            run._event("artifact", f"junk{number}:v0", "changed", data)
+        sha256, size = run._put("held", b"evil")
+        for name in ("../../evil", "/tmp/evil", "a/../../evil"):
+            entry = {name: {"digest": "x", "sha256": sha256, "size": size, "run": run.id}}
+            data = json.dumps({"type": "t", "version": "v0", "project": "p", "manifest": entry})
+            run._event("artifact", f"evil{len(name)}:v0", "made", data)
+    with danlu.init(project="p") as run:
+        artifact = danlu.Artifact("good", "t")
+        with artifact.new_file("x") as file:
+            file.write("1")
+        assert run.log_artifact(artifact).wait().version == "v0"
+        assert run.use_artifact("good:v0").download("d") == "d"
+        for name in ("../../evil", "/tmp/evil", "a/../../evil"):
+            with pytest.raises((ValueError, danlu.Error)):
+                run.use_artifact(f"evil{len(name)}:v0").download("d")
+    assert [path.name for path in (workdir / "d").rglob("*")] == ["x"]
+    assert not (workdir.parent / "evil").exists()

@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 
-from .. import _core
+from .. import _core, _say
 from .._errors import Error
 from .lock import locked
 
@@ -35,6 +35,9 @@ FROM event WHERE kind = 'artifact' AND id > ? AND id <= ? ORDER BY id
 """
 #: A run file that was written to a moment ago may change without a change of its time, in seconds.
 _FRESH = 2.0
+#: What is in the fields of an event that has them: another program may have written it.
+_LISTS = ("aliases", "tags", "parts")
+_KINDS = {"metadata": dict, "manifest_file": dict, "time": (int, float), "size": int, "file_count": int}
 #: When so many events wait to be seen in a run file, it is looked for them.
 MANY = 100
 
@@ -135,18 +138,37 @@ def _of_part(path: str, run: dict[str, Any]) -> list[Event]:
     known = _known.setdefault(path, Known())
     if known.stamp == stamp:
         return known.events
-    newest: Any = _core.sql([path], "SELECT coalesce(max(id), 0) FROM event", [])[1][0][0]
-    if newest < known.last:
-        # Another file has the name now.
-        known.events, known.last = [], 0
-    rows: list[Any] = _core.sql([path], _QUERY, [known.last, newest])[1]
+    try:
+        newest: Any = _core.sql([path], "SELECT coalesce(max(id), 0) FROM event", [])[1][0][0]
+        if newest < known.last:
+            # Another file has the name now.
+            known.events, known.last = [], 0
+        rows: list[Any] = _core.sql([path], _QUERY, [known.last, newest])[1]
+    except Error as e:
+        _say.warn(f"The artifacts of run {run['id']} are left out: {_say.text_of(e)}")
+        return []
     known.events = known.events + [
-        Event(run["id"], name, text, json.loads(data), path, number) for number, name, text, data in rows
+        Event(run["id"], name, text, data, path, number)
+        for number, name, text, encoded in rows
+        if (data := _fields(json.loads(encoded))) is not None
     ]
     known.last = newest
     is_still = all(each["state"] != "running" for each in run["projects"])
     known.stamp = stamp if is_still and time.time() - stat.st_mtime > _FRESH else None
     return known.events
+
+
+def _fields(data: Any) -> dict[str, Any] | None:
+    """Return the fields of an event that are what they should be; None if it has no fields."""
+    if not isinstance(data, dict):
+        return None
+    sound: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in _LISTS:
+            sound[name] = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+        elif name not in _KINDS or isinstance(value, _KINDS[name]):
+            sound[name] = value
+    return sound
 
 
 def manifest_of(event: Event) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def from_file(path: str) -> dict[str, Any]:
             found = yaml.safe_load(file)
     except OSError as e:
         raise ConfigError(f"Cannot read the config file `{path}`: {e.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
         raise ConfigError(f"The config file `{path}` is no YAML: {' '.join(str(e).split())}") from None
     if found is None:
         return {}

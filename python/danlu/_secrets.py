@@ -13,6 +13,7 @@ HIDDEN = "***"
 _SECRET_WORDS = {
     "apikey",
     "auth",
+    "authorization",
     "bearer",
     "credential",
     "credentials",
@@ -38,6 +39,12 @@ _VALUES = re.compile(
     r"|\bhf_[A-Za-z0-9]{20,}|\bsk-[\w-]{20,}|\bxox[abeoprs]-[\w-]{10,}"
 )
 _URL = re.compile(r"(?P<scheme>\b[a-zA-Z][\w+.-]*://)[^/\s@]+@")
+#: A header or a part of JSON or YAML, as `Authorization: Bearer x` and `{"api_key": "x"}`.
+_PAIR = re.compile(
+    r"""(?P<name>\b[A-Za-z][\w.\-]*)(?P<colon>["']?\s*:\s*)"""
+    r"""(?P<value>"[^"]*"|'[^']*'|(?:(?:bearer|basic|token)\s+)?[^\s,;&{}\[\]"']+)""",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(r"(?P<name>[?&][\w.\-]+)=(?P<value>[^&#\s]+)")
 
 
@@ -51,6 +58,7 @@ def redact(text: str) -> str:
     """Return a text without the secrets that can be told by how they look."""
     text = _VALUES.sub(HIDDEN, text)
     text = _URL.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _PAIR.sub(lambda m: f"{m['name']}{m['colon']}{_value(m['name'], m['value'])}", text)
     return _QUERY.sub(lambda m: f"{m['name']}={_value(m['name'], m['value'])}", text)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import danlu
 import numpy as np
 import pytest
-from conftest import Reader
+from conftest import Reader, Scripts
 from stored import log_one
 
 
@@ -234,3 +234,46 @@ def test_artifacts_that_another_program_recorded_wrongly(workdir: Path) -> None:
                 run.use_artifact(f"evil{len(name)}:v0").download("d")
     assert [path.name for path in (workdir / "d").rglob("*")] == ["x"]
     assert not (workdir.parent / "evil").exists()
+
+
+def test_a_config_file_that_is_nested_too_deep(workdir: Path) -> None:
+    (workdir / "deep.yaml").write_text("x: " + "[" * 3000 + "]" * 3000)
+    with pytest.raises(danlu.Error, match=r"The config file `deep\.yaml` is no YAML"):
+        danlu.init(config="deep.yaml")
+
+
+def test_what_is_missing_is_said(scripts: Scripts) -> None:
+    done = scripts.run(
+        """
+        import sys
+
+        class Blocking:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] in ("PIL", "numpy", "pandas"):
+                    raise ImportError(f"no {name}")
+
+        sys.meta_path.insert(0, Blocking())
+        import danlu
+        with danlu.init() as run:
+            for make in (lambda: danlu.Image("x.png"), lambda: danlu.Histogram([1])):
+                try:
+                    run.log({"x": make()})
+                except danlu.Error as e:
+                    print(e)
+            run.log({"loss": 1})
+        print(len(danlu.Api().run(run.path).history()))
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pip install pillow" in done.stdout
+    assert "pip install numpy" in done.stdout
+    assert done.stdout.endswith("1\n")
+
+
+def test_the_directory_of_the_code_is_gone(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workdir / "gone").mkdir()
+    with danlu.init() as run:
+        monkeypatch.chdir(workdir / "gone")
+        (workdir / "gone").rmdir()
+        assert run.log_code() is None
+        monkeypatch.chdir(workdir)

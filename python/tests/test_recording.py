@@ -218,3 +218,20 @@ def test_a_disabled_run_records_nothing(workdir: Path) -> None:
     print("x")
     run.finish()
     assert os.listdir(workdir) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer abc.def", "Authorization: ***"),
+        ("--header=X-Api-Key: abc", "--header=X-Api-Key: ***"),
+        ('{"api_key": "a b", "lr": 0.1}', '{"api_key": ***, "lr": 0.1}'),
+        ("{'model': {'token': 'abc'}}", "{'model': {'token': ***}}"),
+        ("password: abc", "password: ***"),
+        ("https://example.org:80/a:b", "https://example.org:80/a:b"),
+        ('{"pad_token": 0, "name": "x"}', '{"pad_token": 0, "name": "x"}'),
+        ("data:tokenizer:v3", "data:tokenizer:v3"),
+    ],
+)
+def test_headers_and_json_are_recorded_without_secrets(text: str, shown: str) -> None:
+    assert redact_arguments([text]) == [shown]

@@ -51,7 +51,11 @@ def log_code(
     path of a file, and `root` if they take two arguments; `include_fn` says which files are taken,
     `exclude_fn` which of these are not. Hidden directories and virtual environments are not looked into.
     """
-    root = os.path.abspath("." if root is None else root)
+    try:
+        root = os.path.abspath("." if root is None else root)
+    except FileNotFoundError:
+        run._warn("The code is not stored: the current directory is gone")
+        return None
     paths = sorted(
         _files(root, _with_root(include_fn or is_source, root), _with_root(exclude_fn or is_of_runs, root))
     )

@@ -32,7 +32,11 @@ def needs_pillow(what: str) -> None:
     """Raise an error if Pillow is missing, without importing it, which takes a while."""
     import importlib.util
 
-    if "PIL" not in sys.modules and importlib.util.find_spec("PIL") is None:
+    try:
+        found = "PIL" in sys.modules or importlib.util.find_spec("PIL") is not None
+    except ImportError:
+        found = False
+    if not found:
         require("PIL", what, "pillow")
 
 

@@ -85,7 +85,10 @@ def has(module: str) -> bool:
     """Say whether a module is installed."""
     import importlib.util
 
-    return importlib.util.find_spec(module) is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def need(module: str) -> Any:

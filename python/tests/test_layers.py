@@ -28,9 +28,10 @@ PARTS = {
 #: What each part may import when it is imported itself.
 AT_ONCE: dict[str, set[str]] = {
     "base": set(),
-    "values": {"base"},
+    # `media.later` says what is media, and imports none of it.
+    "values": {"base", "media"},
     "run": {"base"},
-    "media": {"base", "values"},
+    "media": {"base"},
     "plot": {"base"},
     "artifacts": {"base", "run"},
     "apis": {"base", "run", "artifacts"},
@@ -41,10 +42,9 @@ AT_ONCE: dict[str, set[str]] = {
 
 #: What it may import besides, in a function: when somebody uses it, and not before.
 WHEN_USED: dict[str, set[str]] = {
-    "values": {"media"},
     "run": {"values", "media", "plot", "artifacts", "integration"},
     # A table that is logged in increments is an artifact.
-    "media": {"artifacts"},
+    "media": {"values", "artifacts"},
     "plot": {"media"},
     # Their objects are media, and the runs that made and used them are those of the Api.
     "artifacts": {"values", "media", "apis"},

@@ -37,7 +37,13 @@ FROM event WHERE kind = 'artifact' AND id > ? AND id <= ? ORDER BY id
 _FRESH = 2.0
 #: What is in the fields of an event that has them: another program may have written it.
 _LISTS = ("aliases", "tags", "parts")
-_KINDS = {"metadata": dict, "manifest_file": dict, "time": (int, float), "size": int, "file_count": int}
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "metadata": dict,
+    "manifest_file": dict,
+    "time": (int, float),
+    "size": int,
+    "file_count": int,
+}
 #: When so many events wait to be seen in a run file, it is looked for them.
 MANY = 100
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 
-from .. import _values
 from .base import WBValue
 from .table_keys import TableKey, index_of
 
@@ -57,7 +56,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "backslashreplace")
     tolist = None if isinstance(value, type) else getattr(value, "tolist", None)
-    return tolist() if callable(tolist) else _values._simplify(value)
+    if callable(tolist):
+        return tolist()
+    from .. import _values
+
+    return _values._simplify(value)
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -35,7 +35,7 @@ AT_ONCE: dict[str, set[str]] = {
     "plot": {"base"},
     "artifacts": {"base", "run"},
     "apis": {"base", "run", "artifacts"},
-    "integration": {"base", "run", "plot"},
+    "integration": {"base", "run", "media", "plot"},
     "open": {"base", "run", "apis"},
     "front": {"base", "run", "values", "media"},
 }
@@ -50,7 +50,7 @@ WHEN_USED: dict[str, set[str]] = {
     "artifacts": {"values", "media", "apis"},
     # `Api.sync_tensorboard`.
     "apis": {"integration"},
-    "integration": {"media", "artifacts"},
+    "integration": {"artifacts"},
 }
 
 

@@ -329,6 +329,9 @@ def _on_end(run: BaseRun) -> None:
 def _finish_all(exit_code: int) -> None:
     for run in _active.copy():
         run.finish(exit_code)
+    queue = sys.modules.get("danlu.media.queue")
+    if queue is not None:
+        queue.stop()
 
 
 def _after_fork() -> None:

@@ -362,3 +362,63 @@ def test_a_killed_program_loses_pictures_that_wait_and_no_numbers(read: Reader, 
     rows = read.rows(scripts.file(), "SELECT key, value FROM history")
     assert [row for row in rows if row[0] == "loss"] == [("loss", 0.5), ("loss", 0.25)]
     assert [key for key, _ in rows if key in ("done", "x", "stuck")] == ["done"]
+
+
+def test_a_fork_waits_before_it_takes_locks_that_the_thread_needs(scripts: Scripts, read: Reader) -> None:
+    done = scripts.run(
+        """
+        import os, sys, threading
+        import danlu
+        from danlu.media import forks
+
+        began = threading.Event()
+
+        class Logger:
+            _danlu_later = True
+
+            def _freeze(self):
+                pass
+
+            def _weight(self):
+                return 1
+
+            def _store(self, run, key, step):
+                import logging
+                began.set()
+                for _ in range(100_000):
+                    if not logging._lock.acquire(blocking=False):
+                        break
+                    logging._lock.release()
+                logging.getLogger("x")
+                return [(key, {"a": 1})]
+
+        assert "logging" not in sys.modules
+        forks.PATIENCE = 3600.0
+        run = danlu.init()
+        run.log({"x": Logger()})
+        began.wait()
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    [(found,)] = read.rows(scripts.file(), "SELECT value FROM history WHERE key = 'x'")
+    assert found == '{"a":1}'
+
+
+def test_the_program_ends_while_the_thread_stores(scripts: Scripts) -> None:
+    done = scripts.run(
+        """
+        import numpy as np
+        import danlu
+
+        run = danlu.init()
+        run.log({"x": danlu.Image(np.zeros((4, 4)))})
+        run.finish()
+        for _ in range(2000):
+            run.log({"x": danlu.Image(np.zeros((64, 64)))})
+        """
+    )
+    assert done.returncode == 0, done.stderr

@@ -58,6 +58,11 @@ class _Turn:
             import logging  # noqa: F401
 
             self._installed = True
+            # They take locks before a fork, and the last to be registered is the first to be called. The
+            # thread may need those locks: a fork has to wait for it before it takes them.
+            import concurrent.futures.thread
+            import logging  # noqa: F401
+
             os.register_at_fork(before=self.before_fork, after_in_parent=self.after_fork)
 
 

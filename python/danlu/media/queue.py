@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Most bytes, and most values, that wait.
 MAX_BYTES = 256 << 20
 MAX_ITEMS = 4096
+#: How long the end of the program waits for the value that the thread is at, in seconds.
+LAST_WAIT = 30.0
 
 
 class _Job:
@@ -92,6 +94,16 @@ class _Queue:
         self._entered = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stops = False
+
+    def stop(self) -> None:
+        """End the thread: the interpreter must not end while it is in the core."""
+        with self._changed:
+            self._stops = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(LAST_WAIT)
 
     def put(self, job: _Job) -> None:
         """Let a job wait; make room for it first."""
@@ -209,6 +221,8 @@ class _Queue:
         # Before there is the thread: it may be importing at once.
         forks.turn.install()
         with self._changed:
+            if self._stops:
+                return False
             if self._thread is not None and self._thread.is_alive():
                 return True
             thread = threading.Thread(target=self._work, name="danlu-media", daemon=True)
@@ -223,8 +237,10 @@ class _Queue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting:
+                while not self._waiting and not self._stops:
                     self._changed.wait()
+                if self._stops:
+                    return
             with forks.Working():
                 self._do_one(lambda _: True)
 
@@ -253,6 +269,11 @@ def put(run: Run, step: int | str, time: float, items: Sequence[tuple[str, Any]]
 def drain(run: Run | None = None) -> None:
     """Return when everything is stored that was put before, for a run or for all."""
     _queue.drain(run)
+
+
+def stop() -> None:
+    """End the thread at the end of the program; what is put afterwards, whoever puts it stores."""
+    _queue.stop()
 
 
 def drop(run: Run) -> None:

@@ -60,7 +60,7 @@ class _Turn:
             self._installed = True
             # They take locks before a fork, and the last to be registered is the first to be called. The
             # thread may need those locks: a fork has to wait for it before it takes them.
-            import concurrent.futures.thread
+            import concurrent.futures.thread  # noqa: F401
             import logging  # noqa: F401
 
             os.register_at_fork(before=self.before_fork, after_in_parent=self.after_fork)

@@ -524,7 +524,11 @@ impl Run {
 
     fn commit_of(&self, commit: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
         commit.is_truthy().map(Some).or_else(|e| {
-            self.lose_error(commit.py(), e)?;
+            reason(commit.py(), e)?;
+            // The row is stored, so nothing is lost.
+            self.sink.warn(
+                "log() takes True or False as `commit`; rows with what is neither are logged as without it",
+            );
             Ok(None)
         })
     }

@@ -298,6 +298,19 @@ def test_keys_in_changing_order_and_built_anew(read: Reader) -> None:
         assert value == (0 if step % 2 else int(key[1]) * 100) + step // 2
 
 
+def test_a_commit_that_is_neither_true_nor_false(read: Reader, capfd: pytest.CaptureFixture[str]) -> None:
+    class Neither:
+        def __bool__(self) -> bool:
+            raise ValueError("bool")
+
+    run = danlu.init()
+    run.log({"a": 1}, commit=Neither())
+    run.finish()
+    assert run.lost == 0
+    assert read.history(run.file) == [(0, "a", 1)]
+    assert "log() takes True or False as `commit`" in capfd.readouterr().err
+
+
 def test_steps_and_commit(read: Reader) -> None:
     Pair = namedtuple("Pair", "step commit")
     with danlu.init() as run:

@@ -49,18 +49,11 @@ class _Turn:
             self._lock.release()
 
     def install(self) -> None:
-        """Heed forks. The core has done so before: it goes last, and the thread can still use it.
-
-        So must these modules of Python, which lock what libraries use that the thread imports: whoever forks
-        would have their locks while it waits for the thread, and the thread wait for them.
-        """
+        """Heed forks. The core has done so before: it goes last, and the thread can still use it."""
         if not self._installed:
-            import logging  # noqa: F401
-
             self._installed = True
             # They take locks before a fork, and the last to be registered is the first to be called. The
             # thread may need those locks: a fork has to wait for it before it takes them.
-            import concurrent.futures.thread  # noqa: F401
             import logging  # noqa: F401
 
             os.register_at_fork(before=self.before_fork, after_in_parent=self.after_fork)

@@ -65,9 +65,12 @@ def _raw(stream: Any) -> io.FileIO | None:
 
 
 class _Output:
-    """One of the two outputs: where it went, and what takes its place."""
+    """One of the two outputs: where it went, and what takes its place.
 
-    def __init__(self, descriptor: int) -> None:
+    Where both go to one terminal, both get the same in its place: what is printed keeps its order.
+    """
+
+    def __init__(self, descriptor: int, other: _Output | None = None) -> None:
         self.descriptor = descriptor
         self.name = _NAMES[descriptor]
         self.stream = getattr(sys, self.name)
@@ -75,7 +78,9 @@ class _Output:
         #: To a terminal Python prints as C code does: nobody can tell what is on its way through one, and
         #: somebody reads there who wants all in order.
         self.is_terminal = os.isatty(self.original)
-        if self.is_terminal:
+        if other is not None and self._is_same(other):
+            ours, theirs = -1, os.dup(other.write)
+        elif self.is_terminal:
             ours, theirs = os.openpty()
             attributes = termios.tcgetattr(self.original)
             # The real terminal does that.
@@ -86,9 +91,17 @@ class _Output:
         else:
             ours, theirs = os.pipe()
         #: The helper reads here what is printed; we do if it dies, and who prints sees no broken pipe.
-        self.read = _high(ours)
+        self.read = _high(ours) if ours >= 0 else ours
         self.write = _high(theirs)
         self.is_taken = False
+
+    def _is_same(self, other: _Output) -> bool:
+        """Say whether it goes to the same terminal."""
+        return (
+            self.is_terminal
+            and other.is_terminal
+            and os.fstat(self.original).st_rdev == os.fstat(other.original).st_rdev
+        )
 
     def take(self) -> None:
         """Put the pipe in the place of the output. Python prints where it did, if that is no terminal."""
@@ -145,7 +158,8 @@ class Redirect:
         while _kept:
             os.close(_kept.pop())
         try:
-            self._outputs.extend(_Output(descriptor) for descriptor in _NAMES)
+            self._outputs.append(_Output(1))
+            self._outputs.append(_Output(2, self._outputs[0]))
             self._start()
             for output in self._outputs:
                 output.take()
@@ -170,8 +184,12 @@ class Redirect:
         self._state = mmap.mmap(state, STATE_BYTES)
         first, second = self._outputs
         given = (first.original, second.original, control, copy, state, first.read, second.read)
-        actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in enumerate(given, 1)]
+        nothing = (os.devnull, os.O_RDONLY, 0)
+        actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, *nothing)]
+        actions += [
+            (os.POSIX_SPAWN_OPEN, theirs, *nothing) if ours < 0 else (os.POSIX_SPAWN_DUP2, ours, theirs)
+            for theirs, ours in enumerate(given, 1)
+        ]
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_tee.py")
         command = [sys.executable, "-I", "-S", program]
         self._helper = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
@@ -232,7 +250,7 @@ class Redirect:
         self._give_back()
         self._broken()
         poll = select.poll()
-        left = {output.read: output for output in self._outputs}
+        left = {output.read: output for output in self._outputs if output.read >= 0}
         for descriptor in left:
             poll.register(descriptor, select.POLLIN)
         while left:

@@ -73,17 +73,24 @@ def test_a_crash_in_c_is_told_as_without_us(scripts: Scripts) -> None:
     assert "Fatal Python error: Aborted" in done.stderr
 
 
-def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Reader) -> None:
+def test_a_terminal_shows_both_outputs_in_their_order(scripts: Scripts, read: Reader) -> None:
     scripts.directory.joinpath("train.py").write_text(
-        "import danlu, os, subprocess, sys\n"
+        "import danlu, sys\n"
         "run = danlu.init(project='p')\n"
-        "print(sys.stdout.isatty(), os.isatty(1), os.get_terminal_size())\n"
-        "subprocess.run(['sh', '-c', 'test -t 1 && echo a terminal'])\n"
-        "for n in range(50):\n"
-        "    print('Python', n)\n"
-        "    os.write(1, b'C %d\\n' % n)\n"
-        "print('end')\n"
+        "for n in range(100):\n"
+        "    sys.stderr.write(f'\\rbar {n}')\n"
+        "    sys.stderr.write('\\n')\n"
+        "    print('line', n)\n"
     )
+    assert lines(in_a_terminal(scripts))[-200:] == [
+        text for n in range(100) for text in (f"bar {n}", f"line {n}")
+    ]
+    recorded = lines(console(read, scripts.file()))
+    assert recorded == [text for n in range(100) for text in (f"bar {n}", f"line {n}")]
+
+
+def in_a_terminal(scripts: Scripts) -> str:
+    """Run train.py in a terminal, and return what that showed before the run ended."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(scripts.directory)
@@ -96,9 +103,24 @@ def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Rea
             break
     os.close(terminal)
     assert os.waitpid(process, 0)[1] == 0
+    return said.decode().replace("\r", "")
+
+
+def test_programs_see_a_terminal_where_there_was_one(scripts: Scripts, read: Reader) -> None:
+    scripts.directory.joinpath("train.py").write_text(
+        "import danlu, os, subprocess, sys\n"
+        "run = danlu.init(project='p')\n"
+        "print(sys.stdout.isatty(), os.isatty(1), os.get_terminal_size())\n"
+        "subprocess.run(['sh', '-c', 'test -t 1 && echo a terminal'])\n"
+        "for n in range(50):\n"
+        "    print('Python', n)\n"
+        "    os.write(1, b'C %d\\n' % n)\n"
+        "print('end')\n"
+    )
+    said = in_a_terminal(scripts)
     pairs = [line for n in range(50) for line in (f"Python {n}", f"C {n}")]
     expected = ["True True os.terminal_size(columns=0, lines=0)", "a terminal", *pairs, "end"]
-    assert lines(said.decode()) == expected
+    assert lines(said) == expected
     assert lines(console(read, scripts.file())) == expected
 
 

@@ -73,5 +73,8 @@ pub use verify::{Damage, Report, verify};
 /// The name of the directory that holds runs, beside the training script.
 pub const DIR_NAME: &str = "wandb";
 
+/// The name of the link to the run that was started or gone on with last.
+pub const LATEST: &str = "latest-run.sqlite";
+
 /// Bits of a record's id that hold its sequence number; those above hold the number of its attempt.
 const SEQ_BITS: u32 = 40;

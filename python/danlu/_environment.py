@@ -188,7 +188,11 @@ def packages(path: list[str]) -> list[tuple[str, str]]:
     Not by `importlib.metadata`, which would take the time of the loop.
     """
     found: dict[str, tuple[str, str]] = {}
+    standin = os.path.join(os.path.dirname(os.path.abspath(__file__)), "standin")
     for directory in path:
+        if directory == standin:
+            # What it says to be is not installed.
+            continue
         try:
             entries = sorted(os.listdir(directory or "."))
         except OSError:

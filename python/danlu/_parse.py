@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ._errors import ConfigError, UsageError
+from ._say import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,15 @@ def start_config(
     if exclude and include:
         raise UsageError("Of `config_exclude_keys` and `config_include_keys` only one can be given")
     found: dict[Any, Any] = {}
-    for path in [*([DEFAULTS_FILE] if os.path.isfile(DEFAULTS_FILE) else []), *_listed(paths)]:
+    if os.path.isfile(DEFAULTS_FILE):
+        try:
+            _yaml(DEFAULTS_FILE)
+        except ConfigError as e:
+            # Nobody asked for the file: it lies there.
+            warn(f"`{DEFAULTS_FILE}` is left out: {e}")
+        else:
+            found.update(from_file(DEFAULTS_FILE))
+    for path in _listed(paths):
         found.update(from_file(path))
     try:
         found.update(as_dict(given))

@@ -91,8 +91,8 @@ class _Output:
         else:
             ours, theirs = os.pipe()
         #: The helper reads here what is printed; we do if it dies, and who prints sees no broken pipe.
-        self.read = _high(ours) if ours >= 0 else ours
-        self.write = _high(theirs)
+        self.read: int = _high(ours) if ours >= 0 else ours
+        self.write: int = _high(theirs)
         self.is_taken = False
 
     def _is_same(self, other: _Output) -> bool:

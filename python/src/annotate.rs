@@ -52,6 +52,7 @@ fn begin(found: &RunInfo) -> danlu::Result<danlu::Run> {
         .entity(&found.entity)
         .id(&found.id)
         .resume(Resume::Must)
+        .beside()
         .dir(above)
         .info("{\"annotation\":true}")
         .start()

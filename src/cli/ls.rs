@@ -4,6 +4,7 @@ use super::output::{Output, bytes, warn};
 use super::{Common, here_and_now};
 use crate::model::{Result, to_rfc3339};
 use crate::query::{self, RunInfo};
+use crate::remote;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,6 +35,9 @@ impl Ls {
             output.json(&runs)?;
         } else if runs.is_empty() {
             output.line(format!("No runs in {}", query::run_directory(&dir).display()))?;
+            if remote::Directory::is_one(&dir) {
+                output.line("It is a remote: `danlu verify` on it lists what was synced there")?;
+            }
         } else {
             let heading = ["ID", "PROJECT", "NAME", "STATE", "STARTED", ">LAST STEP", ">SIZE"];
             output.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())?;

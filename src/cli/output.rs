@@ -91,7 +91,14 @@ fn cell(text: &str) -> String {
 
 /// A text without control characters: names come from users, and a terminal obeys what it is sent.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| match c {
+            '\n' => '⏎',
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
 }
 
 /// So many of something: `1 row`, `2 rows`.

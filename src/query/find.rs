@@ -29,7 +29,12 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
     let Found { runs, unreadable } = list(dir, host, now, warn)?;
     let mut runs = unite(runs)?;
     if name == "latest" {
-        return runs.pop().ok_or_else(|| missing(dir, "There are no runs"));
+        let linked = run_directory(dir).join(store::LATEST).read_link().ok();
+        let named = |run: &RunInfo| {
+            run.parts.iter().any(|part| part.file_name() == linked.as_ref().map(|link| link.as_os_str()))
+        };
+        let place = runs.iter().position(named).or(runs.len().checked_sub(1));
+        return place.map(|place| runs.swap_remove(place)).ok_or_else(|| missing(dir, "There are no runs"));
     }
     if let Some(place) = place_of(&runs, name)? {
         tell_namesakes(&runs, place, warn);

@@ -1,7 +1,7 @@
 //! How a run stands: what somebody needs who goes on with it.
 
 use crate::model::{EventKind, Result, Value};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
 
 /// Reads the config as it stands.
@@ -45,14 +45,14 @@ pub fn counts_from(connection: &Connection) -> Result<i64> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// Returns the step of the last row of the history that counts, or `None` while it has none.
+/// Returns the highest step of the last rows of the history that count, or `None` while there are none. Values that took
+/// longer come after rows of higher steps, and no more of them wait than rows are looked at.
 ///
 /// # Errors
 /// The file is damaged.
 pub fn last_step(connection: &Connection) -> Result<Option<i64>> {
-    let sql = "SELECT step FROM row WHERE id > ? AND step IS NOT NULL ORDER BY id DESC LIMIT 1";
-    let from = counts_from(connection)?;
-    Ok(connection.query_row(sql, [from], |row| row.get(0)).optional()?)
+    let sql = "SELECT max(step) FROM (SELECT step FROM row WHERE id > ? ORDER BY id DESC LIMIT 8192)";
+    Ok(connection.query_row(sql, [counts_from(connection)?], |row| row.get(0))?)
 }
 
 /// Returns the step after the largest of the history that counts. Reads every row.

@@ -37,6 +37,7 @@ pub struct RunBuilder {
     warn: Sink,
     tick: Duration,
     storage: Storage,
+    beside: bool,
 }
 
 /// When the run file gets what the journal has. Rows are safe in the journal either way.
@@ -94,6 +95,7 @@ impl RunBuilder {
             warn: Arc::new(|_| {}),
             tick: TICK,
             storage: Storage::Auto,
+            beside: false,
         }
     }
 
@@ -199,6 +201,13 @@ impl RunBuilder {
         self
     }
 
+    /// Leaves `latest-run.sqlite` where it points: nobody trains, something is added to a run that is over.
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.beside = true;
+        self
+    }
+
     /// Sets when the run file gets what the journal has.
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
@@ -269,7 +278,9 @@ impl RunBuilder {
             }
         })?;
         drop(entry);
-        point_latest(&directory, &run_file);
+        if !self.beside {
+            point_latest(&directory, &run_file);
+        }
         let follows = self.follows(&directory, &run_file);
         for (key, value) in self.config {
             run.config(key, value);
@@ -465,7 +476,7 @@ fn point_latest(directory: &Path, run_file: &Path) {
     let Some(name) = run_file.file_name() else { return };
     let fresh = directory.join(format!(".latest-run.{}", std::process::id()));
     if std::os::unix::fs::symlink(name, &fresh).is_ok()
-        && std::fs::rename(&fresh, directory.join("latest-run.sqlite")).is_err()
+        && std::fs::rename(&fresh, directory.join(store::LATEST)).is_err()
     {
         std::fs::remove_file(&fresh).ok();
     }

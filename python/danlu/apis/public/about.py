@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -238,7 +239,7 @@ class About:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What was known at the start: host, program, Python and so on; of several attempts the last."""
+        """What was known at the start and is in `wandb-metadata.json`; of several attempts the last."""
         attempts = self.reader.processes()
         found: dict[str, Any] = {}
         for attempt in attempts:
@@ -246,7 +247,21 @@ class About:
             found.update(host=attempt.host, pid=attempt.pid, danlu=attempt.danlu)
         if attempts:
             found.update(startedAt=iso(attempts[0].began), heartbeatAt=self.heartbeatAt)
-        return found
+        return {**self.reader.keep("metadata", self._metadata_file), **found}
+
+    def _metadata_file(self) -> dict[str, Any]:
+        """Return what was recorded of the machine, the code and so on; nothing if that is switched off."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "metadata.json")
+            try:
+                _core.read_file(self.parts, "wandb-metadata.json", path)
+            except Error:
+                return {}
+            with open(path, encoding="utf-8") as file:
+                found = json.load(file)
+        return found if isinstance(found, dict) else {}
 
     @property
     def host(self) -> str:

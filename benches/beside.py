@@ -100,7 +100,28 @@ def processor(claims: Claims, directory: str) -> None:
     )
 
 
-SECTIONS = {"images": images, "recorded": recorded, "processor": processor}
+FIRST = """
+import sys, time, danlu
+settings = danlu.Settings(console="off", x_disable_stats=True, x_disable_meta=True, x_save_requirements=False)
+start = time.perf_counter()
+run = danlu.init(project="bench", dir=sys.argv[1], settings=None if sys.argv[2] == "on" else settings)
+print((time.perf_counter() - start) * 1e3, file=sys.__stderr__)
+run.finish()
+"""
+
+
+def first(claims: Claims, directory: str) -> None:
+    """Start a run in a new process, with what is recorded by itself and without."""
+
+    def taken(what: str) -> float:
+        command = [sys.executable, "-c", FIRST, directory, what]
+        said = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(11)]
+        return median(float(line) for text in said for line in text.splitlines() if line[0].isdigit())
+
+    claims.add("the first `init`, all recorded", taken("on"), "ms", (taken("off"), "nothing recorded"))
+
+
+SECTIONS = {"images": images, "first": first, "recorded": recorded, "processor": processor}
 
 if __name__ == "__main__":
     main(__doc__, SECTIONS)

@@ -13,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -222,8 +223,9 @@ impl Run {
     }
 
     #[getter]
-    fn _path(&self) -> Option<&Path> {
-        self.sink.file().map(danlu::Run::path)
+    fn _path(&self) -> Option<&OsStr> {
+        // As a text: for a `Path`, Python would have to import what that takes.
+        self.sink.file().map(|run| run.path().as_os_str())
     }
 
     /// How many rows this process has logged, and the highest of their steps.

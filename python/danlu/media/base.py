@@ -54,6 +54,7 @@ class Media(WBValue):
         return [(key, self._to_json(RunPlace(run), key, step))]
 
     def _to_json(self, place: Place, key: str, step: int | str) -> dict[str, Any]:
+        """Store the value's files; return the JSON that refers to them. Each kind has its own."""
         raise NotImplementedError
 
     def to_json(self, run_or_artifact: Any) -> dict[str, Any]:
@@ -136,6 +137,7 @@ class FileMedia(BatchableMedia):
     _content: Content | None = None
 
     def _encode(self) -> Content:
+        """Make the file. Who sets `_content` needs none."""
         raise NotImplementedError
 
     def _encoded(self) -> Content:

@@ -26,6 +26,7 @@ class InArtifact(Media):
         return self._to_json_in(artifact)
 
     def _to_json_in(self, artifact: Any) -> dict[str, Any]:
+        """Add the tables to an artifact; return the JSON that refers to them. Each kind has its own."""
         raise NotImplementedError
 
 

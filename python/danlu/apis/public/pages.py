@@ -21,6 +21,7 @@ class Pages(Generic[T]):
         self._next = 0
 
     def _load(self) -> list[T]:
+        """Read all of them; each kind of pages does that its own way."""
         raise NotImplementedError
 
     @property

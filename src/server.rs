@@ -6,6 +6,7 @@
 mod answer;
 mod auth;
 mod catalogue;
+mod database;
 mod ingest;
 mod objects;
 mod page;
@@ -52,7 +53,8 @@ impl Server {
         let runs = data.join("runs");
         std::fs::create_dir_all(&runs).map_err(|e| Error::io("create the directory", &runs, e))?;
         let objects = Directory::create(&data.join("objects"))?;
-        let (catalogue, new_key) = Catalogue::open(&data.join("catalogue.sqlite"), clock.now())?;
+        let catalogue = Catalogue::in_file(&data.join("catalogue.sqlite"), clock.now())?;
+        let new_key = auth::first_key(&catalogue, clock.now())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -22,14 +22,18 @@ pub enum ErrorKind {
     Damaged,
     /// Somebody else holds it right now.
     Busy,
-    /// The remote does not know the key, or the key may not do this.
+    /// The remote does not know the key.
     Denied,
+    /// The key is known, and may not do this.
+    Forbidden,
     /// The remote cannot be reached, or did not answer as a remote does.
     Unreachable,
     /// Two different histories under one identity.
     Conflict,
     /// Written by a newer danlu than this one.
     Version,
+    /// It was there, and somebody has deleted it for good.
+    Gone,
 }
 
 /// What failed, why, and what to do about it.

@@ -28,6 +28,8 @@ impl IntoResponse for Refusal {
         let status = match self.0.kind() {
             ErrorKind::Usage | ErrorKind::Damaged | ErrorKind::Version => StatusCode::BAD_REQUEST,
             ErrorKind::Denied => StatusCode::UNAUTHORIZED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::Gone => StatusCode::GONE,
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::Limit => StatusCode::PAYLOAD_TOO_LARGE,

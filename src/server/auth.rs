@@ -1,30 +1,48 @@
-//! Who may: API keys, in a header or in the page's cookie.
+//! Who asks: API keys, in a header or in the page's cookie.
 
 use super::App;
 use super::answer::{Refusal, run_blocking};
-use crate::model::{Error, ErrorKind};
-use axum::extract::{Request, State};
+use super::catalogue::{Catalogue, NewKey, Scope, Who};
+use crate::model::{Error, ErrorKind, Result};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The name of the page's cookie.
 pub(super) const COOKIE: &str = "danlu_key";
 
-/// Lets a request through that carries a known key.
+/// Makes the first account with a key that may everything, where there is none; the key is kept nowhere.
+pub(super) fn first_key(catalogue: &Catalogue, now: i64) -> Result<Option<String>> {
+    if !catalogue.has_no_account()? {
+        return Ok(None);
+    }
+    catalogue.add_account("admin", true, now)?;
+    let new = NewKey {
+        account: "admin".to_owned(),
+        name: "first".to_owned(),
+        scope: Scope::Admin,
+        team: None,
+        project: None,
+        expires: None,
+    };
+    catalogue.add_key(&new, now).map(Some)
+}
+
+/// Lets a request through that carries a good key, with who it is.
 pub(super) async fn require_key(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
     next: Next,
-) -> Result<Response, Refusal> {
-    let refused = |why: &str| Refusal(Error::new(ErrorKind::Denied, why));
-    let key = key_of(request.headers()).ok_or_else(|| refused("An API key is needed"))?;
-    if run_blocking(move || app.catalogue.knows_key(&key)).await? {
-        Ok(next.run(request).await)
-    } else {
-        Err(refused("The API key is not known"))
-    }
+) -> std::result::Result<Response, Refusal> {
+    let key = key_of(request.headers())
+        .ok_or_else(|| Refusal(Error::new(ErrorKind::Denied, "An API key is needed")))?;
+    let who = run_blocking(move || app.catalogue.who(&key, app.clock.now())).await?;
+    request.extensions_mut().insert(Asker(Arc::new(who)));
+    Ok(next.run(request).await)
 }
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
@@ -36,4 +54,24 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
     cookies
         .split(';')
         .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned))
+}
+
+/// Who asks, as a parameter of a handler.
+#[derive(Debug, Clone)]
+pub(super) struct Asker(Arc<Who>);
+
+impl Deref for Asker {
+    type Target = Who;
+    fn deref(&self) -> &Who {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Asker {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> std::result::Result<Self, Refusal> {
+        let asker = parts.extensions.get::<Self>().cloned();
+        asker.ok_or_else(|| Refusal(Error::new(ErrorKind::Denied, "An API key is needed")))
+    }
 }

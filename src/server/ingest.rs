@@ -1,6 +1,7 @@
 //! A committed manifest becomes rows of the server's own run file.
 
 use super::App;
+use super::catalogue::Glance;
 use crate::model::{Error, Hash, Result};
 use crate::query::{self, RunDetails};
 use crate::remote::{AttemptEntry, Manifest, Receipt, Remote};
@@ -32,7 +33,7 @@ impl App {
             self.make_anew(&all, &path)?;
         }
         self.objects.commit(manifest)?;
-        self.list(key, &path)?;
+        self.list(key, &path, &all)?;
         Ok(Manifest::of(&store::open(&path)?)?.receipt())
     }
 
@@ -83,13 +84,18 @@ impl App {
         Ok(())
     }
 
-    fn list(&self, key: Hash, path: &Path) -> Result<()> {
+    fn list(&self, key: Hash, path: &Path, manifest: &Manifest) -> Result<()> {
         let now = self.clock.now();
         let connection = store::open(path)?;
         let info = query::info(&connection, path, "", now)?;
         let details = query::details(&connection, info)?;
-        let shown = shown(key, &details, false)?;
-        self.catalogue.put_run(key, &details.info, &shown.to_string(), now)
+        let sizes = manifest.attempts.iter().flat_map(|entry| &entry.segments).chain(&manifest.blobs);
+        let bytes = sizes.map(|object| object.size).sum();
+        let run = manifest.run.clone();
+        let glance = Glance { run, details, digest: manifest.digest, open: false, bytes };
+        self.catalogue.put_runs(&[(glance, manifest.objects())], now)?;
+        debug_assert_eq!(key, manifest.run.hash());
+        Ok(())
     }
 }
 

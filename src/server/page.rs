@@ -46,7 +46,7 @@ pub(super) async fn login(State(app): State<Arc<App>>, Json(body): Json<KeyIn>) 
 async fn sign_in(app: Arc<App>, key: String) -> Answer<String> {
     let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let asked = key.clone();
-    if plain && run_blocking(move || app.catalogue.knows_key(&asked)).await? {
+    if plain && run_blocking(move || app.catalogue.who(&asked, app.clock.now())).await.is_ok() {
         Ok(format!("{COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"))
     } else {
         Err(Refusal(Error::new(ErrorKind::Denied, "The API key is not known")))

@@ -2,7 +2,8 @@
 
 use super::App;
 use super::answer::{Answer, blocking, run_blocking};
-use super::catalogue::Project;
+use super::auth::Asker;
+use super::catalogue::{Project, Scope};
 use super::ingest::shown;
 use super::objects::{self, parse};
 use crate::model::{Error, ErrorKind, Hash, Result};
@@ -41,16 +42,22 @@ pub(super) struct KeySeries {
 }
 
 /// `GET /projects`.
-pub(super) async fn projects(State(app): Shared) -> Answer<Json<Vec<Project>>> {
-    blocking(move || app.catalogue.projects()).await
+pub(super) async fn projects(State(app): Shared, who: Asker) -> Answer<Json<Vec<Project>>> {
+    blocking(move || app.catalogue.projects(&who)).await
 }
 
 /// `GET /runs?entity=…&project=…`, newest first.
 pub(super) async fn list(
     State(app): Shared,
+    who: Asker,
     Query(filter): Query<Filter>,
 ) -> Answer<Json<Vec<serde_json::Value>>> {
-    blocking(move || app.catalogue.runs(filter.entity.as_deref(), filter.project.as_deref())).await
+    blocking(move || {
+        let mut runs = app.catalogue.runs(filter.entity.as_deref(), filter.project.as_deref())?;
+        runs.retain(|run| who.may(Scope::Read, &run.run.entity, &run.run.project).is_ok());
+        Ok(runs.iter().map(|run| run.to_json(app.clock.now())).collect())
+    })
+    .await
 }
 
 /// `GET /runs/{key}`.

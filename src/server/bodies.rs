@@ -1,0 +1,109 @@
+//! Bodies on their way: counted, and given up if they make no progress.
+
+use axum::body::{Body, Bytes, HttpBody};
+use http_body::{Frame, SizeHint};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// The body of a request, which has to make progress.
+pub(super) struct Incoming {
+    body: Body,
+    read: Arc<AtomicU64>,
+    patience: Duration,
+    until: Pin<Box<Sleep>>,
+    waits: bool,
+}
+
+impl Incoming {
+    /// Counts what comes in.
+    pub(super) fn new(body: Body, read: Arc<AtomicU64>, patience: Duration) -> Self {
+        Self { body, read, patience, until: Box::pin(sleep(patience)), waits: false }
+    }
+}
+
+impl HttpBody for Incoming {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let poll = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(frame) = &poll {
+            if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
+                this.read.fetch_add(data.map_or(0, |data| data.len() as u64), Ordering::Relaxed);
+            }
+            this.waits = false;
+            return poll;
+        }
+        // The time in which nobody asks for more is not the client's.
+        if !std::mem::replace(&mut this.waits, true) {
+            this.until.as_mut().reset(Instant::now() + this.patience);
+        }
+        if this.until.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body makes no progress");
+        Poll::Ready(Some(Err(axum::Error::new(late))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer, which tells how much of it was sent when it is through or broken off.
+pub(super) struct Outgoing<F: FnOnce(u64)> {
+    body: Body,
+    sent: u64,
+    done: Option<F>,
+}
+
+impl<F: FnOnce(u64)> Outgoing<F> {
+    /// Counts what goes out, and calls `done` in the end.
+    pub(super) fn new(body: Body, done: F) -> Self {
+        Self { body, sent: 0, done: Some(done) }
+    }
+}
+
+impl<F: FnOnce(u64) + Unpin> HttpBody for Outgoing<F> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let poll = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &poll {
+            self.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<F: FnOnce(u64)> Drop for Outgoing<F> {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(self.sent);
+        }
+    }
+}

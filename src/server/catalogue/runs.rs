@@ -1,0 +1,307 @@
+//! Runs: written down as their run files are, and listed.
+
+use super::edits::laid_over;
+use super::glance::{Field, cells_of, fields_of};
+use super::{Catalogue, EventKind, Glance, Own, events, references};
+use crate::model::{Error, Hash, Result, RunId, RunKey};
+use crate::remote::Object;
+use crate::server::database::{Cell, Row, Session, cells};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How long an open run may be silent before it counts as crashed, in microseconds.
+pub(in crate::server) const SILENCE: i64 = 600_000_000;
+
+/// A run as lists show it.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct Listed {
+    /// The hash of its key.
+    pub(in crate::server) key: Hash,
+    /// Which it is.
+    pub(in crate::server) run: RunKey,
+    /// What people see of it: edits laid over what it says.
+    pub(in crate::server) own: Own,
+    /// What it does within the group.
+    pub(in crate::server) job_type: String,
+    /// The machine that began it.
+    pub(in crate::server) host: String,
+    /// How it is; see [`Self::state`].
+    stored_state: String,
+    /// Whether an attempt is not sealed.
+    pub(in crate::server) open: bool,
+    /// When it was pushed last.
+    pub(in crate::server) heard: i64,
+    /// The exit code.
+    pub(in crate::server) exit_code: Option<i64>,
+    /// When it began, in seconds since 1970.
+    pub(in crate::server) started: f64,
+    /// When it ended.
+    pub(in crate::server) ended: Option<f64>,
+    /// The last step.
+    pub(in crate::server) last_step: Option<i64>,
+    /// How many records it has.
+    pub(in crate::server) records: i64,
+    /// How many it lost.
+    pub(in crate::server) lost: i64,
+    /// The length of its segments and files.
+    pub(in crate::server) bytes: i64,
+    /// The digest of its manifest.
+    pub(in crate::server) digest: Hash,
+    /// When the server changed what it knows of it, in microseconds.
+    pub(in crate::server) updated: i64,
+    /// When it was removed.
+    pub(in crate::server) removed: Option<i64>,
+    /// The config, a JSON object.
+    pub(in crate::server) config: Value,
+    /// The summary, a JSON object.
+    pub(in crate::server) summary: Value,
+}
+
+impl Listed {
+    /// The columns of `run` (as `r`) that [`Self::read`] reads.
+    pub(in crate::server) const COLUMNS: &'static str = "r.key, r.entity, r.project, r.run_id, r.name, r.job_group, \
+        r.notes, r.tags, r.archived, r.job_type, r.host, r.state, r.open, r.heard, r.exit_code, r.started, r.ended, \
+        r.last_step, r.records, r.lost, r.bytes, r.digest, r.updated, r.removed, r.config, r.summary";
+
+    /// Reads a row of [`Self::COLUMNS`].
+    ///
+    /// # Errors
+    /// The catalogue is damaged.
+    pub(in crate::server) fn read(row: &Row) -> Result<Self> {
+        let tags: Value = json_of(row, 7)?;
+        Ok(Self {
+            key: row.get(0)?,
+            run: RunKey { entity: row.get(1)?, project: row.get(2)?, id: RunId::new(row.get::<String>(3)?)? },
+            own: Own {
+                name: row.get(4)?,
+                job_group: row.get(5)?,
+                notes: row.get(6)?,
+                tags: serde_json::from_value(tags).map_err(damaged)?,
+                archived: row.get(8)?,
+            },
+            job_type: row.get(9)?,
+            host: row.get(10)?,
+            stored_state: row.get(11)?,
+            open: row.get(12)?,
+            heard: row.get(13)?,
+            exit_code: row.get(14)?,
+            started: row.get(15)?,
+            ended: row.get(16)?,
+            last_step: row.get(17)?,
+            records: row.get(18)?,
+            lost: row.get(19)?,
+            bytes: row.get(20)?,
+            digest: row.get(21)?,
+            updated: row.get(22)?,
+            removed: row.get(23)?,
+            config: json_of(row, 24)?,
+            summary: json_of(row, 25)?,
+        })
+    }
+
+    /// Returns how it is. An open one that is silent for long has crashed, until it is heard of again.
+    pub(in crate::server) fn state(&self, now: i64) -> &str {
+        if self.open && self.heard < now - SILENCE { "crashed" } else { &self.stored_state }
+    }
+
+    /// Returns it as lists show it.
+    pub(in crate::server) fn to_json(&self, now: i64) -> Value {
+        json!({
+            "key": self.key,
+            "id": self.run.id,
+            "entity": self.run.entity,
+            "project": self.run.project,
+            "name": self.own.name,
+            "state": self.state(now),
+            "open": self.open,
+            "exit_code": self.exit_code,
+            "started": self.started,
+            "ended": self.ended,
+            "host": self.host,
+            "records": self.records,
+            "last_step": self.last_step,
+            "lost": self.lost,
+            "bytes": self.bytes,
+            "digest": self.digest,
+            "group": self.own.job_group,
+            "job_type": self.job_type,
+            "notes": self.own.notes,
+            "tags": self.own.tags,
+            "archived": self.own.archived,
+            "updated": super::accounts::seconds(self.updated),
+            "config": self.config,
+            "summary": self.summary,
+        })
+    }
+}
+
+fn json_of(row: &Row, column: usize) -> Result<Value> {
+    serde_json::from_str(&row.get::<String>(column)?).map_err(damaged)
+}
+
+fn damaged(error: serde_json::Error) -> Error {
+    Error::damaged("The catalogue is damaged").with_source(error)
+}
+
+impl Catalogue {
+    /// Writes down how runs look now, and which objects they name.
+    ///
+    /// # Errors
+    /// The database cannot be used; then none is written down.
+    pub(in crate::server) fn put_runs(&self, runs: &[(Glance, Vec<Object>)], now: i64) -> Result<()> {
+        self.database.writing(|session| {
+            for (glance, objects) in runs {
+                put_run(session, glance, now)?;
+                references::put(session, glance.run.hash(), objects)?;
+            }
+            for (glance, _) in runs {
+                events::put(session, EventKind::Run, &glance.run, now)?;
+            }
+            Ok(())
+        })?;
+        self.tell_of_events()
+    }
+
+    /// Finds a run, removed ones as well.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn run(&self, key: Hash) -> Result<Option<Listed>> {
+        let sql = format!("SELECT {} FROM run AS r WHERE r.key = ?1", Listed::COLUMNS);
+        self.database.row(&sql, cells![key])?.as_ref().map(Listed::read).transpose()
+    }
+
+    /// Lists runs, newest first, of one entity and project or of all.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn runs(&self, entity: Option<&str>, project: Option<&str>) -> Result<Vec<Listed>> {
+        let sql = format!(
+            "SELECT {} FROM run AS r WHERE (CAST(?1 AS TEXT) IS NULL OR r.entity = ?1)
+             AND (CAST(?2 AS TEXT) IS NULL OR r.project = ?2) AND r.removed IS NULL ORDER BY r.started DESC",
+            Listed::COLUMNS
+        );
+        self.database.query(&sql, cells![entity, project])?.iter().map(Listed::read).collect()
+    }
+
+    /// Lists which runs there are with the digests of their manifests, after a key in the order of keys.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn digests(&self, after: Option<Hash>, limit: usize) -> Result<Vec<(Hash, Hash)>> {
+        let sql = "SELECT key, digest FROM run WHERE key > ?1 ORDER BY key LIMIT ?2";
+        let after = after.map_or_else(|| Cell::Bytes(Vec::new()), Cell::from);
+        let rows = self.database.query(sql, &[after, Cell::from(limit as u64)])?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    }
+}
+
+/// The columns that follow from a run, in the order of [`put_run`].
+const WRITTEN: &str = "key, entity, project, run_id, name, job_group, job_type, notes, tags, host, state, open, heard, \
+    exit_code, started, ended, duration, last_step, records, lost, bytes, digest, created, updated, archived, config, \
+    summary, own";
+
+fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<()> {
+    let key = glance.run.hash();
+    let own = glance.own();
+    let seen = laid_over(session, key, &own)?;
+    let (details, info) = (&glance.details, &glance.details.info);
+    let tags = Value::from(seen.tags.clone()).to_string();
+    let values = [
+        key.into(),
+        Cell::from(&glance.run.entity),
+        Cell::from(&glance.run.project),
+        glance.run.id.as_str().into(),
+        Cell::from(&seen.name),
+        Cell::from(&seen.job_group),
+        Cell::from(&details.job_type),
+        Cell::from(&seen.notes),
+        Cell::from(&tags),
+        Cell::from(&info.host),
+        glance.state().into(),
+        glance.open.into(),
+        now.into(),
+        info.exit_code.into(),
+        info.started.into(),
+        info.ended.into(),
+        info.ended.map(|ended| ended - info.started).into(),
+        info.last_step.into(),
+        info.records.into(),
+        info.lost.into(),
+        glance.bytes.into(),
+        glance.digest.into(),
+        now.into(),
+        now.into(),
+        seen.archived.into(),
+        details.config.to_string().into(),
+        details.summary.to_string().into(),
+        serde_json::to_string(&own).map_err(damaged)?.into(),
+    ];
+    let before = session.row("SELECT config, summary, tags FROM run WHERE key = ?1", cells![key])?;
+    let id: i64 =
+        session.row(&upsert(values.len()), &values)?.ok_or_else(|| Error::damaged("No run"))?.get(0)?;
+    let same = before.is_some_and(|row| row.0 == [values[25].clone(), values[26].clone(), values[8].clone()]);
+    if same {
+        return Ok(());
+    }
+    put_fields(session, id, fields_of(&details.config, &details.summary, &seen.tags))
+}
+
+fn upsert(columns: usize) -> String {
+    let values: Vec<String> = (1..=columns).map(|n| format!("?{n}")).collect();
+    let kept = ["key", "created"];
+    let set: Vec<String> = WRITTEN
+        .split(", ")
+        .filter(|column| !kept.contains(column))
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    format!(
+        "INSERT INTO run ({WRITTEN}) VALUES ({}) ON CONFLICT (key) DO UPDATE SET {} RETURNING id",
+        values.join(", "),
+        set.join(", ")
+    )
+}
+
+/// Writes the values of a run, one row each, in place of those that were.
+pub(super) fn put_fields(session: &mut dyn Session, run: i64, fields: Vec<(String, Field)>) -> Result<()> {
+    session.execute("DELETE FROM field WHERE run = ?1", cells![run])?;
+    let mut names: BTreeMap<String, i64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (name, field) in fields {
+        // In order: two who add names at once do not wait for each other in a circle.
+        let id = match names.get(&name) {
+            Some(id) => *id,
+            None => name_id(session, &name)?,
+        };
+        names.insert(name, id);
+        rows.push(cells_of(run, id, field));
+    }
+    insert(session, "field", &rows)
+}
+
+fn name_id(session: &mut dyn Session, name: &str) -> Result<i64> {
+    let find = "SELECT id FROM field_name WHERE name = ?1";
+    if let Some(row) = session.row(find, cells![name])? {
+        return row.get(0);
+    }
+    session.execute("INSERT INTO field_name (name) VALUES (?1) ON CONFLICT DO NOTHING", cells![name])?;
+    session.row(find, cells![name])?.ok_or_else(|| Error::damaged("The catalogue forgets names"))?.get(0)
+}
+
+/// Inserts rows, many with one statement. Rows that are there stay.
+pub(super) fn insert<const N: usize>(
+    session: &mut dyn Session,
+    table: &str,
+    rows: &[[Cell; N]],
+) -> Result<()> {
+    for some in rows.chunks(64) {
+        let row = |n: usize| {
+            let values: Vec<String> = (1..=N).map(|m| format!("?{}", n * N + m)).collect();
+            format!("({})", values.join(","))
+        };
+        let values: Vec<String> = (0..some.len()).map(row).collect();
+        let sql = format!("INSERT INTO {table} VALUES {} ON CONFLICT DO NOTHING", values.join(","));
+        session.execute(&sql, some.as_flattened())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The catalogue in a file: one writer, and readers that do not wait for it.
+
+use super::{Cell, Database, Dialect, Row, Session, Work};
+use crate::model::{Error, Hash, Result};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How many idle readers are kept.
+const READERS: usize = 8;
+
+/// A database file.
+pub(in crate::server) struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens or makes it.
+    ///
+    /// # Errors
+    /// It cannot be written, or is no database.
+    pub(in crate::server) fn open(path: &Path) -> Result<Self> {
+        let writer = connect(path)?;
+        // The file is ours alone and on a local disk, unlike run files: readers need not wait for the writer.
+        writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(connection) => Ok(connection),
+            None => {
+                let connection = connect(&self.path)?;
+                connection.pragma_update(None, "query_only", true)?;
+                Ok(connection)
+            }
+        }
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        connection.set_prepared_statement_cache_capacity(128);
+        connection.pragma_update(None, "foreign_keys", true)?;
+        add_regexp(&connection)?;
+        Ok(connection)
+    };
+    open().map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
+}
+
+/// `text REGEXP pattern`, which SQLite leaves to whoever uses it. A pattern is compiled once for each statement.
+fn add_regexp(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("regexp", 2, flags, |context| {
+        let pattern = context.get_or_create_aux(0, |value| -> Result<regex::Regex, crate::Error> {
+            let text = value.as_str().map_err(|e| Error::usage("A pattern is a text").with_source(e))?;
+            regex::Regex::new(text).map_err(|e| Error::usage("The pattern cannot be read").with_source(e))
+        })?;
+        match context.get_raw(1) {
+            ValueRef::Text(text) => Ok(Some(pattern.is_match(&String::from_utf8_lossy(text)))),
+            _ => Ok(None),
+        }
+    })
+}
+
+impl Database for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn read(&self, work: &mut Work<'_>) -> Result<()> {
+        let mut connection = self.reader()?;
+        let done = {
+            let transaction = connection.transaction()?;
+            work(&mut Of(&transaction))
+        };
+        let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS {
+            idle.push(connection);
+        }
+        done
+    }
+
+    fn write(&self, work: &mut Work<'_>) -> Result<()> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // `danlu admin` on the same data directory is another process.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        work(&mut Of(&transaction))?;
+        Ok(transaction.commit()?)
+    }
+
+    fn hold(&self, _: Hash) -> Result<Box<dyn Send>> {
+        // One server per file: its own locks are enough.
+        Ok(Box::new(()))
+    }
+}
+
+struct Of<'a>(&'a Connection);
+
+impl Session for Of<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn query(&mut self, sql: &str, values: &[Cell]) -> Result<Vec<Row>> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cells = (0..columns).map(|n| row.get_ref(n).map(cell)).collect::<rusqlite::Result<_>>()?;
+            found.push(Row(cells));
+        }
+        Ok(found)
+    }
+
+    fn execute(&mut self, sql: &str, values: &[Cell]) -> Result<u64> {
+        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(values))? as u64)
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<()> {
+        Ok(self.0.execute_batch(sql)?)
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Int(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+    }
+}
+
+impl ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Null => ToSqlOutput::Owned(Value::Null),
+            Self::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
+            Self::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        })
+    }
+}

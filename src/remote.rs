@@ -3,47 +3,31 @@
 //! A push asks which objects are missing, sends those, and commits a manifest that names them all. The remote answers
 //! with what it now holds, and only that makes a run pushed. Everything can be repeated at any point.
 
+mod address;
 mod directory;
 mod http;
 mod manifest;
+mod marker;
+mod materialise;
+mod memory;
+mod object;
 
+pub use address::{Options, directory_of, is_server, open};
 pub use directory::Directory;
 pub use http::Http;
-pub use manifest::{AttemptEntry, Manifest, Receipt, SizedHash};
+pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
+pub use materialise::{materialise, read_segment};
+pub use memory::Memory;
+pub use object::{Object, SizedHash};
 
-use crate::model::{AttemptId, Error, Hash, Result, RunKey};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use std::io::Read;
-use std::path::Path;
 
-/// The name of an object: what sort it is, and the SHA-256 of its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Object {
-    /// A segment of records. It is stored and sent as a zstd frame; its name is the hash of what is inside.
-    Segment(Hash),
-    /// The content of a file, as it is.
-    Blob(Hash),
-}
+/// Length of the parts in which a large blob is sent. A blob that is no longer goes in one piece.
+pub const PART_BYTES: u64 = 8 << 20;
 
-impl Object {
-    /// Returns the hash of its content.
-    pub fn hash(self) -> Hash {
-        match self {
-            Self::Segment(hash) | Self::Blob(hash) => hash,
-        }
-    }
-}
-
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Segment(hash) => write!(f, "segment {hash}"),
-            Self::Blob(hash) => write!(f, "blob {hash}"),
-        }
-    }
-}
+/// Runs in one page of [`Remote::runs`].
+pub const PAGE_RUNS: usize = 1000;
 
 /// A place that runs are pushed to.
 pub trait Remote: Send + Sync {
@@ -56,7 +40,8 @@ pub trait Remote: Send + Sync {
     /// It cannot be reached, or refuses.
     fn identity(&self) -> Result<AttemptId>;
 
-    /// Returns those of the objects that it does not have, or has damaged.
+    /// Returns those of the objects that it does not have, or has damaged, in the order of the question. There may be any
+    /// number of them.
     ///
     /// # Errors
     /// It cannot be reached, or refuses.
@@ -65,69 +50,144 @@ pub trait Remote: Send + Sync {
     /// Stores an object: `length` bytes in the form in which [`Object`] says it is stored.
     ///
     /// # Errors
-    /// It cannot be reached, refuses, or the bytes are not those of the name.
+    /// It cannot be reached, refuses, or the bytes are not those of the name; then nothing is visible.
     fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()>;
 
-    /// Reads an object in the form in which it is stored.
+    /// Stores many small objects at once. After an error some of them may be there.
     ///
     /// # Errors
-    /// It cannot be reached, refuses, or does not have it.
-    fn get(&self, object: Object) -> Result<Box<dyn Read + Send>>;
+    /// As [`Self::put`].
+    fn put_all(&self, objects: Vec<(Object, Vec<u8>)>) -> Result<()> {
+        for (object, bytes) in objects {
+            self.put(object, bytes.len() as u64, Box::new(std::io::Cursor::new(bytes)))?;
+        }
+        Ok(())
+    }
 
-    /// Makes a run, or further attempts of it, visible, and says what it now holds.
+    /// Returns how many bytes of a blob are there, from its beginning, of parts that were put before: all of them if the
+    /// blob is there.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    fn held(&self, blob: SizedHash) -> Result<u64>;
+
+    /// Stores a part of a large blob: [`PART_BYTES`] from `offset` on, or the rest. Parts are put in order; the offset is what
+    /// is held, or less. With the last one the blob is checked, and becomes visible.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a part that leaves a gap after what is held. Otherwise as [`Self::put`]; if the bytes turn out
+    /// not to be those of the name, nothing of them is held any more.
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()>;
+
+    /// Reads an object in the form in which it is stored, from `offset` on.
+    ///
+    /// # Errors
+    /// It cannot be reached, refuses, or does not have it ([`ErrorKind::NotFound`]).
+    fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>>;
+
+    /// Makes a run, or further attempts of it, visible, and says what it now holds. What an open attempt had and its
+    /// successor has not is removed.
     ///
     /// # Errors
     /// It cannot be reached, refuses, misses an object, or holds something else under the same attempt.
     fn commit(&self, manifest: &Manifest) -> Result<Receipt>;
 
+    /// Does what [`Self::commit`] does for many runs, and says of each how that went.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses the key: then some of them may be committed.
+    fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        manifests
+            .iter()
+            .map(|manifest| match self.commit(manifest) {
+                Err(e) if matches!(e.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => Err(e),
+                done => Ok(done),
+            })
+            .collect()
+    }
+
     /// Reads the manifest of a run, if it has it.
     ///
     /// # Errors
+    /// It cannot be reached, or refuses; or the manifest is damaged.
+    fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>> {
+        self.manifest_of(run.hash())
+    }
+
+    /// Reads the manifest of the run whose key has this hash, if it has it.
+    ///
+    /// # Errors
+    /// As [`Self::manifest`].
+    fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>>;
+
+    /// Lists up to [`PAGE_RUNS`] runs whose keys are greater than `after`, ordered by key. None are left after an empty page.
+    ///
+    /// # Errors
     /// It cannot be reached, or refuses.
-    fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>>;
-}
+    fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>>;
 
-/// Opens a remote by its address: a directory, or `http://…` or `https://…`.
-///
-/// # Errors
-/// [`crate::ErrorKind::Usage`] for an address of no known form.
-pub fn open(address: &str, key: Option<String>) -> Result<Box<dyn Remote>> {
-    if address.trim().is_empty() {
-        return Err(
-            Error::usage("The name of the remote is empty").with_hint("give a directory or an address")
-        );
+    /// Removes the manifest of a run, if it is there. Its objects stay.
+    ///
+    /// # Errors
+    /// It cannot be reached, or cannot do this.
+    fn remove_run(&self, key: Hash) -> Result<()> {
+        Err(cannot_remove(self.name(), key))
     }
-    if let Some(directory) = directory_of(address) {
-        return Ok(Box::new(Directory::create(directory)?));
-    }
-    if has_scheme_of_server(address) {
-        return Ok(Box::new(Http::new(address, key)?));
-    }
-    let why = match address.split_once("://") {
-        Some(("file", _)) => "it names no directory".to_owned(),
-        Some((scheme, _)) => format!("it knows no `{scheme}://`"),
-        None => "that is the beginning of an address".to_owned(),
-    };
-    Err(Error::usage(format!("danlu cannot sync to `{address}`: {why}"))
-        .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
-}
 
-/// Returns the directory that an address means, if it is none of a server.
-pub fn directory_of(address: &str) -> Option<&Path> {
-    match address.split_once("://") {
-        Some(("file", path)) => Some(Path::new(path)).filter(|path| !path.as_os_str().is_empty()),
-        Some(_) => None,
-        // Nobody means directories of these names.
-        None if has_scheme_of_server(address) || address == "file:" => None,
-        None => Some(Path::new(address)),
+    /// Removes objects, those of them that are there. No manifest may name them.
+    ///
+    /// # Errors
+    /// It cannot be reached, or cannot do this.
+    fn remove(&self, objects: &[Object]) -> Result<()> {
+        objects.first().map_or(Ok(()), |object| Err(cannot_remove(self.name(), object)))
     }
 }
 
-fn has_scheme_of_server(address: &str) -> bool {
-    address.starts_with("http:") || address.starts_with("https:")
+fn cannot_remove(remote: &str, what: impl std::fmt::Display) -> Error {
+    Error::usage(format!("Cannot remove {what}: `{remote}` removes nothing on demand"))
 }
 
-/// Says whether an address is that of a server.
-pub fn is_server(address: &str) -> bool {
-    address.starts_with("http://") || address.starts_with("https://")
+/// Says that bytes are not those of the object that they were sent for.
+fn other_bytes(object: Object) -> Error {
+    let kind = if matches!(object, Object::Blob(_)) { "Blob" } else { "Segment" };
+    Error::damaged(format!("{kind} {} is damaged: its bytes have another hash", object.hash()))
+}
+
+/// Checks that bytes are those of an object.
+fn check_bytes(object: Object, bytes: &[u8]) -> Result<()> {
+    match object {
+        Object::Segment(name) => crate::store::unpack(name, bytes).map(|_| ()),
+        Object::Blob(name) if Hash::of(bytes) == name => Ok(()),
+        Object::Blob(_) => Err(other_bytes(object)),
+    }
+}
+
+/// Says that the bytes of an object do not come from where they are read.
+fn cannot_read(source: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "Cannot read what is to be stored").with_source(source)
+}
+
+/// Says that an object is not there.
+fn not_there(object: Object) -> Error {
+    Error::new(ErrorKind::NotFound, format!("There is no {object}"))
+}
+
+/// Returns where the last part of a blob begins.
+fn last_part(size: u64) -> u64 {
+    size.saturating_sub(1) / PART_BYTES * PART_BYTES
+}
+
+/// Checks that a part of a blob is one, and leaves no gap after what is held. One that is held may come again: two syncers
+/// may send the same blob.
+fn check_part(blob: SizedHash, held: u64, offset: u64, length: u64) -> Result<()> {
+    let end = offset.saturating_add(length);
+    let whole = if offset == last_part(blob.size) { end == blob.size } else { length == PART_BYTES };
+    if offset <= held && offset.is_multiple_of(PART_BYTES) && whole && end <= blob.size {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{length} bytes at {offset} are no part of blob {}, of which {held} of {} bytes are held",
+        blob.sha256, blob.size
+    ))
+    .with_hint("ask what is held, and go on from there"))
 }

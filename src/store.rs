@@ -32,6 +32,7 @@ mod segment;
 mod stand_in;
 mod standing;
 mod stranger;
+mod tail_segment;
 mod tally;
 mod verify;
 mod verify_journals;
@@ -67,6 +68,7 @@ pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
 pub use standing::{Lost, config, counts_from, last_step, losses, metrics, next_step, summary, tags};
 pub use stranger::{own_journals_of, stranger};
+pub use tail_segment::tail_segment;
 pub use tally::{Tallied, Tally, key_names, tally};
 pub use verify::{Damage, Report, verify};
 

@@ -78,3 +78,16 @@ fn path() -> Result<PathBuf> {
             .with_hint("set DANLU_CONFIG_DIR or HOME")
     })
 }
+
+/// What the environment may say to remotes.
+const OF_REMOTES: [&str; 4] = ["AWS_", "GOOGLE_", "AZURE_", "DANLU_SSH"];
+
+/// Returns what opening a remote needs beside its address. A directory needs none of the user's settings.
+pub(super) fn options_for(address: &str) -> Result<remote::Options> {
+    let key = if remote::is_server(address) { Credentials::load()?.key_for(address) } else { None };
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| OF_REMOTES.iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
+    Ok(remote::Options { key, environment })
+}

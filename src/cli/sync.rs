@@ -1,7 +1,7 @@
 //! `danlu sync`.
 
 use super::alerts;
-use super::config::Credentials;
+use super::config::{Credentials, options_for};
 use super::output::{Output, bytes, count, plain, to_stderr, warn};
 use super::progress::progress_bar;
 use super::{Common, here_and_now};
@@ -55,7 +55,7 @@ impl Sync {
             return self.nothing(address, &directory, output);
         }
         let is_new = remote::directory_of(&address).is_some_and(|path| !remote::Directory::is_one(path));
-        let remote = remote::open(&address, key_for(&address)?)?;
+        let remote = remote::open(&address, &options_for(&address)?)?;
         if is_new {
             to_stderr(&format!("created the remote `{}`", plain(&address)));
         }
@@ -160,11 +160,6 @@ impl Sync {
         }
         Ok(())
     }
-}
-
-/// Returns the key for a server. A directory needs none, and none of the user's settings.
-fn key_for(address: &str) -> Result<Option<String>> {
-    if remote::is_server(address) { Ok(Credentials::load()?.key_for(address)) } else { Ok(None) }
 }
 
 fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {

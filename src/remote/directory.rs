@@ -5,45 +5,35 @@
 //! segments/ab/abcd….zst      segments, compressed
 //! blobs/ab/abcd…             contents of files
 //! runs/abcd….json            manifests, named by the hash of the run's key
+//! tmp/                       files being written
 //! ```
 //!
 //! A file gets its name when all of its bytes are durable, so a name never stands for half of something.
 
-use super::{Manifest, Object, Receipt, Remote};
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
-use crate::store::{self, Damage, unpack};
+mod begin;
+mod check;
+mod parts;
+mod place;
+
+use super::marker::{MARKER, Marker};
+use super::{Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
+use crate::store;
+use check::Whole;
+use parts::Parts;
 use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-const MARKER: &str = "danlu-remote.json";
-const FORMAT: &str = "danlu-remote";
-const VERSION: u32 = 1;
-
-/// The directories of a remote. What is in the last one is of pushes under way.
-const PARTS: [&str; 4] = ["segments", "blobs", "runs", "tmp"];
-
-/// What the marker says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Marker {
-    format: String,
-    version: u32,
-    id: AttemptId,
-}
 
 /// A remote in a directory.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
     name: String,
-    id: AttemptId,
-    /// Objects whose bytes this process has seen to be those of their names.
-    whole: Mutex<HashSet<Object>>,
+    whole: Whole,
+    parts: Parts,
 }
 
 impl Directory {
@@ -54,31 +44,9 @@ impl Directory {
     /// It cannot be written, holds something else, or is of a newer version; or there is no directory above it.
     pub fn create(root: &Path) -> Result<Self> {
         if !Self::is_one(root) {
-            Self::begin(root)?;
+            begin::begin(root)?;
         }
         Self::open(root)
-    }
-
-    /// Makes a remote of a directory that is missing or empty, or where somebody who did that was killed.
-    fn begin(root: &Path) -> Result<()> {
-        make(root)?;
-        let handle = File::open(root).map_err(|e| Error::io("open the remote", root, e))?;
-        // Two who begin it at once take turns, where there are locks.
-        flock(&handle, FlockOperation::LockExclusive).ok();
-        if Self::is_one(root) || !is_empty_but_for_parts(root)? {
-            return Ok(());
-        }
-        for part in PARTS {
-            make(&root.join(part))?;
-        }
-        let marker = Marker { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? };
-        let json =
-            serde_json::to_vec(&marker).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
-        Self::at(root, marker.id).place(&root.join(MARKER), &mut json.as_slice(), |_| true)
-    }
-
-    fn at(root: &Path, id: AttemptId) -> Self {
-        Self { root: root.to_owned(), name: root.display().to_string(), id, whole: Mutex::default() }
     }
 
     /// Opens a directory that is a remote.
@@ -86,27 +54,9 @@ impl Directory {
     /// # Errors
     /// It is none, or is of a newer version.
     pub fn open(root: &Path) -> Result<Self> {
-        // What is no regular file would be waited for.
-        let bytes =
-            Some(root.join(MARKER)).filter(|path| path.is_file()).and_then(|path| std::fs::read(path).ok());
-        let bytes = bytes.ok_or_else(|| {
-            let message = format!(
-                "`{}` is no danlu remote: it has other things in it and no `{MARKER}`",
-                root.display()
-            );
-            Error::usage(message).with_hint("give an empty or a new directory")
-        })?;
-        let marker: Option<Marker> = serde_json::from_slice(&bytes).ok();
-        match marker.filter(|marker| marker.format == FORMAT && marker.version == VERSION) {
-            Some(marker) => Ok(Self::at(root, marker.id)),
-            None => {
-                let message = format!(
-                    "The remote `{}` was made by a newer danlu, or its `{MARKER}` is damaged",
-                    root.display()
-                );
-                Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"))
-            }
-        }
+        marker(root)?;
+        let (whole, parts) = (Whole::default(), Parts::default());
+        Ok(Self { root: root.to_owned(), name: root.display().to_string(), whole, parts })
     }
 
     /// Says whether a directory is a remote.
@@ -114,49 +64,17 @@ impl Directory {
         root.join(MARKER).is_file()
     }
 
-    /// Returns where an object is.
+    /// Returns where an object is. A blob that came from a bucket may be a directory of parts.
     pub fn path_of(&self, object: Object) -> PathBuf {
-        let hash = object.hash().to_string();
-        match object {
-            Object::Segment(_) => self.root.join("segments").join(&hash[..2]).join(hash + ".zst"),
-            Object::Blob(_) => self.root.join("blobs").join(&hash[..2]).join(hash),
-        }
+        self.root.join(object.place())
     }
 
     fn path_of_run(&self, key: Hash) -> PathBuf {
         self.root.join("runs").join(format!("{key}.json"))
     }
 
-    /// Reads the manifest of the run whose key has this hash, if it is here.
-    ///
-    /// # Errors
-    /// It cannot be read, or is damaged.
-    pub fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
-        Self::read_manifest(&self.path_of_run(key))
-    }
-
-    /// Writes bytes under a name that appears when they are durable and `check` accepts their hash.
-    fn place(&self, path: &Path, bytes: &mut dyn Read, check: impl Fn(Hash) -> bool) -> Result<()> {
-        // Random: processes of several machines or containers may write here, and have the same numbers.
-        let temporary = self.root.join("tmp").join(AttemptId::random()?.to_string());
-        let written = write_and_hash(&temporary, bytes).and_then(|hash| {
-            if !check(hash) {
-                return Err(Error::damaged(format!(
-                    "The bytes sent for `{}` have another hash",
-                    path.display()
-                )));
-            }
-            if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
-                std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
-                store::sync_directory(parent)?;
-            }
-            std::fs::rename(&temporary, path).map_err(|e| Error::io("write", path, e))?;
-            store::sync_directory(path)
-        });
-        if written.is_err() {
-            std::fs::remove_file(&temporary).ok();
-        }
-        written
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
     }
 
     /// Reads a manifest, if it is there.
@@ -170,38 +88,6 @@ impl Directory {
         }
     }
 
-    /// Checks that all that a manifest names is here, by content.
-    ///
-    /// # Errors
-    /// Something is missing or damaged.
-    pub fn check_held(&self, manifest: &Manifest) -> Result<()> {
-        for object in manifest.objects() {
-            self.check_whole(object)?;
-        }
-        for blob in &manifest.blobs {
-            let path = self.path_of(Object::Blob(blob.sha256));
-            let length = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?.len();
-            if length != blob.size {
-                let message = format!("`{}` has {length} bytes instead of {}", path.display(), blob.size);
-                return Err(Error::damaged(message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks an object by its content, unless this process has done so before or has written it.
-    fn check_whole(&self, object: Object) -> Result<()> {
-        if !self.known().contains(&object) {
-            self.check_object(object)?;
-            self.known().insert(object);
-        }
-        Ok(())
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashSet<Object>> {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads a segment and checks it against its name.
     ///
     /// # Errors
@@ -209,54 +95,65 @@ impl Directory {
     pub fn read_segment(&self, name: Hash) -> Result<Vec<u8>> {
         let path = self.path_of(Object::Segment(name));
         let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
-        unpack(name, file).map_err(|e| e.in_context(format!("`{}`", path.display())))
+        store::unpack(name, file).map_err(|e| e.in_context(format!("`{}`", path.display())))
     }
 
-    /// Checks every manifest and every object that they name, by content. Returns how many of each, and the damage.
-    ///
-    /// # Errors
-    /// The directory cannot be read.
-    pub fn verify(&self) -> Result<(u64, u64, Vec<Damage>)> {
-        let runs = self.root.join("runs");
-        let (mut manifests, mut objects, mut damage) = (0, std::collections::BTreeMap::new(), Vec::new());
-        let entries = std::fs::read_dir(&runs).map_err(|e| Error::io("read", &runs, e))?;
-        for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
-            match Self::read_manifest(&path) {
-                Ok(Some(manifest)) => {
-                    manifests += 1;
-                    for object in manifest.objects() {
-                        objects.entry(object).or_insert_with(Vec::new).push(manifest.run.to_string());
-                    }
-                }
-                Ok(None) => {}
-                Err(e) => damage.push(Damage { kind: "manifest", message: e.to_string() }),
-            }
-        }
-        for (object, runs) in &objects {
-            if let Err(e) = self.check_object(*object) {
-                let kind = if matches!(object, Object::Blob(_)) { "blob" } else { "records" };
-                damage.push(Damage { kind, message: format!("{e} (part of run {})", runs.join(", ")) });
-            }
-        }
-        Ok((manifests, objects.len() as u64, damage))
+    /// Takes the lock of whoever changes manifests. Where there are no locks, two syncers that commit one run in the same
+    /// moment can hide one another's attempt until the next sync; nothing is lost.
+    fn lock_runs(&self) -> Result<File> {
+        let path = self.root.join("runs");
+        let lock = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+        flock(&lock, FlockOperation::LockExclusive).ok();
+        Ok(lock)
     }
 
-    fn check_object(&self, object: Object) -> Result<()> {
-        let Object::Blob(name) = object else {
-            return self.read_segment(object.hash()).map(|_| ());
-        };
-        let path = self.path_of(object);
-        let mut file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
-        let mut hasher = Sha256::new();
-        std::io::copy(&mut file, &mut HashWriter(&mut hasher)).map_err(|e| Error::io("read", &path, e))?;
-        if Hash(hasher.finalize().into()) != name {
-            return Err(Error::damaged(format!(
-                "Blob `{}` is damaged: its bytes have another hash",
-                path.display()
-            )));
-        }
-        Ok(())
+    /// Writes one manifest durably, but for its name. Returns the ends that it supersedes.
+    fn take_in(&self, manifest: &Manifest) -> Result<Vec<Object>> {
+        let path = self.path_of_run(manifest.run.hash());
+        let (merged, old) = Manifest::follow(Self::read_manifest(&path)?.as_ref(), manifest)?;
+        self.check_named(manifest, &old)?;
+        place::place(&self.temporary(), &path, &merged.to_json()?)?;
+        Ok(old)
     }
+
+    /// Reads back what a commit has written.
+    fn receipt(&self, key: Hash) -> Result<Receipt> {
+        let path = self.path_of_run(key);
+        let held = Self::read_manifest(&path)?;
+        held.map(|held| held.receipt())
+            .ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))
+    }
+
+    /// Says of a failure on a stick that was pulled out what it comes from.
+    fn reached<T>(&self, done: Result<T>) -> Result<T> {
+        done.map_err(|e| if Self::is_one(&self.root) { e } else { gone(&self.root).with_source(e) })
+    }
+
+    fn head(path: &Path, key: Hash) -> Result<Option<RunHead>> {
+        match Self::read_manifest(path) {
+            Ok(found) => Ok(found.map(|manifest| manifest.head())),
+            Err(e) if e.kind() == ErrorKind::Io => Err(e),
+            Err(_) => RunHead::unreadable(key).map(Some),
+        }
+    }
+}
+
+/// Reads what the marker of a remote says.
+fn marker(root: &Path) -> Result<AttemptId> {
+    // What is no regular file would be waited for.
+    let bytes =
+        Some(root.join(MARKER)).filter(|path| path.is_file()).and_then(|path| std::fs::read(path).ok());
+    let bytes = bytes.ok_or_else(|| {
+        let message =
+            format!("`{}` is no danlu remote: it has other things in it and no `{MARKER}`", root.display());
+        Error::usage(message).with_hint("give an empty or a new directory")
+    })?;
+    Marker::parse(&bytes, &root.display().to_string()).map(|marker| marker.id)
+}
+
+fn gone(root: &Path) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("The remote `{}` is no longer there", root.display()))
+        .with_hint("is the disk mounted?")
 }
 
 impl Remote for Directory {
@@ -265,125 +162,105 @@ impl Remote for Directory {
     }
 
     fn identity(&self) -> Result<AttemptId> {
-        Ok(self.id)
+        // A stick may be pulled out, and another be put in its place.
+        if Self::is_one(&self.root) { marker(&self.root) } else { Err(gone(&self.root)) }
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
+        if !Self::is_one(&self.root) {
+            return Err(gone(&self.root));
+        }
         Ok(objects.iter().copied().filter(|object| self.check_whole(*object).is_err()).collect())
     }
 
-    fn put(&self, object: Object, _: u64, mut bytes: Box<dyn Read + Send>) -> Result<()> {
-        let path = self.path_of(object);
-        match object {
-            Object::Blob(name) => self.place(&path, &mut bytes, |hash| hash == name)?,
-            Object::Segment(name) => {
+    fn put(&self, object: Object, _: u64, bytes: Box<dyn Read + Send>) -> Result<()> {
+        self.reached(match object {
+            Object::Blob(name) => self.put_stream(name, bytes),
+            Object::Segment(_) => {
                 let mut packed = Vec::new();
                 let most = crate::model::limits::SEGMENT_BYTES as u64;
-                bytes.take(most).read_to_end(&mut packed).map_err(|e| Error::io("receive", &path, e))?;
-                unpack(name, packed.as_slice())?;
-                self.place(&path, &mut packed.as_slice(), |_| true)?;
+                bytes.take(most).read_to_end(&mut packed).map_err(super::cannot_read)?;
+                self.put_all(vec![(object, packed)])
             }
+        })
+    }
+
+    fn put_all(&self, objects: Vec<(Object, Vec<u8>)>) -> Result<()> {
+        for (object, bytes) in &objects {
+            super::check_bytes(*object, bytes)?;
         }
-        self.known().insert(object);
+        let files: Vec<(PathBuf, &[u8])> =
+            objects.iter().map(|(object, bytes)| (self.path_of(*object), bytes.as_slice())).collect();
+        self.reached(place::place_all(&self.temporary(), &files))?;
+        objects.iter().for_each(|(object, _)| self.note_whole(*object));
         Ok(())
     }
 
-    fn get(&self, object: Object) -> Result<Box<dyn Read + Send>> {
-        let path = self.path_of(object);
-        let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
-        Ok(Box::new(file))
+    fn held(&self, blob: SizedHash) -> Result<u64> {
+        self.reached(self.held_parts(blob))
+    }
+
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        self.reached(self.write_part(blob, offset, &bytes))
+    }
+
+    fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>> {
+        self.reached(parts::read(&self.path_of(object), object, offset))
     }
 
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
-        let path = self.path_of_run(manifest.run.hash());
-        let lock_path = self.root.join("runs");
-        let lock = File::open(&lock_path).map_err(|e| Error::io("open", &lock_path, e))?;
-        // Where there are no locks, two syncers that commit one run in the same moment can hide one another's
-        // attempt until the next sync; nothing is lost.
-        flock(&lock, FlockOperation::LockExclusive).ok();
-        let merged = match Self::read_manifest(&path)? {
-            Some(known) => known.merge(manifest)?,
-            None => manifest.clone(),
+        let mut done = self.commit_all(std::slice::from_ref(manifest))?;
+        done.pop().unwrap_or_else(|| Err(Error::damaged("A commit came to nothing")))
+    }
+
+    fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        let _lock = self.reached(self.lock_runs())?;
+        let taken: Vec<Result<Vec<Object>>> =
+            manifests.iter().map(|manifest| self.reached(self.take_in(manifest))).collect();
+        self.reached(store::sync_directory(&self.root.join("runs").join("x")))?;
+        let receipt = |manifest: &Manifest, taken: Result<Vec<Object>>| {
+            let old = taken?;
+            let receipt = self.receipt(manifest.run.hash())?;
+            self.remove(&old)?;
+            Ok(receipt)
         };
-        self.check_held(manifest)?;
-        self.place(&path, &mut merged.to_json()?.as_slice(), |_| true)?;
-        let held = Self::read_manifest(&path)?
-            .ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))?;
-        Ok(held.receipt())
+        Ok(manifests.iter().zip(taken).map(|(manifest, taken)| receipt(manifest, taken)).collect())
     }
 
-    fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>> {
-        self.manifest_of(run.hash())
+    fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
+        self.reached(Self::read_manifest(&self.path_of_run(key)))
     }
-}
 
-/// Makes a directory, unless it is there.
-/// Says whether a directory has nothing in it but what one has that is to become a remote.
-fn is_empty_but_for_parts(root: &Path) -> Result<bool> {
-    let names = |path: &Path| -> Result<Vec<String>> {
-        let entries = std::fs::read_dir(path).map_err(|e| Error::io("open the remote", path, e))?;
-        let name = |entry: std::io::Result<std::fs::DirEntry>| {
-            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
-        };
-        entries.map(name).collect::<std::io::Result<_>>().map_err(|e| Error::io("open the remote", path, e))
-    };
-    for name in names(root)? {
-        let begun = PARTS.contains(&name.as_str())
-            && root.join(&name).is_dir()
-            && (name == "tmp" || names(&root.join(&name))?.is_empty());
-        if !begun {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn make(path: &Path) -> Result<()> {
-    match std::fs::create_dir(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::io("create the remote", path, e)
-            .with_hint(
-                "the directory above it is not there: is the disk mounted? `mkdir -p` makes what is missing",
-            )),
-        Err(_) if path.is_dir() => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Error::io("open the remote", path, rustix::io::Errno::NOTDIR))
-        }
-        other => other.map_err(|e| Error::io("create the directory", path, e)),
-    }
-}
-
-/// Writes a file, makes it durable, and returns the hash of what was written.
-fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
-    let mut file = File::create_new(path).map_err(|e| Error::io("write", path, e))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match bytes.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                file.write_all(&buffer[..n]).map_err(|e| Error::io("write", path, e))?;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => {
-                return Err(Error::new(ErrorKind::Io, "Cannot read what is to be stored").with_source(e));
+    fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
+        let path = self.root.join("runs");
+        let entries = self.reached(std::fs::read_dir(&path).map_err(|e| Error::io("read", &path, e)))?;
+        let mut keys = BTreeMap::new();
+        for entry in entries {
+            let path = entry.map_err(|e| Error::io("read", &path, e))?.path();
+            let key = path.file_name().and_then(|name| Hash::parse(name.to_str()?.strip_suffix(".json")?));
+            if let Some(key) = key.filter(|key| after.is_none_or(|after| *key > after)) {
+                keys.insert(key, path);
+                if keys.len() > PAGE_RUNS {
+                    keys.pop_last();
+                }
             }
         }
-    }
-    file.sync_all().map_err(|e| Error::io("sync", path, e))?;
-    Ok(Hash(hasher.finalize().into()))
-}
-
-/// Feeds a hasher what is written.
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+        // One that is removed meanwhile is not listed.
+        keys.into_iter().filter_map(|(key, path)| Self::head(&path, key).transpose()).collect()
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn remove_run(&self, key: Hash) -> Result<()> {
+        let _lock = self.reached(self.lock_runs())?;
+        let path = self.path_of_run(key);
+        place::remove(&path)?;
+        store::sync_directory(&path)
+    }
+
+    fn remove(&self, objects: &[Object]) -> Result<()> {
+        for object in objects {
+            self.whole.forget(*object);
+            place::remove(&self.path_of(*object))?;
+        }
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! A danlu server as a remote. `docs/protocol.md` describes the requests.
 
-use super::{Manifest, Object, Receipt, Remote};
-use crate::model::{AttemptId, Error, ErrorKind, Result, RunKey};
+use super::{Manifest, Object, Receipt, Remote, RunHead, SizedHash};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use reqwest::StatusCode;
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::time::Duration;
@@ -16,6 +17,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The slowest line that a request is given time for, in bytes per second.
 const SLOWEST: u64 = 8 << 10;
+
+/// Objects that are asked about, and manifests that are committed, in one request.
+const ASKED_AT_ONCE: usize = 100_000;
+const COMMITTED_AT_ONCE: usize = 250;
+
+/// What goes into one request with many small objects.
+const FRAMES_AT_ONCE: usize = 4096;
+const BYTES_AT_ONCE: usize = 8 << 20;
+
+const JSON: &str = "application/json";
 
 /// A server.
 #[derive(Debug)]
@@ -90,33 +101,70 @@ impl Http {
     /// Makes an error of what the server says.
     fn refusal(&self, response: Response) -> Error {
         let status = response.status();
+        let wait = response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
         let body: serde_json::Value = response.json().unwrap_or_default();
-        let said = body["error"].as_str().unwrap_or("it does not say why").to_owned();
+        let error = self.refused(status, body["error"].as_str(), body["hint"].as_str());
+        wait.map(Duration::from_secs).into_iter().fold(error, Error::with_retry_after)
+    }
+
+    fn refused(&self, status: StatusCode, said: Option<&str>, hint: Option<&str>) -> Error {
         let kind = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Denied,
             StatusCode::NOT_FOUND => ErrorKind::NotFound,
             StatusCode::CONFLICT => ErrorKind::Conflict,
+            StatusCode::GONE => ErrorKind::Gone,
             StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::Limit,
-            StatusCode::TOO_MANY_REQUESTS => ErrorKind::Unreachable,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => ErrorKind::Unreachable,
             status if status.is_server_error() => ErrorKind::Unreachable,
             _ => ErrorKind::Usage,
         };
+        let said = said.unwrap_or("it does not say why");
         let error = Error::new(kind, format!("`{}` refuses ({}): {said}", self.address, status.as_u16()));
         if status == StatusCode::INSUFFICIENT_STORAGE {
             return error.with_hint("make room there, then sync again; `danlu sync --watch` waits for it");
         }
-        match (kind, body["hint"].as_str()) {
-            (ErrorKind::Denied, _) => error.with_hint(format!("`danlu login {}` stores a key", self.address)),
+        match (status, hint) {
+            (StatusCode::UNAUTHORIZED, _) => {
+                error.with_hint(format!("`danlu login {}` stores a key", self.address))
+            }
             (_, Some(hint)) => error.with_hint(hint),
             (_, None) => error,
         }
     }
 
-    fn json<T: DeserializeOwned>(&self, request: RequestBuilder, bytes: u64) -> Result<T> {
-        self.send(request, bytes)?.json().map_err(|e| {
-            Error::new(ErrorKind::Unreachable, format!("`{}` broke off its answer", self.address))
-                .with_source(e.without_url())
+    fn commit_some(&self, mut body: Vec<u8>, manifests: usize) -> Result<Vec<Result<Receipt>>> {
+        body.push(b']');
+        let length = body.len() as u64;
+        let request = self.client.post(self.url("manifests/batch")).header("content-type", JSON);
+        let answers: Vec<Committed> = self.json(request.body(body), length)?;
+        if answers.len() != manifests {
+            return Err(self.broke_off());
+        }
+        Ok(answers.into_iter().map(|answer| self.committed(answer)).collect())
+    }
+
+    fn committed(&self, answer: Committed) -> Result<Receipt> {
+        answer.receipt.ok_or_else(|| {
+            let status = answer.status.and_then(|status| StatusCode::from_u16(status).ok());
+            let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            self.refused(status, answer.error.as_deref(), answer.hint.as_deref())
         })
+    }
+
+    fn put_frames(&self, body: Vec<u8>) -> Result<()> {
+        let length = body.len() as u64;
+        let request =
+            self.client.post(self.url("objects")).header("content-type", "application/octet-stream");
+        self.send(request.body(body), length).map(|_| ())
+    }
+
+    fn broke_off(&self) -> Error {
+        Error::new(ErrorKind::Unreachable, format!("`{}` broke off its answer", self.address))
+    }
+
+    fn json<T: DeserializeOwned>(&self, request: RequestBuilder, bytes: u64) -> Result<T> {
+        let response = self.send(request, bytes)?;
+        response.json().map_err(|e| self.broke_off().with_source(e.without_url()))
     }
 }
 
@@ -126,7 +174,7 @@ impl Remote for Http {
     }
 
     fn identity(&self) -> Result<AttemptId> {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Identity {
             id: AttemptId,
         }
@@ -134,7 +182,12 @@ impl Remote for Http {
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
-        self.json(self.client.post(self.url("objects/missing")).json(objects), objects.len() as u64 * 80)
+        let mut missing = Vec::new();
+        for some in objects.chunks(ASKED_AT_ONCE) {
+            let request = self.client.post(self.url("objects/missing")).json(some);
+            missing.extend(self.json::<Vec<Object>>(request, some.len() as u64 * 80)?);
+        }
+        Ok(missing)
     }
 
     fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()> {
@@ -142,32 +195,98 @@ impl Remote for Http {
         self.send(self.client.put(self.url(&path_of(object))).body(body), length).map(|_| ())
     }
 
-    fn get(&self, object: Object) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(self.send(self.client.get(self.url(&path_of(object))), u64::from(u32::MAX))?))
+    fn put_all(&self, objects: Vec<(Object, Vec<u8>)>) -> Result<()> {
+        let mut body = Vec::new();
+        let mut frames = 0;
+        for (object, bytes) in objects {
+            if frames > 0 && (frames == FRAMES_AT_ONCE || body.len() + bytes.len() > BYTES_AT_ONCE) {
+                self.put_frames(std::mem::take(&mut body))?;
+                frames = 0;
+            }
+            put_frame(&mut body, object, &bytes)?;
+            frames += 1;
+        }
+        if frames == 0 { Ok(()) } else { self.put_frames(body) }
+    }
+
+    fn held(&self, blob: SizedHash) -> Result<u64> {
+        #[derive(Deserialize)]
+        struct Held {
+            held: u64,
+        }
+        let path = format!("blobs/{}/held?size={}", blob.sha256, blob.size);
+        Ok(self.json::<Held>(self.client.get(self.url(&path)), 0)?.held)
+    }
+
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        let path = format!("blobs/{}?offset={offset}&size={}", blob.sha256, blob.size);
+        let length = bytes.len() as u64;
+        self.send(self.client.put(self.url(&path)).body(bytes), length).map(|_| ())
+    }
+
+    fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>> {
+        let mut request = self.client.get(self.url(&path_of(object)));
+        if offset > 0 {
+            request = request.header("range", format!("bytes={offset}-"));
+        }
+        let mut response = self.send(request, u64::from(u32::MAX))?;
+        if offset > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
+            // It gives all or nothing.
+            std::io::copy(&mut response.by_ref().take(offset), &mut std::io::sink())
+                .map_err(|e| self.broke_off().with_source(e))?;
+        }
+        Ok(Box::new(response))
     }
 
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
         let body = manifest.to_json()?;
         let length = body.len() as u64;
-        let request =
-            self.client.post(self.url("manifests")).header("content-type", "application/json").body(body);
+        let request = self.client.post(self.url("manifests")).header("content-type", JSON).body(body);
         self.json(request, length)
     }
 
-    fn manifest(&self, run: &RunKey) -> Result<Option<Manifest>> {
-        let answer = self.send(self.client.get(self.url(&format!("manifests/{}", run.hash()))), 0);
-        match answer {
+    fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        let (mut done, mut body, mut waiting) = (Vec::new(), Vec::new(), 0);
+        for manifest in manifests {
+            let json = manifest.to_json()?;
+            if waiting > 0 && (waiting == COMMITTED_AT_ONCE || body.len() + json.len() > BYTES_AT_ONCE) {
+                done.extend(self.commit_some(std::mem::take(&mut body), waiting)?);
+                waiting = 0;
+            }
+            body.push(if waiting == 0 { b'[' } else { b',' });
+            body.extend(json);
+            waiting += 1;
+        }
+        if waiting > 0 {
+            done.extend(self.commit_some(body, waiting)?);
+        }
+        Ok(done)
+    }
+
+    fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
+        match self.send(self.client.get(self.url(&format!("manifests/{key}"))), 0) {
             Ok(response) => {
-                let bytes = response.bytes().map_err(|e| {
-                    Error::new(ErrorKind::Unreachable, format!("`{}` broke off its answer", self.address))
-                        .with_source(e.without_url())
-                })?;
+                let bytes = response.bytes().map_err(|e| self.broke_off().with_source(e.without_url()))?;
                 Manifest::parse(&bytes).map(Some)
             }
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
     }
+
+    fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
+        let after = after.map_or_else(String::new, |after| format!("?after={after}"));
+        self.json(self.client.get(self.url(&format!("manifests{after}"))), 0)
+    }
+}
+
+/// What a server says of each manifest of a batch.
+#[derive(Deserialize)]
+struct Committed {
+    receipt: Option<Receipt>,
+    error: Option<String>,
+    hint: Option<String>,
+    status: Option<u16>,
 }
 
 fn path_of(object: Object) -> String {
@@ -175,4 +294,15 @@ fn path_of(object: Object) -> String {
         Object::Segment(hash) => format!("segments/{hash}"),
         Object::Blob(hash) => format!("blobs/{hash}"),
     }
+}
+
+/// Appends an object to the body of a request with many.
+fn put_frame(body: &mut Vec<u8>, object: Object, bytes: &[u8]) -> Result<()> {
+    let length = u32::try_from(bytes.len())
+        .map_err(|e| Error::new(ErrorKind::Limit, format!("{object} is too large")).with_source(e))?;
+    body.push(u8::from(matches!(object, Object::Blob(_))));
+    body.extend(object.hash().0);
+    body.extend(length.to_le_bytes());
+    body.extend(bytes);
+    Ok(())
 }

@@ -1,14 +1,17 @@
 //! What a remote holds of a run, in one document.
 
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey, limits};
-use crate::remote::Object;
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunId, RunKey, limits};
+use crate::remote::{Object, SizedHash};
 use crate::store;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const FORMAT: &str = "danlu-manifest";
-const VERSION: u32 = 1;
+
+/// The version of a manifest with an open attempt, and the one of all others: older readers know only whole attempts.
+const VERSION: u32 = 2;
+const VERSION_WHOLE: u32 = 1;
 
 /// Names everything that a run consists of. `docs/format.md` describes its JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,15 +39,9 @@ pub struct AttemptEntry {
     pub segments: Vec<SizedHash>,
     /// Its digest: see [`store::attempt_digest`].
     pub digest: Hash,
-}
-
-/// The name and the uncompressed length of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SizedHash {
-    /// The SHA-256 of its content.
-    pub sha256: Hash,
-    /// The length of its content in bytes.
-    pub size: u64,
+    /// It was still being written: its last segment may be followed by a longer one in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// What a remote says that it holds of a run, computed from what it stored.
@@ -56,30 +53,89 @@ pub struct Receipt {
     pub digest: Hash,
 }
 
+/// A run of a remote at a glance.
+///
+/// One whose manifest cannot be read is listed too, with no records: [`super::Remote::manifest_of`] says what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// The hash of the run's key.
+    pub key: Hash,
+    /// The run.
+    pub run: RunKey,
+    /// The digest of the run.
+    pub digest: Hash,
+    /// How many records its attempts have.
+    pub records: u64,
+    /// One of its attempts is open.
+    pub open: bool,
+}
+
+impl RunHead {
+    /// Stands for a run whose manifest cannot be read.
+    pub(super) fn unreadable(key: Hash) -> Result<Self> {
+        let id = RunId::new(&key.to_string()[..8])?;
+        let run = RunKey { entity: String::new(), project: String::new(), id };
+        Ok(Self { key, run, digest: Hash([0; 32]), records: 0, open: false })
+    }
+}
+
 impl Manifest {
     /// Describes a run file whose attempts are all sealed.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] while an attempt is not sealed; or the file is damaged.
     pub fn of(connection: &Connection) -> Result<Self> {
+        let manifest = Self::of_live(connection)?;
+        if manifest.is_open() {
+            return Err(Error::new(ErrorKind::Busy, "The run is still being written"));
+        }
+        Ok(manifest)
+    }
+
+    /// Describes a run file as it is. Attempts that are not sealed are open.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn of_live(connection: &Connection) -> Result<Self> {
         let mut attempts = Vec::new();
         for info in store::attempts(connection)? {
-            let digest =
-                info.digest.ok_or_else(|| Error::new(ErrorKind::Busy, "The run is still being written"))?;
-            let segments = store::segments(connection, info.base)?;
-            let segments = segments.iter().map(|s| SizedHash { sha256: s.sha256, size: s.size }).collect();
-            attempts.push(AttemptEntry { attempt: info.attempt, records: info.records, segments, digest });
+            let cut = store::segments(connection, info.base)?;
+            let mut segments: Vec<SizedHash> =
+                cut.iter().map(|s| SizedHash { sha256: s.sha256, size: s.size }).collect();
+            if let (None, Some(tail)) = (info.digest, store::tail_segment(connection, &info)?) {
+                segments.push(SizedHash { sha256: Hash::of(&tail), size: tail.len() as u64 });
+            }
+            attempts.push(AttemptEntry::new(info.attempt, info.records, segments, info.digest));
         }
         Ok(Self::new(store::run_key(connection)?, attempts, contents(connection)?))
     }
 
-    fn new(run: RunKey, mut attempts: Vec<AttemptEntry>, mut blobs: Vec<SizedHash>) -> Self {
+    /// Makes one of a run's attempts and the contents of its files.
+    pub fn new(run: RunKey, mut attempts: Vec<AttemptEntry>, mut blobs: Vec<SizedHash>) -> Self {
         attempts.sort_by_key(|entry| entry.attempt);
         blobs.sort_unstable();
         blobs.dedup();
         let digest =
             store::run_digest(&run, attempts.iter().map(|entry| (entry.attempt, entry.digest)).collect());
-        Self { format: FORMAT.to_owned(), version: VERSION, run, attempts, blobs, digest }
+        let open = attempts.iter().any(|entry| entry.open);
+        let version = if open { VERSION } else { VERSION_WHOLE };
+        Self { format: FORMAT.to_owned(), version, run, attempts, blobs, digest }
+    }
+
+    /// Says whether an attempt of it is open.
+    pub fn is_open(&self) -> bool {
+        self.version != VERSION_WHOLE
+    }
+
+    /// Returns it at a glance.
+    pub fn head(&self) -> RunHead {
+        RunHead {
+            key: self.run.hash(),
+            run: self.run.clone(),
+            digest: self.digest,
+            records: self.attempts.iter().map(|entry| entry.records).sum(),
+            open: self.is_open(),
+        }
     }
 
     /// Reads and checks a manifest.
@@ -108,10 +164,10 @@ impl Manifest {
             return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
         }
         let read: Self = serde_json::from_slice(bytes).map_err(|e| bad("a field is wrong").with_source(e))?;
-        let adds_up = read.attempts.iter().all(|entry| {
-            let hashes: Vec<Hash> = entry.segments.iter().map(|segment| segment.sha256).collect();
-            entry.digest == store::attempt_digest(entry.attempt, entry.records, &hashes)
-        });
+        let adds_up = read
+            .attempts
+            .iter()
+            .all(|entry| entry.digest == digest_of(entry.attempt, entry.records, &entry.segments));
         let unique =
             read.attempts.is_sorted_by(|a, b| a.attempt < b.attempt) && read.blobs.is_sorted_by(|a, b| a < b);
         if !adds_up
@@ -150,24 +206,49 @@ impl Manifest {
     /// Adds what another manifest of the same run knows: two copies of a directory that both went on are two attempts.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if both know the same attempt differently.
+    /// [`ErrorKind::Conflict`] if both know the same attempt differently, and none of them is an earlier state of the other.
     pub fn merge(&self, other: &Self) -> Result<Self> {
-        let mut attempts: BTreeMap<AttemptId, AttemptEntry> = BTreeMap::new();
-        for entry in self.attempts.iter().chain(&other.attempts) {
-            match attempts.insert(entry.attempt, entry.clone()) {
-                Some(known) if known != *entry => {
-                    let message = format!(
-                        "Run {}: attempt {} exists twice, with {} records and digest {} and with {} records and digest {}",
-                        self.run, entry.attempt, known.records, known.digest, entry.records, entry.digest
-                    );
-                    return Err(Error::new(ErrorKind::Conflict, message)
-                        .with_hint("`danlu verify` tells which copy is whole"));
-                }
-                _ => {}
-            }
+        let mut attempts: BTreeMap<AttemptId, AttemptEntry> =
+            self.attempts.iter().map(|entry| (entry.attempt, entry.clone())).collect();
+        for entry in &other.attempts {
+            let newer = match attempts.get(&entry.attempt) {
+                Some(known) => known.newer(entry).ok_or_else(|| self.conflict(known, entry))?,
+                None => entry,
+            };
+            let newer = newer.clone();
+            attempts.insert(entry.attempt, newer);
         }
-        let blobs = self.blobs.iter().chain(&other.blobs).copied().collect();
-        Ok(Self::new(self.run.clone(), attempts.into_values().collect(), blobs))
+        let attempts: Vec<AttemptEntry> = attempts.into_values().collect();
+        // An open attempt may have named contents that its successor does not: then they are not those of the run.
+        let blobs = match () {
+            () if attempts == self.attempts => self.blobs.clone(),
+            () if attempts == other.attempts => other.blobs.clone(),
+            () => self.blobs.iter().chain(&other.blobs).copied().collect(),
+        };
+        Ok(Self::new(self.run.clone(), attempts, blobs))
+    }
+
+    fn conflict(&self, known: &AttemptEntry, entry: &AttemptEntry) -> Error {
+        let message = format!(
+            "Run {}: attempt {} exists twice, with {} records and digest {} and with {} records and digest {}",
+            self.run, entry.attempt, known.records, known.digest, entry.records, entry.digest
+        );
+        Error::new(ErrorKind::Conflict, message).with_hint("`danlu verify` tells which copy is whole")
+    }
+
+    /// Merges what a remote knows of a run with what comes in. Returns also the segments that were the provisional ends of
+    /// open attempts, and that nothing names any more.
+    ///
+    /// # Errors
+    /// As [`Self::merge`].
+    pub fn follow(known: Option<&Self>, given: &Self) -> Result<(Self, Vec<Object>)> {
+        let Some(known) = known else { return Ok((given.clone(), Vec::new())) };
+        let merged = known.merge(given)?;
+        let kept: BTreeSet<Object> = merged.objects().into_iter().collect();
+        let open = known.attempts.iter().chain(&given.attempts).filter(|entry| entry.open);
+        let segments = open.flat_map(|entry| &entry.segments).map(|s| Object::Segment(s.sha256));
+        let old: BTreeSet<Object> = segments.filter(|object| !kept.contains(object)).collect();
+        Ok((merged, old.into_iter().collect()))
     }
 
     /// Says what a remote that holds all this would answer.
@@ -176,10 +257,52 @@ impl Manifest {
         Receipt { attempts, digest: self.digest }
     }
 
-    /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts.
+    /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts, and more of an
+    /// open one.
     pub fn is_proved_by(&self, receipt: &Receipt) -> bool {
-        self.receipt().attempts.iter().all(|(attempt, held)| receipt.attempts.get(attempt) == Some(held))
+        self.attempts.iter().all(|entry| {
+            receipt.attempts.get(&entry.attempt.to_string()).is_some_and(|(records, digest)| {
+                *digest == entry.digest && *records == entry.records || entry.open && *records > entry.records
+            })
+        })
     }
+}
+
+impl AttemptEntry {
+    /// Makes one of its segments; it is open unless its digest is given.
+    fn new(attempt: AttemptId, records: u64, segments: Vec<SizedHash>, digest: Option<Hash>) -> Self {
+        let open = digest.is_none();
+        let digest = digest.unwrap_or_else(|| digest_of(attempt, records, &segments));
+        Self { attempt, records, segments, digest, open }
+    }
+
+    /// Makes an open one. Its last segment is provisional: the records after the last one that was cut.
+    pub fn live(attempt: AttemptId, records: u64, segments: Vec<SizedHash>) -> Self {
+        Self::new(attempt, records, segments, None)
+    }
+
+    /// Returns the newer one of two states of an attempt: the closed one, or that with more records. `None` if neither is
+    /// an earlier state of the other.
+    fn newer<'a>(&'a self, other: &'a Self) -> Option<&'a Self> {
+        let (older, newer) = match (self.open, other.open) {
+            (false, false) | (true, true) if self.records == other.records => {
+                return (self.digest == other.digest).then_some(self);
+            }
+            (false, false) => return None,
+            // A closed one is the truth, whatever was said before it.
+            (true, false) => return Some(other),
+            (false, true) => return Some(self),
+            (true, true) if self.records < other.records => (self, other),
+            (true, true) => (other, self),
+        };
+        let cut = older.segments.len().saturating_sub(1);
+        newer.segments.starts_with(&older.segments[..cut]).then_some(newer)
+    }
+}
+
+fn digest_of(attempt: AttemptId, records: u64, segments: &[SizedHash]) -> Hash {
+    let hashes: Vec<Hash> = segments.iter().map(|segment| segment.sha256).collect();
+    store::attempt_digest(attempt, records, &hashes)
 }
 
 /// Lists the contents that the file records of a run name, whether or not their bytes are in the same file.

@@ -32,6 +32,7 @@ impl IntoResponse for Refusal {
             ErrorKind::Gone => StatusCode::GONE,
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
             ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Gone => StatusCode::GONE,
             ErrorKind::Limit => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Busy | ErrorKind::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Io => StatusCode::INTERNAL_SERVER_ERROR,

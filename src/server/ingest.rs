@@ -4,9 +4,8 @@ use super::App;
 use super::catalogue::Glance;
 use crate::model::{Error, Hash, Result};
 use crate::query::{self, RunDetails};
-use crate::remote::{AttemptEntry, Manifest, Receipt, Remote};
-use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
-use rusqlite::Transaction;
+use crate::remote::{Manifest, Receipt, Remote, materialise};
+use crate::store;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -28,60 +27,10 @@ impl App {
         self.objects.check_held(manifest)?;
         let key = manifest.run.hash();
         let path = self.run_file(key);
-        if !path.exists() || self.materialise(manifest, &all, &path).is_err() {
-            // New, or damaged: it follows from the objects.
-            self.make_anew(&all, &path)?;
-        }
+        materialise(&self.objects, &all, &path, false)?;
         self.objects.commit(manifest)?;
         self.list(key, &path, &all)?;
-        Ok(Manifest::of(&store::open(&path)?)?.receipt())
-    }
-
-    fn make_anew(&self, all: &Manifest, path: &Path) -> Result<()> {
-        let fresh = path.with_extension("rebuilt");
-        let made = store::begin(&fresh).and_then(|()| self.materialise(all, all, &fresh));
-        let moved = made.and_then(|()| store::put_in_place(&fresh, path, None));
-        moved.inspect_err(|_| store::discard(&fresh))
-    }
-
-    /// Applies those attempts of a manifest to a run file that it does not have, all or none. The run file must then
-    /// hold what `all` says, as seen from its own rows.
-    fn materialise(&self, manifest: &Manifest, all: &Manifest, path: &Path) -> Result<()> {
-        let mut file = Appender::open(path, BUSY_TIMEOUT)?;
-        let tx = file.begin()?;
-        for entry in &manifest.attempts {
-            self.take_in(&tx, entry)?;
-        }
-        if Manifest::of(&tx)? != *all {
-            return Err(Error::damaged(format!(
-                "The manifest of run {} is not that of its records",
-                manifest.run
-            )));
-        }
-        tx.commit()
-    }
-
-    fn take_in(&self, tx: &Transaction<'_>, entry: &AttemptEntry) -> Result<()> {
-        let mut stream = Stream::open(tx, entry.attempt)?;
-        if !stream.is_sealed() {
-            for segment in &entry.segments {
-                let bytes = self.objects.read_segment(segment.sha256)?;
-                let (attempt, first, records) = store::decode_segment(&bytes)?;
-                if attempt != entry.attempt {
-                    return Err(Error::damaged(format!("Segment {} is of another attempt", segment.sha256)));
-                }
-                stream.apply(tx, first, records)?;
-            }
-            stream.seal(tx)?;
-        }
-        let found = store::attempts(tx)?.into_iter().find(|found| found.attempt == entry.attempt);
-        if found.and_then(|found| found.digest) != Some(entry.digest) {
-            return Err(Error::damaged(format!(
-                "The records of attempt {} do not lead to its digest",
-                entry.attempt
-            )));
-        }
-        Ok(())
+        Ok(Manifest::of_live(&store::open(&path)?)?.receipt())
     }
 
     fn list(&self, key: Hash, path: &Path, manifest: &Manifest) -> Result<()> {

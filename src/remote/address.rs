@@ -1,0 +1,59 @@
+//! From what a user names to a remote.
+
+use super::{Directory, Http, Remote};
+use crate::model::{Error, Result};
+use std::path::Path;
+
+/// What opening a remote may need beside its address. The library reads no environment.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The API key for a server.
+    pub key: Option<String>,
+    /// Variables of the environment that remotes are set up with: `AWS_…`, `GOOGLE_…`, `AZURE_…`, `DANLU_SSH`.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Opens a remote by its address: a directory, or `http://…` or `https://…`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] for an address of no known form.
+pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
+    if address.trim().is_empty() {
+        return Err(
+            Error::usage("The name of the remote is empty").with_hint("give a directory or an address")
+        );
+    }
+    if let Some(directory) = directory_of(address) {
+        return Ok(Box::new(Directory::create(directory)?));
+    }
+    if has_scheme_of_server(address) {
+        return Ok(Box::new(Http::new(address, options.key.clone())?));
+    }
+    let why = match address.split_once("://") {
+        Some(("file", _)) => "it names no directory".to_owned(),
+        Some((scheme, _)) => format!("it knows no `{scheme}://`"),
+        None => "that is the beginning of an address".to_owned(),
+    };
+    Err(Error::usage(format!("danlu cannot sync to `{address}`: {why}"))
+        .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
+}
+
+/// Returns the directory that an address means, if it is none of a server.
+pub fn directory_of(address: &str) -> Option<&Path> {
+    match address.split_once("://") {
+        Some(("file", path)) => Some(Path::new(path)).filter(|path| !path.as_os_str().is_empty()),
+        Some(_) => None,
+        // Nobody means directories of these names.
+        None if has_scheme_of_server(address) || address == "file:" => None,
+        None => Some(Path::new(address)),
+    }
+}
+
+fn has_scheme_of_server(address: &str) -> bool {
+    address.starts_with("http:") || address.starts_with("https:")
+}
+
+/// Says whether an address is that of a server.
+pub fn is_server(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://")
+}

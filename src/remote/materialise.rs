@@ -1,0 +1,124 @@
+//! A manifest and its objects become a run file, by the one function that turns records into rows.
+
+use super::{AttemptEntry, Manifest, Object, PART_BYTES, Remote};
+use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
+use rusqlite::Transaction;
+use std::io::Read;
+use std::path::Path;
+
+/// Contents that are no longer than this are stored many at once.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// Makes the run file of a manifest, or completes the one that is there, with or without the contents of files. It holds
+/// what the manifest says, as seen from its own rows; one that cannot come to that, because it is damaged or ahead, is made
+/// anew in its place.
+///
+/// # Errors
+/// The remote cannot be reached or lacks an object, the manifest is not that of its records, or the file cannot be
+/// written. A file that was there is as it was, or has further attempts of the manifest.
+pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs: bool) -> Result<()> {
+    if path.exists() {
+        match complete(remote, manifest, path, blobs) {
+            Err(e) if may_be_of_the_file(&e) => {}
+            done => return done,
+        }
+    }
+    let fresh = path.with_extension("rebuilt");
+    let made = store::begin(&fresh).and_then(|()| complete(remote, manifest, &fresh, blobs));
+    let moved = made.and_then(|()| store::put_in_place(&fresh, path, None));
+    moved.inspect_err(|_| store::discard(&fresh))
+}
+
+/// Says whether an error may come from what the run file has, and not from the remote.
+fn may_be_of_the_file(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied | ErrorKind::Busy | ErrorKind::Version)
+}
+
+/// Reads a segment of a remote and checks it against its name.
+///
+/// # Errors
+/// The remote cannot be reached or does not have it, or it is damaged.
+pub fn read_segment(remote: &dyn Remote, name: Hash) -> Result<Vec<u8>> {
+    store::unpack(name, remote.get(Object::Segment(name), 0)?)
+        .map_err(|e| e.in_context(format!("`{}`", remote.name())))
+}
+
+fn complete(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs: bool) -> Result<()> {
+    let mut file = Appender::open(path, BUSY_TIMEOUT)?;
+    if blobs {
+        take_blobs(remote, manifest, &mut file)?;
+    }
+    let tx = file.begin()?;
+    for entry in &manifest.attempts {
+        take_in(remote, &tx, entry)?;
+    }
+    check(&Manifest::of_live(&tx)?, manifest)?;
+    tx.commit()
+}
+
+/// Checks that the rows of a run file say what its manifest says.
+fn check(found: &Manifest, said: &Manifest) -> Result<()> {
+    if found == said {
+        return Ok(());
+    }
+    let leads = |entry: &&AttemptEntry| {
+        found.attempts.iter().any(|a| a.attempt == entry.attempt && a.digest == entry.digest)
+    };
+    Err(Error::damaged(match said.attempts.iter().find(|entry| !leads(entry)) {
+        Some(entry) => format!("The records of attempt {} do not lead to its digest", entry.attempt),
+        None => format!("The manifest of run {} is not that of its records", said.run),
+    }))
+}
+
+/// Applies what the file does not have of an attempt.
+fn take_in(remote: &dyn Remote, tx: &Transaction<'_>, entry: &AttemptEntry) -> Result<()> {
+    let mut stream = Stream::open(tx, entry.attempt)?;
+    if !stream.is_sealed() {
+        let known = store::attempts(tx)?.into_iter().find(|known| known.attempt == entry.attempt);
+        let cut = known.map_or_else(|| Ok(Vec::new()), |known| store::segments(tx, known.base))?;
+        let same = cut.iter().zip(&entry.segments).take_while(|(a, b)| a.sha256 == b.sha256).count();
+        for segment in &entry.segments[same..] {
+            let bytes = read_segment(remote, segment.sha256)?;
+            let (attempt, first, records) = store::decode_segment(&bytes)?;
+            if attempt != entry.attempt {
+                return Err(Error::damaged(format!("Segment {} is of another attempt", segment.sha256)));
+            }
+            stream.apply(tx, first, records)?;
+        }
+        if !entry.open {
+            stream.seal(tx)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores the contents of files that the run file does not have: small ones together, large ones in streams.
+fn take_blobs(remote: &dyn Remote, manifest: &Manifest, file: &mut Appender) -> Result<()> {
+    let (mut small, mut bytes) = (Vec::new(), 0);
+    for blob in &manifest.blobs {
+        if store::has_blob(&*file.begin()?, blob.sha256)? {
+            continue;
+        }
+        let mut source = remote.get(Object::Blob(blob.sha256), 0)?;
+        if blob.size > SMALL_BYTES {
+            store::put_blob(file, blob.sha256, source)
+                .map_err(|e| e.in_context(format!("`{}`", remote.name())))?;
+            continue;
+        }
+        let mut content = Vec::new();
+        source.by_ref().take(SMALL_BYTES + 1).read_to_end(&mut content).map_err(|e| {
+            Error::new(ErrorKind::Unreachable, format!("`{}` broke off", remote.name())).with_source(e)
+        })?;
+        if Hash::of(&content) != blob.sha256 {
+            return Err(super::other_bytes(Object::Blob(blob.sha256)));
+        }
+        bytes += blob.size;
+        small.push(content);
+        if bytes > PART_BYTES {
+            store::put_small(file, &std::mem::take(&mut small))?;
+            bytes = 0;
+        }
+    }
+    store::put_small(file, &small).map(|_| ())
+}

@@ -1,5 +1,6 @@
 //! The command line. Everything that a person sees is said here; the library below never prints.
 
+mod admin;
 mod alerts;
 mod compact;
 mod complete;
@@ -15,6 +16,7 @@ mod progress;
 mod recover;
 mod run;
 mod serve;
+mod server_settings;
 mod show;
 mod sql;
 mod status;
@@ -63,7 +65,8 @@ enum Command {
     Compact(compact::Compact),
     Expand(compact::Expand),
     Gc(gc::Gc),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
+    Admin(admin::AdminCommand),
     Login(login::Login),
     /// Let the runs of a directory be written there, and sent nowhere by themselves
     Offline(Common),
@@ -123,6 +126,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Expand(command) => command.run(&mut output),
         Command::Gc(command) => command.run(&mut output),
         Command::Serve(command) => command.run(&mut output),
+        Command::Admin(command) => command.run(&mut output),
         Command::Login(command) => command.run(&mut output),
         Command::Offline(common) => mode::set(&common, Some("offline"), &mut output),
         Command::Online(common) => mode::set(&common, Some("online"), &mut output),

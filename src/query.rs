@@ -19,7 +19,8 @@ pub use files::{FileVersion, file_versions, pick, read_file};
 pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use runs::{
-    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, list, run_directory,
+    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
+    run_directory,
 };
 pub use rusqlite::types::Value as SqlValue;
 pub use series::{Series, config, series, summary};

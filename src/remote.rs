@@ -16,7 +16,7 @@ pub use address::{Options, directory_of, is_server, open};
 pub use directory::Directory;
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
-pub use materialise::{materialise, read_segment};
+pub use materialise::{materialise, materialise_cache, read_segment};
 pub use memory::Memory;
 pub use object::{Object, SizedHash};
 

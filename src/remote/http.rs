@@ -75,6 +75,28 @@ impl Http {
         self.json::<serde_json::Value>(self.client.get(self.url("projects")), 0).map(|_| ())
     }
 
+    /// Asks an address of the API with a JSON body or none, and returns the answer; nothing for an empty one.
+    ///
+    /// # Errors
+    /// It cannot be reached, is no danlu server, or refuses.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())
+            .map_err(|e| Error::usage(format!("`{method}` is no method")).with_source(e))?;
+        let request = self.client.request(method, self.url(path));
+        let request = body.iter().fold(request, |request, body| request.json(body));
+        let answer =
+            self.send(request, 0)?.bytes().map_err(|e| self.broke_off().with_source(e.without_url()))?;
+        if answer.is_empty() {
+            return Ok(serde_json::Value::Null);
+        }
+        serde_json::from_slice(&answer).map_err(|e| self.broke_off().with_source(e))
+    }
+
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),

@@ -3,7 +3,7 @@
 use super::{AttemptEntry, Manifest, Object, PART_BYTES, Remote};
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use std::io::Read;
 use std::path::Path;
 
@@ -18,15 +18,40 @@ const SMALL_BYTES: u64 = 1 << 20;
 /// The remote cannot be reached or lacks an object, the manifest is not that of its records, or the file cannot be
 /// written. A file that was there is as it was, or has further attempts of the manifest.
 pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs: bool) -> Result<()> {
+    made(path, |path| {
+        let mut file = Appender::open(path, BUSY_TIMEOUT)?;
+        if blobs {
+            take_blobs(remote, manifest, &mut file)?;
+        }
+        complete(remote, manifest, file, |_| Ok(()))
+    })
+}
+
+/// Makes a run file that can be made again, or completes it, and returns what `look` sees in it. It is not synced, and
+/// has no contents of files: after an unclean end of the machine it may be damaged.
+///
+/// # Errors
+/// As [`materialise`], and what `look` returns.
+pub fn materialise_cache<T>(
+    remote: &dyn Remote,
+    manifest: &Manifest,
+    path: &Path,
+    look: impl Fn(&Connection) -> Result<T>,
+) -> Result<T> {
+    made(path, |path| complete(remote, manifest, Appender::open_cache(path, BUSY_TIMEOUT)?, &look))
+}
+
+/// Completes the file that is there, or makes one anew in its place.
+fn made<T>(path: &Path, complete: impl Fn(&Path) -> Result<T>) -> Result<T> {
     if path.exists() {
-        match complete(remote, manifest, path, blobs) {
+        match complete(path) {
             Err(e) if may_be_of_the_file(&e) => {}
             done => return done,
         }
     }
     let fresh = path.with_extension("rebuilt");
-    let made = store::begin(&fresh).and_then(|()| complete(remote, manifest, &fresh, blobs));
-    let moved = made.and_then(|()| store::put_in_place(&fresh, path, None));
+    let made = store::begin(&fresh).and_then(|()| complete(&fresh));
+    let moved = made.and_then(|seen| store::put_in_place(&fresh, path, None).map(|()| seen));
     moved.inspect_err(|_| store::discard(&fresh))
 }
 
@@ -44,17 +69,20 @@ pub fn read_segment(remote: &dyn Remote, name: Hash) -> Result<Vec<u8>> {
         .map_err(|e| e.in_context(format!("`{}`", remote.name())))
 }
 
-fn complete(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs: bool) -> Result<()> {
-    let mut file = Appender::open(path, BUSY_TIMEOUT)?;
-    if blobs {
-        take_blobs(remote, manifest, &mut file)?;
-    }
+fn complete<T>(
+    remote: &dyn Remote,
+    manifest: &Manifest,
+    mut file: Appender,
+    look: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
     let tx = file.begin()?;
     for entry in &manifest.attempts {
         take_in(remote, &tx, entry)?;
     }
     check(&Manifest::of_live(&tx)?, manifest)?;
-    tx.commit()
+    let seen = look(&tx)?;
+    tx.commit()?;
+    Ok(seen)
 }
 
 /// Checks that the rows of a run file say what its manifest says.

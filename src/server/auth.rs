@@ -3,14 +3,16 @@
 use super::App;
 use super::answer::{Refusal, run_blocking};
 use super::catalogue::{Catalogue, NewKey, Scope, Who};
+use super::rates::too_many;
 use crate::model::{Error, ErrorKind, Result};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The name of the page's cookie.
 pub(super) const COOKIE: &str = "danlu_key";
@@ -35,14 +37,49 @@ pub(super) fn first_key(catalogue: &Catalogue, now: i64) -> Result<Option<String
 /// Lets a request through that carries a good key, with who it is.
 pub(super) async fn require_key(
     State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
 ) -> std::result::Result<Response, Refusal> {
-    let key = key_of(request.headers())
-        .ok_or_else(|| Refusal(Error::new(ErrorKind::Denied, "An API key is needed")))?;
-    let who = run_blocking(move || app.catalogue.who(&key, app.clock.now())).await?;
-    request.extensions_mut().insert(Asker(Arc::new(who)));
+    let who = find(&app, peer, key_of(request.headers())).await?;
+    if let Some(Known(known)) = request.extensions().get() {
+        known.set(Arc::clone(&who)).ok();
+    }
+    if let Err(wait) = app.rates.key(&who.key) {
+        app.metrics.limited.inc();
+        return Err(Refusal::with(StatusCode::TOO_MANY_REQUESTS, too_many(wait)));
+    }
+    app.note_use(&who);
+    request.extensions_mut().insert(Asker(who));
     Ok(next.run(request).await)
+}
+
+/// Finds who has a key. Whoever guesses is slowed down.
+pub(super) async fn find(
+    app: &Arc<App>,
+    peer: SocketAddr,
+    key: Option<String>,
+) -> std::result::Result<Arc<Who>, Refusal> {
+    let asked = Arc::clone(app);
+    let found = match key {
+        Some(key) => run_blocking(move || asked.catalogue.who(&key, asked.clock.now())).await,
+        None => Err(Error::new(ErrorKind::Denied, "An API key is needed").into()),
+    };
+    let refused = match found {
+        Ok(who) => return Ok(Arc::new(who)),
+        Err(refused) => refused,
+    };
+    if refused.error.kind() != ErrorKind::Denied {
+        return Err(refused);
+    }
+    app.metrics.refused.inc();
+    match app.rates.refused(peer.ip()) {
+        Ok(()) => Err(refused),
+        Err(wait) => {
+            app.metrics.limited.inc();
+            Err(Refusal::with(StatusCode::TOO_MANY_REQUESTS, too_many(wait)))
+        }
+    }
 }
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
@@ -55,6 +92,10 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
         .split(';')
         .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned))
 }
+
+/// Where a request notes who it is from, for the log.
+#[derive(Clone)]
+pub(super) struct Known(pub(super) Arc<OnceLock<Arc<Who>>>);
 
 /// Who asks, as a parameter of a handler.
 #[derive(Debug, Clone)]
@@ -72,6 +113,6 @@ impl FromRequestParts<Arc<App>> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> std::result::Result<Self, Refusal> {
         let asker = parts.extensions.get::<Self>().cloned();
-        asker.ok_or_else(|| Refusal(Error::new(ErrorKind::Denied, "An API key is needed")))
+        asker.ok_or_else(|| Error::new(ErrorKind::Denied, "An API key is needed").into())
     }
 }

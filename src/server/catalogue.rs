@@ -12,19 +12,20 @@ mod removed;
 mod runs;
 mod schema;
 mod scope;
+mod stats;
 mod teams;
 mod who;
 
-pub(super) use accounts::Account;
+pub use accounts::Account;
 pub(super) use comments::Comment;
 pub(super) use edits::Edit;
 pub(super) use events::{Event, EventKind};
 pub(super) use glance::{Glance, Own};
-pub(super) use keys::{KeyInfo, NewKey};
+pub use keys::{KeyInfo, NewKey};
 pub(super) use projects::Project;
 pub(super) use runs::Listed;
-pub(super) use scope::Scope;
-pub(super) use teams::{Member, Team};
+pub use scope::Scope;
+pub use teams::{Member, Team};
 pub(super) use who::Who;
 
 use super::database::{Database, Postgres, Sqlite};
@@ -66,12 +67,12 @@ impl Catalogue {
         &*self.database
     }
 
-    /// Keeps other servers away from a run until the guard is dropped.
+    /// Keeps other servers away from runs, in the order of their keys, until the guard is dropped.
     ///
     /// # Errors
-    /// The database cannot be used, or another server is at the run for too long.
-    pub(super) fn hold(&self, run: Hash) -> Result<Box<dyn Send>> {
-        self.database.hold(run)
+    /// The database cannot be used, or another server is at one of them for too long.
+    pub(super) fn hold(&self, runs: &[Hash]) -> Result<Box<dyn Send>> {
+        self.database.hold(runs)
     }
 
     /// Checks that the database answers.

@@ -11,6 +11,7 @@ pub(super) use postgres::Postgres;
 pub(super) use sqlite::Sqlite;
 
 use crate::model::{Error, ErrorKind, Hash, Result};
+use std::path::Path;
 
 /// Which of the two it is, for the little that they have not in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +65,18 @@ pub(super) trait Database: Send + Sync {
     /// What `work` returns, or the database cannot be used.
     fn write(&self, work: &mut Work<'_>) -> Result<()>;
 
-    /// Keeps other servers over the same database away from something until the guard is dropped.
+    /// Keeps other servers over the same database away from some things until the guard is dropped. They are in order, so
+    /// that two servers do not wait for each other in a circle.
     ///
     /// # Errors
-    /// The database cannot be used.
-    fn hold(&self, what: Hash) -> Result<Box<dyn Send>>;
+    /// The database cannot be used, or another server keeps one of them for too long.
+    fn hold(&self, what: &[Hash]) -> Result<Box<dyn Send>>;
+
+    /// Copies it to a file, in place of the one that may be there.
+    ///
+    /// # Errors
+    /// It is not in a file, or the copy cannot be written.
+    fn copy_to(&self, path: &Path) -> Result<()>;
 }
 
 /// What is done with a database.

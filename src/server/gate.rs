@@ -44,19 +44,27 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
 
 /// A page of somebody else can make a browser send our cookie along, but not hide where it comes from.
 fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
-    let forbidden = |why: &str| Err(Refusal(Error::new(ErrorKind::Forbidden, why)));
+    let forbidden = |why: &str| Err(Refusal::from(Error::new(ErrorKind::Forbidden, why)));
     match text(headers, header::ORIGIN) {
         Some(origin) => {
             let from = origin.split_once("://").map_or("", |(_, from)| from);
-            if from.eq_ignore_ascii_case(host) { Ok(()) } else { forbidden("The request comes from another page") }
+            if from.eq_ignore_ascii_case(host) {
+                Ok(())
+            } else {
+                forbidden("The request comes from another page")
+            }
         }
         None => {
             let by_cookie = !headers.contains_key(header::AUTHORIZATION)
-                && headers.get_all(header::COOKIE).iter().any(|cookie| cookie.as_bytes().windows(COOKIE.len()).any(|part| part == COOKIE.as_bytes()));
+                && headers.get_all(header::COOKIE).iter().any(|cookie| {
+                    cookie.as_bytes().windows(COOKIE.len()).any(|part| part == COOKIE.as_bytes())
+                });
             let elsewhere = text(headers, header::HeaderName::from_static("sec-fetch-site"))
                 .is_some_and(|site| site != "same-origin" && site != "none");
             if by_cookie || elsewhere {
-                return forbidden("A request with the page's cookie has to say where it comes from (`Origin`)");
+                return forbidden(
+                    "A request with the page's cookie has to say where it comes from (`Origin`)",
+                );
             }
             Ok(())
         }
@@ -85,14 +93,17 @@ impl Hosts {
         let name = plain(without_port(host));
         let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
         self.any
-            || address.is_some_and(|address| address.is_loopback() || self.names.contains(&address.to_string()))
+            || address
+                .is_some_and(|address| address.is_loopback() || self.names.contains(&address.to_string()))
             || self.names.contains(&name)
     }
 }
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) => {
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
+        {
             name
         }
         _ => host,
@@ -109,16 +120,34 @@ mod tests {
 
     #[test]
     fn only_names_of_this_server_are_known() {
-        let hosts = Hosts::new(&["Runs.example.org".to_owned(), "10.0.0.5".to_owned()], ([0, 0, 0, 0], 80).into());
+        let hosts =
+            Hosts::new(&["Runs.example.org".to_owned(), "10.0.0.5".to_owned()], ([0, 0, 0, 0], 80).into());
         for good in [
-            "localhost", "localhost:80", "LOCALHOST.", "127.0.0.1:8080", "127.9.9.9", "[::1]:80", "[::1]", "10.0.0.5:1",
-            "runs.example.org", "RUNS.EXAMPLE.ORG.:443",
+            "localhost",
+            "localhost:80",
+            "LOCALHOST.",
+            "127.0.0.1:8080",
+            "127.9.9.9",
+            "[::1]:80",
+            "[::1]",
+            "10.0.0.5:1",
+            "runs.example.org",
+            "RUNS.EXAMPLE.ORG.:443",
         ] {
             assert!(hosts.knows(good), "{good}");
         }
         for bad in [
-            "", "evil.example", "runs.example.org.evil.example", "0.0.0.0", "10.0.0.6", "localhost:x", "localhost@evil.example",
-            "127.0.0.1.evil.example", "[::2]", ":80", "::1:80x",
+            "",
+            "evil.example",
+            "runs.example.org.evil.example",
+            "0.0.0.0",
+            "10.0.0.6",
+            "localhost:x",
+            "localhost@evil.example",
+            "127.0.0.1.evil.example",
+            "[::2]",
+            ":80",
+            "::1:80x",
         ] {
             assert!(!hosts.knows(bad), "{bad}");
         }

@@ -1,66 +1,178 @@
-//! A committed manifest becomes rows of the server's own run file.
+//! A committed manifest becomes rows of the server's own run file, and a line of the catalogue.
 
 use super::App;
-use super::catalogue::Glance;
+use super::catalogue::{Glance, Scope, Who};
 use crate::model::{Error, Hash, Result};
-use crate::query::{self, RunDetails};
-use crate::remote::{Manifest, Receipt, Remote, materialise};
-use crate::store;
-use std::path::{Path, PathBuf};
+use crate::query;
+use crate::remote::{Manifest, Object, Receipt, materialise_cache};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl App {
-    /// Returns where the run file of a run is.
-    pub(super) fn run_file(&self, key: Hash) -> PathBuf {
-        self.runs.join(format!("{key}.sqlite"))
-    }
-
-    /// Takes in a run: what its manifest names must be here, and its records must lead to its digests.
+    /// Takes in runs: what their manifests name must be here, and their records must lead to their digests. Each goes in or
+    /// not by itself.
     ///
-    /// The receipt is computed from the run file that was made of it.
-    pub(super) fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
-        let _commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = match self.objects.manifest(&manifest.run)? {
-            Some(known) => known.merge(manifest)?,
-            None => manifest.clone(),
-        };
-        self.objects.check_held(manifest)?;
-        let key = manifest.run.hash();
-        let path = self.run_file(key);
-        materialise(&self.objects, &all, &path, false)?;
-        self.objects.commit(manifest)?;
-        self.list(key, &path, &all)?;
-        Ok(Manifest::of_live(&store::open(&path)?)?.receipt())
+    /// # Errors
+    /// The objects or the catalogue cannot be used; then some of the runs may be in.
+    pub(super) fn commit(&self, who: &Who, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        let mut done: Vec<Option<Result<Receipt>>> = manifests.iter().map(|_| None).collect();
+        // The same run twice goes in one after the other.
+        while done.iter().any(Option::is_none) {
+            let mut round: Vec<(Hash, usize)> = Vec::new();
+            for (n, manifest) in manifests.iter().enumerate().filter(|(n, _)| done[*n].is_none()) {
+                let key = manifest.run.hash();
+                if !round.iter().any(|(known, _)| *known == key) {
+                    round.push((key, n));
+                }
+            }
+            round.sort_unstable();
+            let some: Vec<&Manifest> = round.iter().map(|(_, n)| &manifests[*n]).collect();
+            for ((_, n), result) in round.iter().zip(self.commit_round(who, &some)?) {
+                done[*n] = Some(result);
+            }
+        }
+        Ok(done.into_iter().flatten().collect())
     }
 
-    fn list(&self, key: Hash, path: &Path, manifest: &Manifest) -> Result<()> {
-        let now = self.clock.now();
-        let connection = store::open(path)?;
-        let info = query::info(&connection, path, "", now)?;
-        let details = query::details(&connection, info)?;
-        let sizes = manifest.attempts.iter().flat_map(|entry| &entry.segments).chain(&manifest.blobs);
-        let bytes = sizes.map(|object| object.size).sum();
-        let run = manifest.run.clone();
-        let glance = Glance { run, details, digest: manifest.digest, open: false, bytes };
-        self.catalogue.put_runs(&[(glance, manifest.objects())], now)?;
-        debug_assert_eq!(key, manifest.run.hash());
+    /// Takes in different runs, ordered by their keys.
+    fn commit_round(&self, who: &Who, manifests: &[&Manifest]) -> Result<Vec<Result<Receipt>>> {
+        let keys: Vec<Hash> = manifests.iter().map(|manifest| manifest.run.hash()).collect();
+        let _held = self.locks.hold(&keys);
+        let _elsewhere = self.catalogue.hold(&keys)?;
+        let made =
+            in_parallel(manifests, |manifest| self.check(who, manifest).and_then(|()| self.make(manifest)));
+        let sound: Vec<Manifest> =
+            made.iter().zip(manifests).filter(|(made, _)| made.is_ok()).map(|(_, m)| (*m).clone()).collect();
+        let committed = self.objects.commit_all(&sound);
+        if committed.is_err() {
+            keys.iter().for_each(|key| self.files.doubt(*key));
+        }
+        let mut committed = committed?.into_iter();
+        let (mut results, mut seen) = (Vec::new(), Vec::new());
+        for (made, key) in made.into_iter().zip(&keys) {
+            let result = made.and_then(|look| {
+                let receipt =
+                    committed.next().unwrap_or_else(|| Err(Error::damaged("A commit came to nothing")));
+                seen.extend(receipt.is_ok().then_some(look));
+                receipt
+            });
+            if result.is_err() {
+                self.files.doubt(*key);
+            }
+            results.push(result);
+        }
+        self.write_down(&seen)?;
+        Ok(results)
+    }
+
+    fn check(&self, who: &Who, manifest: &Manifest) -> Result<()> {
+        let run = &manifest.run;
+        who.may(Scope::Write, &run.entity, &run.project)?;
+        self.catalogue.check_not_removed(run)?;
+        self.catalogue.see_to_team(&run.entity, self.clock.now())
+    }
+
+    /// Makes the run file, and returns what the catalogue is to know of it.
+    fn make(&self, manifest: &Manifest) -> Result<Seen> {
+        let key = manifest.run.hash();
+        let known = self.objects.manifest_of(key)?;
+        let (all, _) = Manifest::follow(known.as_ref(), manifest)?;
+        let path = self.files.path(key);
+        self.files.doubt(key);
+        let seen = materialise_cache(&*self.objects, &all, &path, |run| look(run, &path, &all))?;
+        self.files.note(key, all.digest);
+        Ok(seen)
+    }
+
+    fn write_down(&self, seen: &[Seen]) -> Result<()> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let before = self.catalogue.put_runs(seen, self.clock.now())?;
+        for ((glance, _), before) in seen.iter().zip(before) {
+            self.metrics.commits.inc();
+            self.metrics.runs.inc_by(u64::from(!before.known));
+            self.metrics.records.inc_by(glance.details.info.records.saturating_sub(before.records));
+            self.metrics.points.inc_by(glance.points().saturating_sub(before.points));
+        }
         Ok(())
+    }
+
+    /// Takes those runs into the catalogue that are among the objects and that it does not know, or knows differently.
+    /// Returns how many, and what could not be read.
+    ///
+    /// # Errors
+    /// The objects or the catalogue cannot be used.
+    pub(super) fn reconcile(&self) -> Result<(usize, Vec<Error>)> {
+        let (mut after, mut taken, mut failed) = (None, 0, Vec::new());
+        loop {
+            let heads = self.objects.runs(after)?;
+            let Some(last) = heads.last() else { return Ok((taken, failed)) };
+            after = Some(last.key);
+            for head in heads {
+                let known = self.catalogue.run(head.key)?;
+                let gone = self.catalogue.tombstone(head.key)?.is_some();
+                if gone || known.is_some_and(|known| known.digest == head.digest) {
+                    continue;
+                }
+                match self.take_over(head.key) {
+                    Ok(()) => taken += 1,
+                    Err(e) => failed.push(e.in_context(format!("Run {}", head.run))),
+                }
+            }
+        }
+    }
+
+    fn take_over(&self, key: Hash) -> Result<()> {
+        let _held = self.locks.hold(&[key]);
+        let _elsewhere = self.catalogue.hold(&[key])?;
+        let Some(manifest) = self.objects.manifest_of(key)? else { return Ok(()) };
+        self.catalogue.see_to_team(&manifest.run.entity, self.clock.now())?;
+        let seen = self.make(&manifest)?;
+        self.write_down(&[seen])
     }
 }
 
-/// Returns a run as the API shows it: in a list, or with all that is known.
-pub(super) fn shown(key: Hash, details: &RunDetails, all: bool) -> Result<serde_json::Value> {
-    let mut value =
-        serde_json::to_value(details).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
-    if let Some(object) = value.as_object_mut() {
-        object.shift_remove("path");
-        object.shift_remove("parts");
-        if !all {
-            for field in ["keys", "files", "notes", "losses"] {
-                object.shift_remove(field);
-            }
-        }
-        object.insert("key".to_owned(), key.to_string().into());
+/// A run as the catalogue is to know it, with the objects that it names.
+type Seen = (Glance, Vec<(Object, u64)>);
+
+fn look(run: &Connection, path: &Path, manifest: &Manifest) -> Result<Seen> {
+    let details = query::details(run, query::info_alone(run, path)?)?;
+    let segments = manifest.attempts.iter().flat_map(|entry| &entry.segments);
+    let segments = segments.map(|segment| (Object::Segment(segment.sha256), segment.size));
+    let blobs = manifest.blobs.iter().map(|blob| (Object::Blob(blob.sha256), blob.size));
+    let objects: Vec<_> = segments.chain(blobs).collect();
+    let bytes = objects.iter().map(|(_, size)| size).sum();
+    let glance = Glance {
+        run: manifest.run.clone(),
+        details,
+        digest: manifest.digest,
+        open: manifest.is_open(),
+        bytes,
+    };
+    Ok((glance, objects))
+}
+
+/// Does the same with each of some, on all processors, and returns the results in their order.
+fn in_parallel<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> Result<T> + Sync) -> Vec<Result<T>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    if threads < 2 {
+        return items.iter().map(work).collect();
     }
-    Ok(value)
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work_off = || {
+        while let Some((n, item)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, items.get(n)?)))
+        {
+            let result = work(item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((n, result));
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work_off))));
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -1,15 +1,15 @@
 //! The page, and signing in to it.
 
 use super::App;
-use super::answer::{Answer, Refusal, run_blocking};
-use super::auth::COOKIE;
-use crate::model::{AttemptId, Error, ErrorKind};
+use super::answer::Answer;
+use super::auth::{COOKIE, find};
+use crate::model::AttemptId;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 const PAGE: &str = include_str!("page.html");
@@ -21,9 +21,13 @@ pub(super) struct KeyIn {
 }
 
 /// `GET /`: the page. With `?key=…` it keeps the key in a cookie and leads to the page without it.
-pub(super) async fn page(State(app): State<Arc<App>>, Query(query): Query<KeyIn>) -> Answer<Response> {
+pub(super) async fn page(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Query(query): Query<KeyIn>,
+) -> Answer<Response> {
     if let Some(key) = query.key {
-        return Ok(match sign_in(app, key).await {
+        return Ok(match sign_in(app, peer, key).await {
             Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
             Err(_) => Redirect::to("/").into_response(),
         });
@@ -38,22 +42,17 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(query): Query<KeyIn>
 }
 
 /// `POST /login`: keeps the key in a cookie.
-pub(super) async fn login(State(app): State<Arc<App>>, Json(body): Json<KeyIn>) -> Answer<impl IntoResponse> {
-    let cookie = sign_in(app, body.key.unwrap_or_default()).await?;
+pub(super) async fn login(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Json(body): Json<KeyIn>,
+) -> Answer<impl IntoResponse> {
+    let cookie = sign_in(app, peer, body.key.unwrap_or_default()).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
-async fn sign_in(app: Arc<App>, key: String) -> Answer<String> {
-    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let asked = key.clone();
-    if plain && run_blocking(move || app.catalogue.who(&asked, app.clock.now())).await.is_ok() {
-        Ok(format!("{COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"))
-    } else {
-        Err(Refusal(Error::new(ErrorKind::Denied, "The API key is not known")))
-    }
-}
-
-/// `GET /healthz`.
-pub(super) async fn health() -> Json<serde_json::Value> {
-    Json(json!({"status": "ok", "version": crate::VERSION}))
+async fn sign_in(app: Arc<App>, peer: SocketAddr, key: String) -> Answer<String> {
+    find(&app, peer, Some(key.clone())).await?;
+    let secure = if app.tls { "; Secure" } else { "" };
+    Ok(format!("{COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000{secure}"))
 }

@@ -21,7 +21,9 @@ pub(super) struct Rates {
 
 fn limiter<K: Hash + Eq + Clone>(per_second: u32) -> DefaultKeyedRateLimiter<K> {
     let number = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    RateLimiter::keyed(Quota::per_second(number(per_second)).allow_burst(number(per_second.saturating_mul(BURST))))
+    RateLimiter::keyed(
+        Quota::per_second(number(per_second)).allow_burst(number(per_second.saturating_mul(BURST))),
+    )
 }
 
 fn ask<K: Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Duration> {

@@ -3,13 +3,12 @@
 use super::App;
 use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
-use super::catalogue::{Project, Scope};
-use super::ingest::shown;
-use super::objects::{self, parse};
+use super::catalogue::{Listed, Project, Scope, Who};
+use super::objects::parse;
+use super::stream::{self, Range};
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::query::{self, Axis, Column, FileInfo, RunDetails, Series};
 use crate::remote::Object;
-use crate::store;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
@@ -61,20 +60,27 @@ pub(super) async fn list(
 }
 
 /// `GET /runs/{key}`.
-pub(super) async fn one(State(app): Shared, Path(key): Path<String>) -> Answer<Json<serde_json::Value>> {
+pub(super) async fn one(
+    State(app): Shared,
+    who: Asker,
+    Path(key): Path<String>,
+) -> Answer<Json<serde_json::Value>> {
     let key = parse(&key)?;
-    blocking(move || shown(key, &app.details(key)?, true)).await
+    blocking(move || shown(key, &app.details(&who, key)?)).await
 }
 
 /// `GET /runs/{key}/history?key=…`.
 pub(super) async fn history(
     State(app): Shared,
+    who: Asker,
     Path(key): Path<String>,
     Query(name): Query<KeyName>,
 ) -> Answer<Json<KeySeries>> {
     let key = parse(&key)?;
-    blocking(move || Ok(KeySeries { series: query::series(&app.open_run(key)?, &name.key)?, key: name.key }))
-        .await
+    blocking(move || {
+        Ok(KeySeries { series: query::series(&app.open_run(&who, key)?, &name.key)?, key: name.key })
+    })
+    .await
 }
 
 /// What chart is asked for.
@@ -90,6 +96,7 @@ pub(super) struct Chart {
 /// `GET /runs/{key}/envelope?key=…&x=…&from=…&to=…&columns=…`.
 pub(super) async fn envelope(
     State(app): Shared,
+    who: Asker,
     Path(key): Path<String>,
     Query(chart): Query<Chart>,
 ) -> Answer<Json<Vec<Column>>> {
@@ -101,25 +108,32 @@ pub(super) async fn envelope(
         _ => return Err(Error::usage("A chart has `from` and `to`, or neither of them").into()),
     };
     let columns = chart.columns.unwrap_or(2000);
-    blocking(move || query::envelope(&[app.open_run(key)?], &chart.key, Axis::named(&axis), range, columns))
-        .await
+    blocking(move || {
+        query::envelope(&[app.open_run(&who, key)?], &chart.key, Axis::named(&axis), range, columns)
+    })
+    .await
 }
 
 /// `GET /runs/{key}/files`.
-pub(super) async fn files(State(app): Shared, Path(key): Path<String>) -> Answer<Json<Vec<FileInfo>>> {
+pub(super) async fn files(
+    State(app): Shared,
+    who: Asker,
+    Path(key): Path<String>,
+) -> Answer<Json<Vec<FileInfo>>> {
     let key = parse(&key)?;
-    blocking(move || Ok(app.details(key)?.files)).await
+    blocking(move || Ok(app.details(&who, key)?.files)).await
 }
 
 /// `GET /runs/{key}/files/{path}`: the newest version, always as a download.
 pub(super) async fn file(
     State(app): Shared,
+    who: Asker,
     Path((key, path)): Path<(String, String)>,
 ) -> Answer<impl IntoResponse> {
     let key = parse(&key)?;
     let opened = Arc::clone(&app);
     let found = run_blocking(move || {
-        let files = opened.details(key)?.files;
+        let files = opened.details(&who, key)?.files;
         files.into_iter().find(|file| file.path == path).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("The run has no file `{}`", path.escape_debug()))
         })
@@ -128,27 +142,38 @@ pub(super) async fn file(
     let name = found.path.rsplit('/').next().unwrap_or_default();
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, found.size.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"")),
-    ];
-    Ok((headers, objects::get(app, Object::Blob(found.sha256)).await?))
+    let headers = [(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\""))];
+    let body = stream::blob(app, Object::Blob(found.sha256), found.size, Range::Whole).await?;
+    Ok((headers, body))
 }
 
 impl App {
-    fn open_run(&self, key: Hash) -> Result<Connection> {
-        let path = self.run_file(key);
-        if path.exists() {
-            store::open(&path)
-        } else {
-            Err(Error::new(ErrorKind::NotFound, format!("There is no run {key}")))
-        }
+    fn listed(&self, who: &Who, key: Hash) -> Result<Listed> {
+        let none = || Error::new(ErrorKind::NotFound, format!("There is no run {key}"));
+        let listed = self.catalogue.run(key)?.filter(|run| run.removed.is_none()).ok_or_else(none)?;
+        who.may(Scope::Read, &listed.run.entity, &listed.run.project)?;
+        Ok(listed)
     }
 
-    fn details(&self, key: Hash) -> Result<RunDetails> {
-        let connection = self.open_run(key)?;
-        let info = query::info(&connection, &self.run_file(key), "", self.clock.now())?;
+    fn open_run(&self, who: &Who, key: Hash) -> Result<Connection> {
+        self.open_current(key, self.listed(who, key)?.digest)
+    }
+
+    fn details(&self, who: &Who, key: Hash) -> Result<RunDetails> {
+        let connection = self.open_run(who, key)?;
+        let info = query::info_alone(&connection, &self.files.path(key))?;
         query::details(&connection, info)
     }
+}
+
+/// Returns a run as the API shows it: in a list, or with all that is known.
+fn shown(key: Hash, details: &RunDetails) -> Result<serde_json::Value> {
+    let mut value =
+        serde_json::to_value(details).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("path");
+        object.shift_remove("parts");
+        object.insert("key".to_owned(), key.to_string().into());
+    }
+    Ok(value)
 }

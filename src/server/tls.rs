@@ -13,9 +13,9 @@ use std::sync::Arc;
 /// One of the files cannot be read, or they do not belong together.
 pub(super) fn configuration(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>> {
     let bad = |path: &Path, e: rustls::pki_types::pem::Error| {
-        Error::new(ErrorKind::Usage, format!("Cannot read `{}`", path.display()))
-            .with_source(e)
-            .with_hint("give PEM files: `--tls-cert` the certificate with its chain, `--tls-key` its private key")
+        Error::new(ErrorKind::Usage, format!("Cannot read `{}`", path.display())).with_source(e).with_hint(
+            "give PEM files: `--tls-cert` the certificate with its chain, `--tls-key` its private key",
+        )
     };
     let chain = CertificateDer::pem_file_iter(certificate).map_err(|e| bad(certificate, e))?;
     let chain = chain.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| bad(certificate, e))?;

@@ -71,6 +71,16 @@ impl Appender {
         Self::open_in_place(path, patience)
     }
 
+    /// Opens a run file that can be made again at any time: what is added to it is not synced.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_cache(path: &Path, patience: Duration) -> Result<Self> {
+        let appender = Self::open(path, patience)?;
+        appender.connection.pragma_update(None, "synchronous", "OFF")?;
+        Ok(appender)
+    }
+
     /// Opens the file that has the name now: it may be replaced between opening and locking it.
     fn open_in_place(path: &Path, patience: Duration) -> Result<Self> {
         loop {

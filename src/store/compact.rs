@@ -20,6 +20,9 @@ const LEVEL: i32 = 19;
 /// Tables that a compacted file has as they were.
 const KEPT: [&str; 5] = ["attempt", "key", "setting", "file", "event"];
 
+/// What a compressed segment may ask a reader to keep at hand: 32 MiB, four times of what we ask for.
+const WINDOW_LOG: u32 = 25;
+
 /// Compresses a segment into the form in which it is stored outside of run files.
 ///
 /// # Errors
@@ -36,7 +39,8 @@ pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
     let damaged = || Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"));
     let most = limits::SEGMENT_BYTES as u64;
     let mut segment = Vec::new();
-    let decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
+    let mut decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
+    decoder.window_log_max(WINDOW_LOG).map_err(|e| damaged().with_source(e))?;
     decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
     if segment.len() as u64 > most || Hash::of(&segment) != name {
         return Err(damaged());

@@ -74,7 +74,7 @@ impl Place {
 
     pub fn serve_at(&self, listen: &str) -> Serving {
         let mut child = self
-            .command(&["serve", "--data", "server", "--listen", listen, "--json"])
+            .command(&["serve", "--data", "server", "--listen", listen, "--log", "error", "--json"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

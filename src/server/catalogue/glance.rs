@@ -54,6 +54,11 @@ impl Glance {
         }
     }
 
+    /// Returns how many values its history has.
+    pub(in crate::server) fn points(&self) -> u64 {
+        self.details.keys.iter().map(|key| key.points).sum()
+    }
+
     /// Returns the word for how it is. An open one runs as long as it is heard of.
     pub(super) fn state(&self) -> &'static str {
         if self.open { "running" } else { self.details.info.state.name() }

@@ -5,6 +5,7 @@ use super::{Catalogue, Who};
 use crate::model::{Hash, Result};
 use crate::remote::Object;
 use crate::server::database::{Cell, Session, cells};
+use std::collections::BTreeSet;
 
 fn kind_of(object: Object) -> i64 {
     match object {
@@ -13,40 +14,43 @@ fn kind_of(object: Object) -> i64 {
     }
 }
 
-/// Writes down that a run names these objects and no others.
-pub(super) fn put(session: &mut dyn Session, run: Hash, objects: &[Object]) -> Result<()> {
+/// Writes down that a run names these objects, with the lengths of their contents, and no others.
+pub(super) fn put(session: &mut dyn Session, run: Hash, objects: &[(Object, u64)]) -> Result<()> {
     let known = session.query("SELECT object, kind FROM reference WHERE run = ?1", cells![run])?;
     let known = known.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
-    let known: std::collections::HashSet<(Hash, i64)> = known.collect::<Result<_>>()?;
-    let named = objects.iter().map(|object| (object.hash(), kind_of(*object)));
-    let named: std::collections::HashSet<(Hash, i64)> = named.collect();
-    for (object, kind) in known.difference(&named) {
-        let sql = "DELETE FROM reference WHERE object = ?1 AND kind = ?2 AND run = ?3";
-        session.execute(sql, cells![*object, *kind, run])?;
+    let mut gone: BTreeSet<(Hash, i64)> = known.collect::<Result<_>>()?;
+    let mut rows: Vec<[Cell; 4]> = Vec::new();
+    let mut sorted = objects.to_vec();
+    sorted.sort_unstable();
+    for (object, size) in sorted {
+        let (hash, kind) = (object.hash(), kind_of(object));
+        if !gone.remove(&(hash, kind)) {
+            rows.push([hash.into(), kind.into(), run.into(), size.into()]);
+        }
     }
-    let mut new: Vec<_> = named.difference(&known).collect();
-    new.sort_unstable();
-    let rows: Vec<[Cell; 3]> =
-        new.into_iter().map(|(object, kind)| [(*object).into(), (*kind).into(), run.into()]).collect();
+    for (object, kind) in gone {
+        let sql = "DELETE FROM reference WHERE object = ?1 AND kind = ?2 AND run = ?3";
+        session.execute(sql, cells![object, kind, run])?;
+    }
     insert(session, "reference", &rows)
 }
 
 impl Catalogue {
-    /// Says whether somebody may see a run that names an object.
+    /// Returns the length of an object if somebody may see a run that names it.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub(in crate::server) fn may_read(&self, who: &Who, object: Object) -> Result<bool> {
+    pub(in crate::server) fn size_for(&self, who: &Who, object: Object) -> Result<Option<u64>> {
         let rows = self.database.query(
-            "SELECT DISTINCT r.entity, r.project FROM reference AS o JOIN run AS r ON r.key = o.run
+            "SELECT DISTINCT r.entity, r.project, o.size FROM reference AS o JOIN run AS r ON r.key = o.run
              WHERE o.object = ?1 AND o.kind = ?2 AND r.removed IS NULL",
             cells![object.hash(), kind_of(object)],
         )?;
         for row in rows {
             if who.may(super::Scope::Read, &row.get::<String>(0)?, &row.get::<String>(1)?).is_ok() {
-                return Ok(true);
+                return Ok(Some(row.get::<i64>(2)?.cast_unsigned()));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -4,7 +4,7 @@ use super::edits::laid_over;
 use super::glance::{Field, cells_of, fields_of};
 use super::{Catalogue, EventKind, Glance, Own, events, references};
 use crate::model::{Error, Hash, Result, RunId, RunKey};
-use crate::remote::Object;
+use crate::remote::{Object, RunHead};
 use crate::server::database::{Cell, Row, Session, cells};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -144,22 +144,28 @@ fn damaged(error: serde_json::Error) -> Error {
 }
 
 impl Catalogue {
-    /// Writes down how runs look now, and which objects they name.
+    /// Writes down how runs look now, and which objects they name. Returns what there was of each before.
     ///
     /// # Errors
     /// The database cannot be used; then none is written down.
-    pub(in crate::server) fn put_runs(&self, runs: &[(Glance, Vec<Object>)], now: i64) -> Result<()> {
-        self.database.writing(|session| {
+    pub(in crate::server) fn put_runs(
+        &self,
+        runs: &[(Glance, Vec<(Object, u64)>)],
+        now: i64,
+    ) -> Result<Vec<Before>> {
+        let before = self.database.writing(|session| {
+            let mut before = Vec::new();
             for (glance, objects) in runs {
-                put_run(session, glance, now)?;
+                before.push(put_run(session, glance, now)?);
                 references::put(session, glance.run.hash(), objects)?;
             }
             for (glance, _) in runs {
                 events::put(session, EventKind::Run, &glance.run, now)?;
             }
-            Ok(())
+            Ok(before)
         })?;
-        self.tell_of_events()
+        self.tell_of_events()?;
+        Ok(before)
     }
 
     /// Finds a run, removed ones as well.
@@ -184,29 +190,52 @@ impl Catalogue {
         self.database.query(&sql, cells![entity, project])?.iter().map(Listed::read).collect()
     }
 
-    /// Lists which runs there are with the digests of their manifests, after a key in the order of keys.
+    /// Lists runs at a glance, those with keys greater than `after`, in the order of keys.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub(in crate::server) fn digests(&self, after: Option<Hash>, limit: usize) -> Result<Vec<(Hash, Hash)>> {
-        let sql = "SELECT key, digest FROM run WHERE key > ?1 ORDER BY key LIMIT ?2";
+    pub(in crate::server) fn heads(&self, after: Option<Hash>, limit: usize) -> Result<Vec<RunHead>> {
+        let sql = "SELECT key, entity, project, run_id, digest, records, open FROM run
+                   WHERE key > ?1 AND removed IS NULL ORDER BY key LIMIT ?2";
         let after = after.map_or_else(|| Cell::Bytes(Vec::new()), Cell::from);
         let rows = self.database.query(sql, &[after, Cell::from(limit as u64)])?;
-        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+        let read = |row: &Row| {
+            let id = RunId::new(row.get::<String>(3)?)?;
+            Ok(RunHead {
+                key: row.get(0)?,
+                run: RunKey { entity: row.get(1)?, project: row.get(2)?, id },
+                digest: row.get(4)?,
+                records: row.get::<i64>(5)?.cast_unsigned(),
+                open: row.get(6)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
+}
+
+/// How much there was of a run before it was written down again; nothing of a new one.
+#[derive(Debug, Default, Clone, Copy)]
+pub(in crate::server) struct Before {
+    /// Whether it was there.
+    pub(in crate::server) known: bool,
+    /// How many records.
+    pub(in crate::server) records: u64,
+    /// How many values of the history.
+    pub(in crate::server) points: u64,
 }
 
 /// The columns that follow from a run, in the order of [`put_run`].
 const WRITTEN: &str = "key, entity, project, run_id, name, job_group, job_type, notes, tags, host, state, open, heard, \
-    exit_code, started, ended, duration, last_step, records, lost, bytes, digest, created, updated, archived, config, \
-    summary, own";
+    exit_code, started, ended, duration, last_step, records, points, lost, bytes, digest, created, updated, archived, \
+    config, summary, own";
 
-fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<()> {
+fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Before> {
     let key = glance.run.hash();
     let own = glance.own();
     let seen = laid_over(session, key, &own)?;
     let (details, info) = (&glance.details, &glance.details.info);
-    let tags = Value::from(seen.tags.clone()).to_string();
+    let tags = Cell::from(Value::from(seen.tags.clone()).to_string());
+    let (config, summary) = (Cell::from(details.config.to_string()), Cell::from(details.summary.to_string()));
     let values = [
         key.into(),
         Cell::from(&glance.run.entity),
@@ -216,7 +245,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<()> {
         Cell::from(&seen.job_group),
         Cell::from(&details.job_type),
         Cell::from(&seen.notes),
-        Cell::from(&tags),
+        tags.clone(),
         Cell::from(&info.host),
         glance.state().into(),
         glance.open.into(),
@@ -227,24 +256,27 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<()> {
         info.ended.map(|ended| ended - info.started).into(),
         info.last_step.into(),
         info.records.into(),
+        glance.points().into(),
         info.lost.into(),
         glance.bytes.into(),
         glance.digest.into(),
         now.into(),
         now.into(),
         seen.archived.into(),
-        details.config.to_string().into(),
-        details.summary.to_string().into(),
+        config.clone(),
+        summary.clone(),
         serde_json::to_string(&own).map_err(damaged)?.into(),
     ];
-    let before = session.row("SELECT config, summary, tags FROM run WHERE key = ?1", cells![key])?;
+    let sql = "SELECT records, points, config, summary, tags FROM run WHERE key = ?1";
+    let before = session.row(sql, cells![key])?;
     let id: i64 =
         session.row(&upsert(values.len()), &values)?.ok_or_else(|| Error::damaged("No run"))?.get(0)?;
-    let same = before.is_some_and(|row| row.0 == [values[25].clone(), values[26].clone(), values[8].clone()]);
-    if same {
-        return Ok(());
+    if before.as_ref().is_none_or(|row| row.0[2..] != [config, summary, tags]) {
+        put_fields(session, id, fields_of(&details.config, &details.summary, &seen.tags))?;
     }
-    put_fields(session, id, fields_of(&details.config, &details.summary, &seen.tags))
+    let Some(row) = before else { return Ok(Before::default()) };
+    let count = |column| Ok::<_, Error>(row.get::<i64>(column)?.cast_unsigned());
+    Ok(Before { known: true, records: count(0)?, points: count(1)? })
 }
 
 fn upsert(columns: usize) -> String {

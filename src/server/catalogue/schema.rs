@@ -60,6 +60,7 @@ CREATE TABLE run (
     duration  $REAL,
     last_step $INT,
     records   $INT NOT NULL,
+    points    $INT NOT NULL,        -- values of the history
     lost      $INT NOT NULL,
     bytes     $INT NOT NULL,        -- of its records and files
     digest    $BYTES NOT NULL,      -- of its manifest: a run file of another one is stale
@@ -116,6 +117,7 @@ CREATE TABLE reference (
     object $BYTES NOT NULL,         -- which runs name an object
     kind   $INT NOT NULL,           -- 0 a segment, 1 a blob
     run    $BYTES NOT NULL,
+    size   $INT NOT NULL,           -- of its content
     PRIMARY KEY (object, kind, run)
 ) $END;
 CREATE INDEX reference_run ON reference (run);

@@ -9,6 +9,7 @@ use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::path::Path;
 use std::time::Duration;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -153,12 +154,17 @@ impl Database for Postgres {
         connection.transact(work)
     }
 
-    fn hold(&self, what: Hash) -> Result<Box<dyn Send>> {
+    fn hold(&self, what: &[Hash]) -> Result<Box<dyn Send>> {
         let mut connection = checked_out(&self.holders)?;
-        let number = number_of(what);
+        let numbers: Vec<i64> = what.iter().copied().map(number_of).collect();
         connection.busy = true;
-        connection.client.execute("SELECT pg_advisory_lock($1)", &[&number]).map_err(failed)?;
-        Ok(Box::new(Held { connection, number }))
+        let sql = "SELECT pg_advisory_lock(n) FROM unnest($1::bigint[]) AS n";
+        connection.client.execute(sql, &[&numbers]).map_err(failed)?;
+        Ok(Box::new(Held(connection)))
+    }
+
+    fn copy_to(&self, _: &Path) -> Result<()> {
+        Err(Error::usage("A PostgreSQL catalogue is copied by `pg_dump`"))
     }
 }
 
@@ -167,15 +173,12 @@ fn number_of(what: Hash) -> i64 {
 }
 
 /// A lock that ends with its connection: a server that was killed holds nothing.
-struct Held {
-    connection: r2d2::PooledConnection<Manager>,
-    number: i64,
-}
+struct Held(r2d2::PooledConnection<Manager>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let freed = self.connection.client.execute("SELECT pg_advisory_unlock($1)", &[&self.number]);
-        self.connection.busy = freed.is_err();
+        let freed = self.0.client.execute("SELECT pg_advisory_unlock_all()", &[]);
+        self.0.busy = freed.is_err();
     }
 }
 

@@ -98,9 +98,23 @@ impl Database for Sqlite {
         Ok(transaction.commit()?)
     }
 
-    fn hold(&self, _: Hash) -> Result<Box<dyn Send>> {
+    fn hold(&self, _: &[Hash]) -> Result<Box<dyn Send>> {
         // One server per file: its own locks are enough.
         Ok(Box::new(()))
+    }
+
+    fn copy_to(&self, path: &Path) -> Result<()> {
+        let fresh = path.with_extension("new");
+        std::fs::remove_file(&fresh).ok();
+        let connection = connect(&self.path)?;
+        connection.execute("VACUUM INTO ?1", [fresh.to_string_lossy()])?;
+        let file = std::fs::File::open(&fresh).map_err(|e| Error::io("open", &fresh, e))?;
+        file.sync_all().map_err(|e| Error::io("sync", &fresh, e))?;
+        // What belongs to the old file by its name is not of the new one.
+        for left in ["sqlite-wal", "sqlite-shm"] {
+            std::fs::remove_file(path.with_extension(left)).ok();
+        }
+        std::fs::rename(&fresh, path).map_err(|e| Error::io("write", path, e))
     }
 }
 

@@ -1,0 +1,151 @@
+//! A server that listens, with TLS or without, until it is asked to end.
+
+use super::connections::Doorkeeper;
+use super::router::router;
+use super::settings::Settings;
+use super::{App, auth, chores, tls};
+use crate::model::{Clock, Error, ErrorKind, Result};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server as Listening};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads that wait for disks and databases.
+const WAITING_THREADS: usize = 128;
+
+/// Bytes that a connection reads ahead of who reads its body.
+const READ_AHEAD: usize = 256 << 10;
+
+/// A server that listens.
+pub struct Server {
+    runtime: tokio::runtime::Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+    tls: Option<(PathBuf, PathBuf)>,
+    new_key: Option<String>,
+}
+
+impl Server {
+    /// Opens a data directory, making it if it is new, and listens. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The directory cannot be written, the catalogue or the objects cannot be reached, the certificate cannot be read, or the
+    /// address cannot be listened on, for instance because the port is in use.
+    pub fn bind(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
+        if let Some((certificate, key)) = &settings.tls {
+            tls::configuration(certificate, key)?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .max_blocking_threads(WAITING_THREADS)
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Io, "Cannot start the server's threads").with_source(e))?;
+        let listen = settings.listen;
+        let cannot = |e: std::io::Error| {
+            Error::new(ErrorKind::Io, format!("Cannot listen on {listen}"))
+                .with_source(e)
+                .with_hint("choose another port with `--listen`; port 0 takes a free one")
+        };
+        let listener = TcpListener::bind(listen).map_err(cannot)?;
+        listener.set_nonblocking(true).map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let app = Arc::new(App::open(settings, clock)?);
+        let new_key = auth::first_key(&app.catalogue, app.clock.now())?;
+        app.take_over_objects()?;
+        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), new_key })
+    }
+
+    /// Returns the address to reach it under.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Returns the API key that was made because the data directory is new. It is not kept anywhere.
+    pub fn new_key(&self) -> Option<&str> {
+        self.new_key.as_deref()
+    }
+
+    /// Answers requests until the process is asked to end (SIGINT or SIGTERM); those under way are answered first, as long as
+    /// that does not take too long.
+    ///
+    /// # Errors
+    /// The operating system ends it.
+    pub fn run(self) -> Result<()> {
+        let Self { runtime, listener, app, tls, .. } = self;
+        let served = runtime.block_on(serve(listener, Arc::clone(&app), tls));
+        // What still waits for a disk is not waited for.
+        runtime.shutdown_background();
+        let ended = app.chores(false);
+        tracing::info!(target: "danlu::server", "ended");
+        served.and(ended)
+    }
+}
+
+impl App {
+    /// Runs that are among the objects and in no catalogue come from an older version, or from a copy.
+    fn take_over_objects(&self) -> Result<()> {
+        if !self.catalogue.heads(None, 1)?.is_empty() {
+            return Ok(());
+        }
+        let (taken, failed) = self.reconcile()?;
+        if taken > 0 {
+            tracing::info!(target: "danlu::server", runs = taken, "runs were taken over from the objects");
+        }
+        for error in failed {
+            tracing::warn!(target: "danlu::server", %error, "a run among the objects cannot be read");
+        }
+        Ok(())
+    }
+}
+
+async fn serve(listener: TcpListener, app: Arc<App>, tls: Option<(PathBuf, PathBuf)>) -> Result<()> {
+    let broke_off = |e: std::io::Error| Error::new(ErrorKind::Io, "The server broke off").with_source(e);
+    let handle = Handle::new();
+    tokio::spawn(end_when_asked(handle.clone(), Arc::clone(&app)));
+    tokio::spawn(chores::do_chores(Arc::clone(&app)));
+    let limits = app.limits;
+    let mut server: Listening<SocketAddr> = axum_server::from_tcp(listener).map_err(broke_off)?;
+    server.http_builder().http1().header_read_timeout(limits.head).max_buf_size(READ_AHEAD);
+    let door = Doorkeeper::new(limits.connections, limits.progress);
+    let server = server.http1_only().handle(handle).first_request_timeout(limits.head);
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    match tls {
+        None => server.acceptor(door).serve(service).await,
+        Some((certificate, key)) => {
+            let configuration = RustlsConfig::from_config(tls::configuration(&certificate, &key)?);
+            tokio::spawn(reload_when_asked(configuration.clone(), certificate, key));
+            server.acceptor(RustlsAcceptor::new(configuration).acceptor(door)).serve(service).await
+        }
+    }
+    .map_err(broke_off)
+}
+
+async fn end_when_asked(handle: Handle<SocketAddr>, app: Arc<App>) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!(target: "danlu::server", "asked to end");
+    app.stopping.send_replace(true);
+    handle.graceful_shutdown(Some(app.limits.stop));
+}
+
+/// A renewed certificate takes effect at SIGHUP, without an end to anything.
+async fn reload_when_asked(tls: RustlsConfig, certificate: PathBuf, key: PathBuf) {
+    let Ok(mut asked) = signal(SignalKind::hangup()) else { return };
+    while asked.recv().await.is_some() {
+        match tls::configuration(&certificate, &key) {
+            Ok(configuration) => {
+                tls.reload_from_config(configuration);
+                tracing::info!(target: "danlu::server", "the certificate was read again");
+            }
+            Err(error) => {
+                tracing::error!(target: "danlu::server", %error, "the certificate stays as it was");
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Accounts, teams and keys over HTTP.
+
+use super::answer::{Answer, blocking, run_blocking};
+use super::auth::Asker;
+use super::catalogue::{Account, KeyInfo, NewKey, Scope, Team};
+use super::{App, Stats};
+use crate::model::{Error, ErrorKind, Result};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Shared = State<Arc<App>>;
+
+/// Who asks.
+#[derive(Serialize)]
+pub(super) struct Me {
+    account: String,
+    key: String,
+    scope: Scope,
+    team: Option<String>,
+    project: Option<String>,
+    teams: BTreeMap<String, Scope>,
+}
+
+/// `GET /me`.
+pub(super) async fn me(who: Asker) -> Json<Me> {
+    Json(Me {
+        account: who.account.clone(),
+        key: who.key.clone(),
+        scope: who.scope,
+        team: who.team.clone(),
+        project: who.project.clone(),
+        teams: who.teams.clone(),
+    })
+}
+
+/// `GET /accounts`.
+pub(super) async fn accounts(State(app): Shared, who: Asker) -> Answer<Json<Vec<Account>>> {
+    who.may_administer()?;
+    blocking(move || app.catalogue.accounts(app.clock.now())).await
+}
+
+/// An account to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAccount {
+    name: String,
+    #[serde(default)]
+    admin: bool,
+}
+
+/// `POST /accounts`.
+pub(super) async fn add_account(
+    State(app): Shared,
+    who: Asker,
+    Json(new): Json<NewAccount>,
+) -> Answer<StatusCode> {
+    who.may_administer()?;
+    run_blocking(move || app.catalogue.add_account(&new.name, new.admin, app.clock.now())).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// `DELETE /accounts/{name}`.
+pub(super) async fn remove_account(
+    State(app): Shared,
+    who: Asker,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    who.may_administer()?;
+    run_blocking(move || app.catalogue.remove_account(&name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /teams`: all of them for an admin, else those of who asks.
+pub(super) async fn teams(State(app): Shared, who: Asker) -> Answer<Json<Vec<Team>>> {
+    blocking(move || {
+        let mut teams = app.catalogue.teams()?;
+        teams.retain(|team| who.may_administer().is_ok() || who.teams.contains_key(&team.name));
+        Ok(teams)
+    })
+    .await
+}
+
+/// A team to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTeam {
+    name: String,
+}
+
+/// `POST /teams`.
+pub(super) async fn add_team(State(app): Shared, who: Asker, Json(new): Json<NewTeam>) -> Answer<StatusCode> {
+    who.may_administer()?;
+    run_blocking(move || app.catalogue.add_team(&new.name, app.clock.now())).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// `DELETE /teams/{team}`.
+pub(super) async fn remove_team(
+    State(app): Shared,
+    who: Asker,
+    Path(team): Path<String>,
+) -> Answer<StatusCode> {
+    who.may_administer()?;
+    run_blocking(move || app.catalogue.remove_team(&team)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /teams/{team}/members`.
+pub(super) async fn members(State(app): Shared, who: Asker, Path(name): Path<String>) -> Answer<Json<Value>> {
+    blocking(move || {
+        let found = app.catalogue.teams()?.into_iter().find(|team| team.name == name);
+        let seen = found.filter(|team| who.may_administer().is_ok() || who.teams.contains_key(&team.name));
+        let team = seen.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no such team of yours"))?;
+        Ok(json!(team.members))
+    })
+    .await
+}
+
+/// What a member may.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Role {
+    role: Scope,
+}
+
+/// `PUT /teams/{team}/members/{account}`.
+pub(super) async fn set_member(
+    State(app): Shared,
+    who: Asker,
+    Path((team, account)): Path<(String, String)>,
+    Json(Role { role }): Json<Role>,
+) -> Answer<StatusCode> {
+    who.may_manage(&team)?;
+    run_blocking(move || app.catalogue.set_member(&team, &account, Some(role))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /teams/{team}/members/{account}`.
+pub(super) async fn remove_member(
+    State(app): Shared,
+    who: Asker,
+    Path((team, account)): Path<(String, String)>,
+) -> Answer<StatusCode> {
+    who.may_manage(&team)?;
+    run_blocking(move || app.catalogue.set_member(&team, &account, None)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /keys`: all of them for an admin, else those of who asks.
+pub(super) async fn keys(State(app): Shared, who: Asker) -> Answer<Json<Vec<KeyInfo>>> {
+    blocking(move || {
+        let own = who.may_administer().is_err().then_some(who.account.as_str());
+        app.catalogue.keys(own)
+    })
+    .await
+}
+
+/// A key to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyWanted {
+    account: Option<String>,
+    #[serde(default)]
+    name: String,
+    scope: Scope,
+    team: Option<String>,
+    project: Option<String>,
+    /// For how many seconds it is good.
+    expires_in: Option<u64>,
+}
+
+/// `POST /keys`: the answer has the key, which is kept nowhere. Who is no admin makes keys for themselves that are good for no
+/// more than the one that asks.
+pub(super) async fn add_key(
+    State(app): Shared,
+    who: Asker,
+    Json(wanted): Json<KeyWanted>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let made = run_blocking(move || {
+        let account = wanted.account.unwrap_or_else(|| who.account.clone());
+        if who.may_administer().is_err() {
+            if account != who.account {
+                return Err(Error::new(ErrorKind::Forbidden, "Keys of other accounts are made by admins"));
+            }
+            within(&who, &wanted.team, &wanted.project, wanted.scope)?;
+        }
+        let now = app.clock.now();
+        let expires = wanted.expires_in.map(|seconds| later(now, seconds));
+        let new = NewKey {
+            account,
+            name: wanted.name,
+            scope: wanted.scope,
+            team: wanted.team,
+            project: wanted.project,
+            expires,
+        };
+        app.catalogue.add_key(&new, now)
+    });
+    Ok((StatusCode::CREATED, Json(json!({"key": made.await?}))))
+}
+
+/// Checks that a new key is good for no more than the one that makes it.
+fn within(who: &Asker, team: &Option<String>, project: &Option<String>, scope: Scope) -> Result<()> {
+    who.may_at_all(Scope::Write.max(scope))?;
+    if who.team.is_some() && *team != who.team || who.project.is_some() && *project != who.project {
+        let message = "A key that is good for one team or project makes keys for that alone";
+        return Err(Error::new(ErrorKind::Forbidden, message));
+    }
+    Ok(())
+}
+
+fn later(now: i64, seconds: u64) -> i64 {
+    now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000))
+}
+
+/// `DELETE /keys/{id}`.
+pub(super) async fn revoke_key(State(app): Shared, who: Asker, Path(id): Path<String>) -> Answer<StatusCode> {
+    run_blocking(move || {
+        let key = own_key(&app, &who, &id)?;
+        app.catalogue.revoke_key(&key.id, app.clock.now())
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// For how long the old key stays good.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Overlap {
+    #[serde(default)]
+    overlap: u64,
+}
+
+/// `POST /keys/{id}/rotate`.
+pub(super) async fn rotate_key(
+    State(app): Shared,
+    who: Asker,
+    Path(id): Path<String>,
+    Json(Overlap { overlap }): Json<Overlap>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let made = run_blocking(move || {
+        let key = own_key(&app, &who, &id)?;
+        if who.may_administer().is_err() {
+            within(&who, &key.team, &key.project, key.scope)?;
+        }
+        let now = app.clock.now();
+        app.catalogue.rotate_key(&key.id, later(now, overlap), now)
+    });
+    Ok((StatusCode::CREATED, Json(json!({"key": made.await?}))))
+}
+
+fn own_key(app: &App, who: &Asker, id: &str) -> Result<KeyInfo> {
+    let key = app.catalogue.key(id)?;
+    if key.account != who.account {
+        who.may_administer()?;
+    }
+    Ok(key)
+}
+
+/// `GET /stats`.
+pub(super) async fn stats(State(app): Shared, who: Asker) -> Answer<Json<Stats>> {
+    who.may_administer()?;
+    blocking(move || app.catalogue.stats(app.clock.now())).await
+}
+
+/// `POST /gc`.
+pub(super) async fn gc(State(app): Shared, who: Asker) -> Answer<Json<Value>> {
+    who.may_administer()?;
+    blocking(move || app.purge().map(|(runs, objects)| json!({"runs": runs, "objects": objects}))).await
+}

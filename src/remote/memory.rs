@@ -5,14 +5,14 @@ use super::{check_bytes, check_part, last_part, not_there};
 use crate::model::{AttemptId, Hash, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A remote in memory.
-#[derive(Debug)]
+/// A remote in memory. A clone of it is the same remote.
+#[derive(Debug, Clone)]
 pub struct Memory {
     name: String,
     id: AttemptId,
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
 }
 
 /// What it holds.
@@ -26,18 +26,18 @@ struct Held {
 impl Memory {
     /// Makes an empty one.
     pub fn new(name: &str, id: AttemptId) -> Self {
-        Self { name: name.to_owned(), id, held: Mutex::default() }
+        Self { name: name.to_owned(), id, held: Arc::default() }
+    }
+
+    /// Returns what it is now as a remote of its own with the same identity: a backup.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        let held = Mutex::new(self.lock().clone());
+        Self { name: self.name.clone(), id: self.id, held: Arc::new(held) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A copy has what the remote has now, and goes ways of its own from there: a backup.
-impl Clone for Memory {
-    fn clone(&self) -> Self {
-        Self { name: self.name.clone(), id: self.id, held: Mutex::new(self.lock().clone()) }
     }
 }
 

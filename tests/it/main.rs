@@ -30,6 +30,7 @@ mod machine;
 mod metric;
 
 mod paths;
+mod remotes;
 mod rescue;
 mod resume;
 mod run;

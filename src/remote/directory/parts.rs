@@ -190,18 +190,39 @@ pub(super) fn read(path: &Path, object: Object, offset: u64) -> Result<Box<dyn R
         if !path.join(WHOLE).is_file() {
             return Err(not_there(object));
         }
-        let mut parts = of_blob(path)?.into_iter().filter(|(from, size, _)| from + size > offset);
-        let mut all: Box<dyn Read + Send> = Box::new(std::io::empty());
-        for (from, _, part) in parts.by_ref() {
-            let mut file = File::open(&part).map_err(cannot)?;
-            file.seek(SeekFrom::Start(offset.saturating_sub(from))).map_err(cannot)?;
-            all = Box::new(all.chain(file));
-        }
-        return Ok(all);
+        let mut parts = of_blob(path)?;
+        parts.retain(|(from, size, _)| from + size > offset);
+        let skip = parts.first().map_or(0, |(from, _, _)| offset.saturating_sub(*from));
+        return Ok(Box::new(PartsReader { parts: parts.into_iter(), skip, open: None }));
     }
     let mut file = File::open(path).map_err(cannot)?;
     file.seek(SeekFrom::Start(offset)).map_err(cannot)?;
     Ok(Box::new(file))
+}
+
+/// Reads parts one after the other.
+struct PartsReader {
+    parts: std::vec::IntoIter<(u64, u64, PathBuf)>,
+    /// Bytes of the next part that nobody wants.
+    skip: u64,
+    open: Option<File>,
+}
+
+impl Read for PartsReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(file) = &mut self.open {
+                match file.read(buffer)? {
+                    0 if !buffer.is_empty() => self.open = None,
+                    read => return Ok(read),
+                }
+            }
+            let Some((_, _, path)) = self.parts.next() else { return Ok(0) };
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(std::mem::take(&mut self.skip)))?;
+            self.open = Some(file);
+        }
+    }
 }
 
 /// Returns the length of a blob.

@@ -1,0 +1,91 @@
+//! What every remote must do: one list of checks, and each sort of remote that passes it.
+
+mod checks;
+mod sample;
+
+use crate::support::Place;
+use danlu::model::AttemptId;
+use danlu::remote::{Memory, Remote};
+use std::path::PathBuf;
+
+type Open = Box<dyn Fn() -> Box<dyn Remote> + Send + Sync>;
+type Plant = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
+
+/// A remote to check, empty at first, as several who use it see it.
+pub struct Subject {
+    /// Opens it, as another process would.
+    open: Open,
+    /// Writes bytes at a place of its layout, behind its back.
+    plant: Option<Plant>,
+    /// It finds out about objects that were damaged behind its back.
+    checks_content: bool,
+    /// It removes runs and objects on demand.
+    removes: bool,
+}
+
+impl Subject {
+    fn open(&self) -> Box<dyn Remote> {
+        (self.open)()
+    }
+}
+
+/// Makes a test of every check for a sort of remote.
+macro_rules! conforms {
+    ($($remote:ident)*) => { $( conforms!(@checks $remote:
+        has_an_identity_that_stays
+        takes_an_object_once_and_again
+        refuses_bytes_that_are_not_those_of_the_name
+        takes_many_small_objects
+        takes_a_large_blob_in_parts_and_goes_on_with_it
+        takes_a_large_blob_from_two_at_once
+        refuses_parts_that_leave_a_gap_or_are_of_something_else
+        takes_the_same_object_from_many_at_once
+        gives_an_object_from_an_offset
+        answers_about_many_objects
+        commits_and_says_what_it_holds
+        keeps_all_attempts_that_are_committed_at_once
+        refuses_a_commit_that_lacks_an_object
+        refuses_another_content_of_an_attempt
+        follows_a_run_that_is_written
+        commits_many_runs_and_says_how_each_went
+        lists_its_runs_in_order
+        finds_damaged_objects
+        refuses_what_a_newer_danlu_wrote
+        removes_runs_and_objects
+    ); )* };
+    (@checks $remote:ident: $($check:ident)*) => {
+        mod $remote {
+            $( #[test] fn $check() { super::checks::$check(&super::$remote()); } )*
+        }
+    };
+}
+
+conforms!(memory directory);
+
+fn memory() -> Subject {
+    let memory = Memory::new("memory", AttemptId::random().unwrap());
+    let open = move || -> Box<dyn Remote> { Box::new(memory.clone()) };
+    Subject { open: Box::new(open), plant: None, checks_content: false, removes: true }
+}
+
+fn directory() -> Subject {
+    let place = Place::new();
+    let root = place.join("remote");
+    let open = move || {
+        danlu::remote::open(place.join("remote").to_str().unwrap(), &danlu::remote::Options::default())
+            .unwrap()
+    };
+    Subject { plant: Some(plant_in(root)), ..on_disk(open) }
+}
+
+fn on_disk(open: impl Fn() -> Box<dyn Remote> + Send + Sync + 'static) -> Subject {
+    Subject { open: Box::new(open), plant: None, checks_content: true, removes: true }
+}
+
+fn plant_in(root: PathBuf) -> Plant {
+    Box::new(move |place, bytes| {
+        let path = root.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    })
+}

@@ -24,6 +24,9 @@ pub struct Manifest {
     pub attempts: Vec<AttemptEntry>,
     /// The contents of its files, ordered by hash.
     pub blobs: Vec<SizedHash>,
+    /// Contents of its files that are not held, because somebody chose to leave them out; ordered likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<SizedHash>,
     /// The digest of the run: see [`store::run_digest`].
     pub digest: Hash,
 }
@@ -51,6 +54,9 @@ pub struct Receipt {
     pub attempts: BTreeMap<String, (u64, Hash)>,
     /// The digest of the run.
     pub digest: Hash,
+    /// Contents of its files that it does not hold, as far as it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Hash>,
 }
 
 /// A run of a remote at a glance.
@@ -68,6 +74,9 @@ pub struct RunHead {
     pub records: u64,
     /// One of its attempts is open.
     pub open: bool,
+    /// How many contents of its files are not held.
+    #[serde(default)]
+    pub absent: u64,
 }
 
 impl RunHead {
@@ -75,7 +84,7 @@ impl RunHead {
     pub(super) fn unreadable(key: Hash) -> Result<Self> {
         let id = RunId::new(&key.to_string()[..8])?;
         let run = RunKey { entity: String::new(), project: String::new(), id };
-        Ok(Self { key, run, digest: Hash([0; 32]), records: 0, open: false })
+        Ok(Self { key, run, digest: Hash([0; 32]), records: 0, open: false, absent: 0 })
     }
 }
 
@@ -117,14 +126,38 @@ impl Manifest {
         blobs.dedup();
         let digest =
             store::run_digest(&run, attempts.iter().map(|entry| (entry.attempt, entry.digest)).collect());
-        let open = attempts.iter().any(|entry| entry.open);
-        let version = if open { VERSION } else { VERSION_WHOLE };
-        Self { format: FORMAT.to_owned(), version, run, attempts, blobs, digest }
+        let version = if attempts.iter().any(|entry| entry.open) { VERSION } else { VERSION_WHOLE };
+        Self { format: FORMAT.to_owned(), version, run, attempts, blobs, absent: Vec::new(), digest }
+    }
+
+    /// Says that contents are not held, so far as it names them.
+    #[must_use]
+    pub fn without(mut self, left_out: &BTreeSet<Hash>) -> Self {
+        let (absent, blobs): (Vec<_>, Vec<_>) =
+            self.blobs.into_iter().partition(|blob| left_out.contains(&blob.sha256));
+        self.blobs = blobs;
+        self.absent.extend(absent);
+        self.absent.sort_unstable();
+        if !self.absent.is_empty() {
+            self.version = VERSION;
+        }
+        self
+    }
+
+    /// Names all contents as if they were held: what the records say, whatever was left out.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        let blobs = self.blobs.iter().chain(&self.absent).copied().collect();
+        Self::new(self.run.clone(), self.attempts.clone(), blobs)
+    }
+
+    fn absent_names(&self) -> BTreeSet<Hash> {
+        self.absent.iter().map(|blob| blob.sha256).collect()
     }
 
     /// Says whether an attempt of it is open.
     pub fn is_open(&self) -> bool {
-        self.version != VERSION_WHOLE
+        self.attempts.iter().any(|entry| entry.open)
     }
 
     /// Returns it at a glance.
@@ -135,6 +168,7 @@ impl Manifest {
             digest: self.digest,
             records: self.attempts.iter().map(|entry| entry.records).sum(),
             open: self.is_open(),
+            absent: self.absent.len() as u64,
         }
     }
 
@@ -172,7 +206,7 @@ impl Manifest {
             read.attempts.is_sorted_by(|a, b| a.attempt < b.attempt) && read.blobs.is_sorted_by(|a, b| a < b);
         if !adds_up
             || !unique
-            || read != Self::new(read.run.clone(), read.attempts.clone(), read.blobs.clone())
+            || read != read.whole().without(&read.absent_names())
         {
             return Err(bad("its digests are not those of what it names"));
         }
@@ -219,13 +253,16 @@ impl Manifest {
             attempts.insert(entry.attempt, newer);
         }
         let attempts: Vec<AttemptEntry> = attempts.into_values().collect();
+        let (ours, theirs) = (self.whole().blobs, other.whole().blobs);
         // An open attempt may have named contents that its successor does not: then they are not those of the run.
-        let blobs = match () {
-            () if attempts == self.attempts => self.blobs.clone(),
-            () if attempts == other.attempts => other.blobs.clone(),
-            () => self.blobs.iter().chain(&other.blobs).copied().collect(),
+        let all: Vec<SizedHash> = match () {
+            () if attempts == self.attempts => ours,
+            () if attempts == other.attempts => theirs,
+            () => ours.into_iter().chain(theirs).collect(),
         };
-        Ok(Self::new(self.run.clone(), attempts, blobs))
+        let held: BTreeSet<SizedHash> = self.blobs.iter().chain(&other.blobs).copied().collect();
+        let absent = all.iter().filter(|blob| !held.contains(blob)).map(|blob| blob.sha256).collect();
+        Ok(Self::new(self.run.clone(), attempts, all).without(&absent))
     }
 
     fn conflict(&self, known: &AttemptEntry, entry: &AttemptEntry) -> Error {
@@ -254,13 +291,15 @@ impl Manifest {
     /// Says what a remote that holds all this would answer.
     pub fn receipt(&self) -> Receipt {
         let attempts = self.attempts.iter().map(|e| (e.attempt.to_string(), (e.records, e.digest))).collect();
-        Receipt { attempts, digest: self.digest }
+        let absent = self.absent.iter().map(|blob| blob.sha256).collect();
+        Receipt { attempts, digest: self.digest, absent }
     }
 
     /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts, and more of an
     /// open one.
     pub fn is_proved_by(&self, receipt: &Receipt) -> bool {
-        self.attempts.iter().all(|entry| {
+        let absent: BTreeSet<&Hash> = receipt.absent.iter().collect();
+        self.blobs.iter().all(|blob| !absent.contains(&blob.sha256)) && self.attempts.iter().all(|entry| {
             receipt.attempts.get(&entry.attempt.to_string()).is_some_and(|(records, digest)| {
                 *digest == entry.digest && *records == entry.records || entry.open && *records > entry.records
             })

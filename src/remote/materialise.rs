@@ -79,7 +79,7 @@ fn complete<T>(
     for entry in &manifest.attempts {
         take_in(remote, &tx, entry)?;
     }
-    check(&Manifest::of_live(&tx)?, manifest)?;
+    check(&Manifest::of_live(&tx)?, &manifest.whole())?;
     let seen = look(&tx)?;
     tx.commit()?;
     Ok(seen)

@@ -49,7 +49,7 @@ impl Refusal {
     /// Returns what it says.
     pub(super) fn message(&self) -> String {
         if self.error.is_out_of_room() {
-            return format!("The server's disk is full: {}", self.error);
+            return format!("the server's disk is full: {}", self.error);
         }
         self.error.to_string()
     }

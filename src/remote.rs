@@ -4,6 +4,8 @@
 //! with what it now holds, and only that makes a run pushed. Everything can be repeated at any point.
 
 mod address;
+#[cfg(feature = "bucket")]
+mod bucket;
 mod directory;
 mod http;
 mod manifest;
@@ -13,6 +15,8 @@ mod memory;
 mod object;
 
 pub use address::{Options, directory_of, is_server, open};
+#[cfg(feature = "bucket")]
+pub use bucket::Bucket;
 pub use directory::Directory;
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};

@@ -13,7 +13,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
 }
 
-/// Opens a remote by its address: a directory, or `http://…` or `https://…`.
+/// Opens a remote by its address: a directory, a server (`http://…`, `https://…`), or a bucket (`s3://…`,
+/// `gs://…`, `az://…`).
 ///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for an address of no known form.
@@ -25,6 +26,10 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
     }
     if let Some(directory) = directory_of(address) {
         return Ok(Box::new(Directory::create(directory)?));
+    }
+    #[cfg(feature = "bucket")]
+    if super::bucket::is_bucket(address) {
+        return Ok(Box::new(super::Bucket::open(address, options)?));
     }
     if has_scheme_of_server(address) {
         return Ok(Box::new(Http::new(address, options.key.clone())?));

@@ -204,10 +204,7 @@ impl Manifest {
             .all(|entry| entry.digest == digest_of(entry.attempt, entry.records, &entry.segments));
         let unique =
             read.attempts.is_sorted_by(|a, b| a.attempt < b.attempt) && read.blobs.is_sorted_by(|a, b| a < b);
-        if !adds_up
-            || !unique
-            || read != read.whole().without(&read.absent_names())
-        {
+        if !adds_up || !unique || read != read.whole().without(&read.absent_names()) {
             return Err(bad("its digests are not those of what it names"));
         }
         Ok(read)
@@ -299,11 +296,13 @@ impl Manifest {
     /// open one.
     pub fn is_proved_by(&self, receipt: &Receipt) -> bool {
         let absent: BTreeSet<&Hash> = receipt.absent.iter().collect();
-        self.blobs.iter().all(|blob| !absent.contains(&blob.sha256)) && self.attempts.iter().all(|entry| {
-            receipt.attempts.get(&entry.attempt.to_string()).is_some_and(|(records, digest)| {
-                *digest == entry.digest && *records == entry.records || entry.open && *records > entry.records
+        self.blobs.iter().all(|blob| !absent.contains(&blob.sha256))
+            && self.attempts.iter().all(|entry| {
+                receipt.attempts.get(&entry.attempt.to_string()).is_some_and(|(records, digest)| {
+                    *digest == entry.digest && *records == entry.records
+                        || entry.open && *records > entry.records
+                })
             })
-        })
     }
 }
 

@@ -15,12 +15,15 @@ pub(super) struct Marker {
     version: u32,
     /// What tells this remote from every other.
     pub(super) id: AttemptId,
+    /// It is a bucket that was seen to do conditional puts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) conditional: bool,
 }
 
 impl Marker {
     /// Makes one for a new remote.
     pub(super) fn new() -> Result<Self> {
-        Ok(Self { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()? })
+        Ok(Self { format: FORMAT.to_owned(), version: VERSION, id: AttemptId::random()?, conditional: false })
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {

@@ -152,6 +152,7 @@ fn look(run: &Connection, path: &Path, manifest: &Manifest) -> Result<Seen> {
         digest: manifest.digest,
         open: manifest.is_open(),
         bytes,
+        absent: manifest.absent.len() as u64,
     };
     Ok((glance, objects))
 }

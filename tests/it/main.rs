@@ -35,6 +35,7 @@ mod rescue;
 mod resume;
 mod run;
 mod server;
+mod serving;
 mod sql;
 mod stranger;
 mod stream;

@@ -1,12 +1,17 @@
 //! What every remote must do: one list of checks, and each sort of remote that passes it.
 
+mod buckets;
 mod checks;
+pub mod s3;
 mod sample;
 
 use crate::support::Place;
 use danlu::model::AttemptId;
-use danlu::remote::{Memory, Remote};
+use danlu::remote::{Bucket, Memory, Remote};
+use object_store::ObjectStoreExt;
+use s3::{Conditions, S3};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 type Open = Box<dyn Fn() -> Box<dyn Remote> + Send + Sync>;
 type Plant = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
@@ -60,7 +65,7 @@ macro_rules! conforms {
     };
 }
 
-conforms!(memory directory);
+conforms!(memory directory bucket_in_memory bucket_of_s3);
 
 fn memory() -> Subject {
     let memory = Memory::new("memory", AttemptId::random().unwrap());
@@ -76,6 +81,27 @@ fn directory() -> Subject {
             .unwrap()
     };
     Subject { plant: Some(plant_in(root)), ..on_disk(open) }
+}
+
+fn bucket_in_memory() -> Subject {
+    let store = Arc::new(object_store::memory::InMemory::new());
+    let planted = Arc::clone(&store);
+    let open = move || -> Box<dyn Remote> {
+        Box::new(Bucket::new("memory://", Arc::clone(&store) as Arc<_>, "place", false).unwrap())
+    };
+    let plant = move |place: &str, bytes: &[u8]| {
+        let path = object_store::path::Path::from(format!("place/{place}"));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(planted.put(&path, bytes.to_vec().into())).unwrap();
+    };
+    Subject { open: Box::new(open), plant: Some(Box::new(plant)), checks_content: false, removes: true }
+}
+
+fn bucket_of_s3() -> Subject {
+    let s3 = S3::start(Conditions::Kept);
+    let plant = plant_in(s3.files().join("place"));
+    let open = move || -> Box<dyn Remote> { Box::new(s3::bucket(&s3.address("place"))) };
+    Subject { open: Box::new(open), plant: Some(plant), checks_content: false, removes: true }
 }
 
 fn on_disk(open: impl Fn() -> Box<dyn Remote> + Send + Sync + 'static) -> Subject {

@@ -73,16 +73,9 @@ impl Place {
     }
 
     pub fn serve_at(&self, listen: &str) -> Serving {
-        let mut child = self
-            .command(&["serve", "--data", "server", "--listen", listen, "--log", "error", "--json"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).expect("the server says where it listens");
-        let text = |name: &str| said[name].as_str().map(str::to_owned);
-        Serving { child, url: text("url").unwrap(), key: text("api_key") }
+        Serving::start(
+            self.command(&["serve", "--data", "server", "--listen", listen, "--log", "error", "--json"]),
+        )
     }
 }
 
@@ -94,6 +87,35 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// Starts `danlu serve --json`, and waits until it listens.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).expect("the server says where it listens");
+        let text = |name: &str| said[name].as_str().map(str::to_owned);
+        Self { child, url: text("url").unwrap(), key: text("api_key") }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Asks it to end, as a service manager does, and returns how it did.
     pub fn stop(mut self) -> std::process::ExitStatus {
         terminate(&self.child);

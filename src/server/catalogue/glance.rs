@@ -39,6 +39,8 @@ pub(in crate::server) struct Glance {
     pub(in crate::server) open: bool,
     /// The length of its segments and files.
     pub(in crate::server) bytes: u64,
+    /// How many of its files were left out of the push by choice.
+    pub(in crate::server) absent: u64,
 }
 
 impl Glance {

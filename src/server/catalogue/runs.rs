@@ -195,7 +195,7 @@ impl Catalogue {
     /// # Errors
     /// The database cannot be used.
     pub(in crate::server) fn heads(&self, after: Option<Hash>, limit: usize) -> Result<Vec<RunHead>> {
-        let sql = "SELECT key, entity, project, run_id, digest, records, open FROM run
+        let sql = "SELECT key, entity, project, run_id, digest, records, open, absent FROM run
                    WHERE key > ?1 AND removed IS NULL ORDER BY key LIMIT ?2";
         let after = after.map_or_else(|| Cell::Bytes(Vec::new()), Cell::from);
         let rows = self.database.query(sql, &[after, Cell::from(limit as u64)])?;
@@ -207,6 +207,7 @@ impl Catalogue {
                 digest: row.get(4)?,
                 records: row.get::<i64>(5)?.cast_unsigned(),
                 open: row.get(6)?,
+                absent: row.get::<i64>(7)?.cast_unsigned(),
             })
         };
         rows.iter().map(read).collect()
@@ -226,7 +227,7 @@ pub(in crate::server) struct Before {
 
 /// The columns that follow from a run, in the order of [`put_run`].
 const WRITTEN: &str = "key, entity, project, run_id, name, job_group, job_type, notes, tags, host, state, open, heard, \
-    exit_code, started, ended, duration, last_step, records, points, lost, bytes, digest, created, updated, archived, \
+    exit_code, started, ended, duration, last_step, records, points, lost, bytes, absent, digest, created, updated, archived, \
     config, summary, own";
 
 fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Before> {
@@ -259,6 +260,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         glance.points().into(),
         info.lost.into(),
         glance.bytes.into(),
+        glance.absent.into(),
         glance.digest.into(),
         now.into(),
         now.into(),

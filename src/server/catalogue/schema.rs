@@ -63,6 +63,7 @@ CREATE TABLE run (
     points    $INT NOT NULL,        -- values of the history
     lost      $INT NOT NULL,
     bytes     $INT NOT NULL,        -- of its records and files
+    absent    $INT NOT NULL,        -- how many of its files were left out of the push by choice
     digest    $BYTES NOT NULL,      -- of its manifest: a run file of another one is stale
     created   $INT NOT NULL,
     updated   $INT NOT NULL,

@@ -150,7 +150,7 @@ impl AdminCommand {
                 let (runs, objects) = through.backup(&to)?;
                 let done = json!({"directory": to, "runs": runs, "new_objects": objects});
                 say(
-                    done,
+                    &done,
                     format!("{runs} runs are in `{}`, {objects} objects were new", to.display()),
                     json,
                     output,
@@ -166,7 +166,7 @@ fn accounts(through: &Through, command: AccountCommand, json: bool, output: &mut
             through.add_account(&name, admin)?;
             let hint =
                 format!("The account `{name}` is made; `danlu admin key add {name}` makes a key for it");
-            say(json!({"name": name, "admin": admin}), hint, json, output)
+            say(&json!({"name": name, "admin": admin}), hint, json, output)
         }
         AccountCommand::Ls => {
             let found = through.accounts()?;
@@ -186,7 +186,12 @@ fn accounts(through: &Through, command: AccountCommand, json: bool, output: &mut
         }
         AccountCommand::Rm { name } => {
             through.remove_account(&name)?;
-            say(json!({"name": name}), format!("The account `{name}` and its keys are removed"), json, output)
+            say(
+                &json!({"name": name}),
+                format!("The account `{name}` and its keys are removed"),
+                json,
+                output,
+            )
         }
     }
 }
@@ -197,7 +202,7 @@ fn teams(through: &Through, command: TeamCommand, json: bool, output: &mut Outpu
             through.add_team(&name)?;
             let hint =
                 format!("The team `{name}` is made; `danlu admin team member {name} ACCOUNT` adds members");
-            say(json!({"name": name}), hint, json, output)
+            say(&json!({"name": name}), hint, json, output)
         }
         TeamCommand::Ls => {
             let found = through.teams()?;
@@ -214,7 +219,7 @@ fn teams(through: &Through, command: TeamCommand, json: bool, output: &mut Outpu
         }
         TeamCommand::Rm { name } => {
             through.remove_team(&name)?;
-            say(json!({"name": name}), format!("The team `{name}` is removed"), json, output)
+            say(&json!({"name": name}), format!("The team `{name}` is removed"), json, output)
         }
         TeamCommand::Member { team, account, role, rm } => {
             through.set_member(&team, &account, (!rm).then_some(role))?;
@@ -224,7 +229,7 @@ fn teams(through: &Through, command: TeamCommand, json: bool, output: &mut Outpu
                 format!("`{account}` has {} access to `{team}`", role.name())
             };
             let role = if rm { Value::Null } else { role.name().into() };
-            say(json!({"team": team, "account": account, "role": role}), words, json, output)
+            say(&json!({"team": team, "account": account, "role": role}), words, json, output)
         }
     }
 }
@@ -245,7 +250,7 @@ fn keys(through: &Through, command: KeyCommand, json: bool, output: &mut Output)
         }
         KeyCommand::Revoke { id } => {
             let id = through.revoke_key(&id)?;
-            say(json!({"id": id}), format!("The key `{id}…` is revoked"), json, output)
+            say(&json!({"id": id}), format!("The key `{id}…` is revoked"), json, output)
         }
         KeyCommand::Rotate { id, overlap } => shown_once(&through.rotate_key(&id, overlap)?, json, output),
     }
@@ -297,8 +302,8 @@ fn verify(through: &Through, json: bool, output: &mut Output) -> Result<bool> {
     Ok(whole)
 }
 
-fn say(value: Value, words: String, json: bool, output: &mut Output) -> Result<bool> {
-    if json { output.json(&value) } else { output.line(words) }.map(|()| true)
+fn say(value: &Value, words: String, json: bool, output: &mut Output) -> Result<bool> {
+    if json { output.json(value) } else { output.line(words) }.map(|()| true)
 }
 
 fn show(value: &Value, output: &mut Output, json: bool) -> Result<bool> {

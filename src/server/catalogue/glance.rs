@@ -128,7 +128,8 @@ fn row_of(value: &Value) -> Field {
 }
 
 fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(TEXT_BYTES)].to_owned()
+    let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
 }
 
 /// Returns a field as values of the table `field`.

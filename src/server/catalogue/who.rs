@@ -31,12 +31,12 @@ impl Who {
         self.may_at_all(scope)?;
         if let Some(only) = self.team.as_deref().filter(|only| *only != entity) {
             return Err(
-                self.forbidden(format!("is good for the team `{only}` alone, not for {}", place(entity)))
+                self.forbidden(&format!("is good for the team `{only}` alone, not for {}", place(entity)))
             );
         }
         if let Some(only) = self.project.as_deref().filter(|only| *only != project) {
             return Err(
-                self.forbidden(format!("is good for the project `{only}` alone, not for `{project}`"))
+                self.forbidden(&format!("is good for the project `{only}` alone, not for `{project}`"))
             );
         }
         if self.role_in(entity) >= Some(scope.min(Scope::Write)) {
@@ -60,7 +60,7 @@ impl Who {
             return Ok(());
         }
         let needed = format!("has the scope `{}`, and this needs `{}`", self.scope.name(), scope.name());
-        Err(self.forbidden(needed))
+        Err(self.forbidden(&needed))
     }
 
     /// Checks that they may manage a team: admins of the server and of the team.
@@ -82,7 +82,7 @@ impl Who {
     pub(in crate::server) fn may_administer(&self) -> Result<()> {
         self.may_at_all(Scope::Admin)?;
         if self.team.is_some() || self.project.is_some() {
-            return Err(self.forbidden("is good for one team or project alone".to_owned()));
+            return Err(self.forbidden("is good for one team or project alone"));
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Who {
         self.teams.get(entity).copied()
     }
 
-    fn forbidden(&self, why: String) -> Error {
+    fn forbidden(&self, why: &str) -> Error {
         Error::new(ErrorKind::Forbidden, format!("The key `{}…` {why}", self.key))
     }
 }

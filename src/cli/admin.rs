@@ -3,7 +3,6 @@
 mod add;
 mod through;
 
-use super::Format;
 use super::output::Output;
 use super::server_settings::Where;
 use crate::model::{Error, Result, to_rfc3339};
@@ -23,11 +22,12 @@ pub(super) struct AdminCommand {
     at: Where,
 
     /// The address of a server that runs, in place of `--data`
-    #[arg(long, value_name = "URL", global = true, conflicts_with = "data")]
+    #[arg(long, value_name = "URL", global = true)]
     server: Option<String>,
 
-    #[command(flatten)]
-    format: Format,
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
 
     #[command(subcommand)]
     what: What,
@@ -138,7 +138,7 @@ fn scope(name: &str) -> std::result::Result<Scope, String> {
 impl AdminCommand {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let through = Through::open(&self.at, self.server.as_deref())?;
-        let json = self.format.json;
+        let json = self.json;
         match self.what {
             What::Account(command) => accounts(&through, command, json, output),
             What::Team(command) => teams(&through, command, json, output),

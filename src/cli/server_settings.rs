@@ -17,7 +17,8 @@ pub(super) struct Where {
     #[arg(long, value_name = "URL")]
     catalogue: Option<String>,
 
-    /// A directory or bucket for the objects, such as s3://bucket/prefix, in place of one in the data directory
+    /// A directory or bucket for the objects, such as s3://bucket/prefix, in place of one in the data directory; also
+    /// DANLU_OBJECTS
     #[arg(long, value_name = "DIR|URL")]
     objects: Option<String>,
 }
@@ -32,8 +33,8 @@ impl Where {
         let mut settings = Settings::new(data, ([127, 0, 0, 1], 0).into());
         let catalogue = self.catalogue.clone().or_else(|| std::env::var("DANLU_CATALOGUE").ok());
         settings.catalogue = catalogue.map(with_password).transpose()?;
-        settings.objects.clone_from(&self.objects);
-        settings.options = super::config::options_for(self.objects.as_deref().unwrap_or_default())?;
+        settings.objects = self.objects.clone().or_else(|| std::env::var("DANLU_OBJECTS").ok());
+        settings.options = super::config::options_for(settings.objects.as_deref().unwrap_or_default())?;
         Ok(settings)
     }
 }

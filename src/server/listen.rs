@@ -10,7 +10,7 @@ use axum_server::{Handle, Server as Listening};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads that wait for disks and databases.
 const WAITING_THREADS: usize = 128;
@@ -25,7 +25,24 @@ pub struct Server {
     address: SocketAddr,
     app: Arc<App>,
     tls: Option<(PathBuf, PathBuf)>,
+    ends: Ends,
     new_key: Option<String>,
+}
+
+/// What asks the process to end. It is listened to before anybody is told that the server is there.
+struct Ends(Signal, Signal);
+
+impl Ends {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
 }
 
 impl Server {
@@ -55,7 +72,12 @@ impl Server {
         let app = Arc::new(App::open(settings, clock)?);
         let new_key = auth::first_key(&app.catalogue, app.clock.now())?;
         app.take_over_objects()?;
-        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), new_key })
+        let ends = {
+            let _in_runtime = runtime.enter();
+            Ends::listen()
+                .map_err(|e| Error::new(ErrorKind::Io, "Cannot listen to signals").with_source(e))?
+        };
+        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), ends, new_key })
     }
 
     /// Returns the address to reach it under.
@@ -74,8 +96,8 @@ impl Server {
     /// # Errors
     /// The operating system ends it.
     pub fn run(self) -> Result<()> {
-        let Self { runtime, listener, app, tls, .. } = self;
-        let served = runtime.block_on(serve(listener, Arc::clone(&app), tls));
+        let Self { runtime, listener, app, tls, ends, .. } = self;
+        let served = runtime.block_on(serve(listener, Arc::clone(&app), tls, ends));
         // What still waits for a disk is not waited for.
         runtime.shutdown_background();
         let ended = app.chores(false);
@@ -101,10 +123,15 @@ impl App {
     }
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, tls: Option<(PathBuf, PathBuf)>) -> Result<()> {
+async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    tls: Option<(PathBuf, PathBuf)>,
+    ends: Ends,
+) -> Result<()> {
     let broke_off = |e: std::io::Error| Error::new(ErrorKind::Io, "The server broke off").with_source(e);
     let handle = Handle::new();
-    tokio::spawn(end_when_asked(handle.clone(), Arc::clone(&app)));
+    tokio::spawn(end_when_asked(ends, handle.clone(), Arc::clone(&app)));
     tokio::spawn(chores::do_chores(Arc::clone(&app)));
     let limits = app.limits;
     let mut server: Listening<SocketAddr> = axum_server::from_tcp(listener).map_err(broke_off)?;
@@ -123,12 +150,8 @@ async fn serve(listener: TcpListener, app: Arc<App>, tls: Option<(PathBuf, PathB
     .map_err(broke_off)
 }
 
-async fn end_when_asked(handle: Handle<SocketAddr>, app: Arc<App>) {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+async fn end_when_asked(mut ends: Ends, handle: Handle<SocketAddr>, app: Arc<App>) {
+    ends.asked().await;
     tracing::info!(target: "danlu::server", "asked to end");
     app.stopping.send_replace(true);
     handle.graceful_shutdown(Some(app.limits.stop));

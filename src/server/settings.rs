@@ -68,8 +68,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
-            per_key: 200,
-            per_address: 400,
+            per_key: 500,
+            per_address: 1000,
             refused: 5,
             head: Duration::from_secs(30),
             progress: Duration::from_secs(30),

@@ -110,6 +110,7 @@ fn every_command_explains_itself() {
         "verify",
         "sync",
         "serve",
+        "admin",
         "login",
         "offline",
         "status",

@@ -3,7 +3,7 @@
 mod buckets;
 mod checks;
 pub mod s3;
-mod sample;
+pub mod sample;
 
 use crate::support::Place;
 use danlu::model::AttemptId;

@@ -4,9 +4,11 @@ mod backup;
 mod door;
 mod ended;
 mod keys;
+mod live;
 mod pairs;
 mod postgres;
 mod pushing;
+mod removed;
 mod tls;
 
 use crate::support::{Place, Serving, client};

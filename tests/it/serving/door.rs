@@ -185,12 +185,8 @@ fn a_bomb_takes_no_memory() {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
     let before = memory(&server);
-    // 10 GiB of zeros in about a MiB; and the same with a window of 128 MiB.
-    let zeros = || std::io::repeat(0).take(10 << 30);
-    let mut bomb = Vec::new();
-    let mut encoder = zstd::Encoder::new(&mut bomb, 1).unwrap();
-    std::io::copy(&mut zeros(), &mut encoder).unwrap();
-    encoder.finish().unwrap();
+    // 10 GiB of zeros in about a MiB, as frames one after the other; and some with a window of 128 MiB.
+    let bomb = zstd::encode_all(std::io::repeat(0).take(256 << 20), 1).unwrap().repeat(40);
     let mut wide = Vec::new();
     let mut encoder = zstd::Encoder::new(&mut wide, 1).unwrap();
     encoder.window_log(27).unwrap();

@@ -1,0 +1,50 @@
+//! Removed runs: refused while their stone stands, forgotten for good after a while, with what nobody else names.
+
+use super::{ask, serving};
+use danlu::remote::Manifest;
+use serde_json::json;
+
+#[test]
+fn a_removed_run_is_gone_for_syncers_and_its_files_go_unless_another_has_them() {
+    let (place, server, key) = serving();
+    let path = place.run("abc", 3);
+    std::fs::write(place.join("abc.bin"), "abc".repeat(1000)).unwrap();
+    let run = danlu::Run::builder("demo").id("other").dir(place.path()).start().unwrap();
+    run.save("abc.bin").unwrap();
+    run.finish(0).unwrap();
+    place.run("third", 1);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let hash = |id: &str| {
+        danlu::model::RunKey {
+            entity: String::new(),
+            project: "demo".to_owned(),
+            id: danlu::model::RunId::new(id).unwrap(),
+        }
+        .hash()
+    };
+    let catalogue = rusqlite::Connection::open(place.join("server/catalogue.sqlite")).unwrap();
+    for id in ["abc", "third"] {
+        catalogue.execute("UPDATE run SET removed = 1 WHERE key = ?", [hash(id).0]).unwrap();
+        let stone = "INSERT INTO tombstone VALUES (?, '', 'demo', ?, 'ann', 1795000000000000)";
+        catalogue.execute(stone, rusqlite::params![hash(id).0, id]).unwrap();
+    }
+    let manifest = serde_json::to_value(Manifest::of(&danlu::store::open(&path).unwrap()).unwrap()).unwrap();
+    let (status, said) = ask(&server, "POST", "/api/v1/manifests", &key, Some(&manifest));
+    assert_eq!(status, 410, "{said}");
+    assert!(said["error"].as_str().unwrap().contains("was removed by `ann` on 2026-11-"), "{said}");
+    let listed = || server.get("/api/v1/manifests", &key).1.as_array().unwrap().len();
+    assert_eq!(listed(), 1);
+    let blob = |content: String| {
+        let hash = danlu::model::Hash::of(content.as_bytes()).to_string();
+        place.join("server/objects/blobs").join(&hash[..2]).join(hash)
+    };
+    let (shared, own) = (blob("abc".repeat(1000)), blob("third".repeat(1000)));
+    assert!(shared.exists() && own.exists());
+    let gone = place.json(&["admin", "--data", "server", "gc"]);
+    // A segment of each, and the one blob that only the third run had.
+    assert_eq!(gone, json!({"runs": 2, "objects": 3}));
+    assert!(shared.exists() && !own.exists());
+    assert_eq!((listed(), ask(&server, "POST", "/api/v1/manifests", &key, Some(&manifest)).0), (1, 410));
+    let verified = place.json(&["admin", "--data", "server", "verify"]);
+    assert_eq!((&verified["runs"], &verified["damage"]), (&json!(1), &json!([])));
+}

@@ -2,6 +2,7 @@
 
 mod admin;
 mod alerts;
+mod choice;
 mod compact;
 mod complete;
 mod config;

@@ -3,9 +3,12 @@
 mod alerts;
 mod envelope;
 mod extract;
+mod field;
 mod files;
+mod filter;
 mod find;
 mod leftovers;
+mod order;
 mod runs;
 mod series;
 mod sql;
@@ -15,9 +18,14 @@ mod unite;
 pub use alerts::{Alert, alerts};
 pub use envelope::{Axis, Column, envelope};
 pub use extract::{Sink, extract_blob, write_whole};
+pub use field::{Field, Fields, Named, Scalar, descend};
 pub use files::{FileVersion, file_versions, pick, read_file};
+pub use filter::{
+    FILTER_BYTES, FILTER_DEPTH, FILTER_PATTERNS, FILTER_VALUES, Filter, Literal, Pattern, Sense, Test,
+};
 pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
+pub use order::{Order, columns};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
     run_directory,

@@ -1,9 +1,10 @@
 //! `danlu ls`.
 
+use super::choice::{Choice, Chosen, show_columns};
 use super::output::{Output, bytes, warn};
 use super::{Common, here_and_now};
 use crate::model::{Result, to_rfc3339};
-use crate::query::{self, RunInfo};
+use crate::query::{self, Filter, Order, RunInfo};
 use crate::remote;
 use clap::Args;
 use std::path::PathBuf;
@@ -12,10 +13,29 @@ use std::path::PathBuf;
 ///
 /// A run that is neither finished nor failed and whose process is gone has crashed; what it had logged is there.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  danlu ls --filter 'state = finished and config.lr > 0.1' --sort=-summary.accuracy
+  danlu ls --columns id,config.lr,summary.loss --limit 10")]
 pub(super) struct Ls {
     /// The directory, in place of `--dir`
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
+
+    /// Only the runs that this holds for, such as `config.lr > 0.1 and tags has best`
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+
+    /// By which fields, with commas between them; `-` in front of one puts its largest first
+    #[arg(long, value_name = "FIELDS", allow_hyphen_values = true)]
+    sort: Option<String>,
+
+    /// What to show, with commas in between, such as `id,config.lr,summary.loss`
+    #[arg(long, value_name = "FIELDS")]
+    columns: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 
     #[command(flatten)]
     common: Common,
@@ -23,6 +43,7 @@ pub(super) struct Ls {
 
 impl Ls {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+        let choice = self.choice()?;
         let (host, now) = here_and_now();
         let dir = self.directory.unwrap_or(self.common.dir);
         let found = query::list(&dir, &host, now, &warn)?;
@@ -31,8 +52,14 @@ impl Ls {
         }
         let whole = found.unreadable.is_empty();
         let runs = query::unite(found.runs)?;
-        if self.common.format.json {
+        let some = !runs.is_empty();
+        let Chosen { runs, rows } = choice.choose(runs)?;
+        if let Some((columns, rows)) = choice.columns.as_ref().zip(rows) {
+            show_columns(columns, &rows, self.common.format.json, output)?;
+        } else if self.common.format.json {
             output.json(&runs)?;
+        } else if runs.is_empty() && some {
+            output.line("No such runs")?;
         } else if runs.is_empty() {
             output.line(format!("No runs in {}", query::run_directory(&dir).display()))?;
             if remote::Directory::is_one(&dir) {
@@ -43,6 +70,15 @@ impl Ls {
             output.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())?;
         }
         Ok(whole)
+    }
+
+    fn choice(&self) -> Result<Choice> {
+        Ok(Choice {
+            filter: self.filter.as_deref().map(Filter::parse).transpose()?,
+            order: self.sort.as_deref().map(Order::parse).transpose()?,
+            columns: self.columns.as_deref().map(query::columns).transpose()?,
+            limit: self.limit.unwrap_or(usize::MAX),
+        })
     }
 }
 

@@ -23,6 +23,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Running, Self::Finished, Self::Failed, Self::Crashed];
+
     /// Returns the word for it.
     pub fn name(self) -> &'static str {
         match self {

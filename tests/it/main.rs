@@ -16,6 +16,7 @@ mod damage;
 mod docs;
 mod envelope;
 mod files;
+mod filters;
 mod fixtures;
 mod format;
 mod fuzz;

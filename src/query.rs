@@ -9,7 +9,9 @@ mod filter;
 mod find;
 mod leftovers;
 mod order;
+mod rows;
 mod runs;
+mod said;
 mod series;
 mod sql;
 mod tables;
@@ -26,11 +28,13 @@ pub use filter::{
 pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use order::{Order, columns};
+pub use rows::{Row, Rows, RowsWanted, rows};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
     run_directory,
 };
 pub use rusqlite::types::Value as SqlValue;
+pub use said::{Definition, Line, Samples, console, definitions, samples, system_keys};
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, sql, sql_of};
 pub use unite::{namesakes, unite, united_details};

@@ -388,7 +388,7 @@ def fetch(url: str, key: str) -> bytes:
 def check_server(demo: Demo, url: str, key: str) -> list[dict[str, Any]]:
     """Checks that the server has what the disk has. Returns the runs as the server gives them."""
     here = {run["id"]: run["digest"] for run in demo.run_json("danlu", "ls")}
-    runs: list[dict[str, Any]] = json.loads(fetch(f"{url}/api/v1/runs", key))
+    runs: list[dict[str, Any]] = json.loads(fetch(f"{url}/api/v1/runs", key))["runs"]
     there = {run["id"]: run["digest"] for run in runs}
     same = bool(here) and all(here.values()) and here == there
     check(same, "the same digests here and on the server", {"here": here, "there": there})

@@ -1,6 +1,7 @@
 //! Reading runs: the list of a directory, one run, a series of values, SQL.
 
 mod alerts;
+mod artifacts;
 mod envelope;
 mod extract;
 mod field;
@@ -18,6 +19,7 @@ mod tables;
 mod unite;
 
 pub use alerts::{Alert, alerts};
+pub use artifacts::{ArtifactEvent, ArtifactVersion, artifact_events, artifacts};
 pub use envelope::{Axis, Column, envelope};
 pub use extract::{Sink, extract_blob, write_whole};
 pub use field::{Field, Fields, Named, Scalar, descend};
@@ -31,10 +33,10 @@ pub use order::{Order, columns};
 pub use rows::{Row, Rows, RowsWanted, rows};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
-    run_directory,
+    newest_file, newest_files, run_directory,
 };
 pub use rusqlite::types::Value as SqlValue;
 pub use said::{Definition, Line, Samples, console, definitions, samples, system_keys};
 pub use series::{Series, config, series, summary};
-pub use sql::{Answer, sql, sql_of};
+pub use sql::{Answer, SqlLimits, bounded_sql, sql, sql_json, sql_of};
 pub use unite::{namesakes, unite, united_details};

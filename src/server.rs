@@ -6,30 +6,43 @@
 mod access;
 mod admin;
 mod answer;
+mod artifacts;
 mod auth;
 mod backup;
 mod bodies;
 mod catalogue;
+mod charts;
 mod chores;
 mod connections;
 mod database;
+mod edit;
+mod events;
+mod extract;
+mod files;
 mod frames;
 mod gate;
 mod health;
+mod history;
+mod index;
 mod ingest;
+mod list;
 mod listen;
 mod locks;
+mod media;
 mod metrics;
 mod objects;
+mod openapi;
 mod page;
 mod people;
 mod rates;
 mod room;
 mod router;
+mod run;
 mod run_files;
-mod runs;
 mod settings;
+mod sql;
 mod stream;
+mod target;
 mod tls;
 
 pub use admin::{Admin, Stats, Verified};
@@ -71,6 +84,16 @@ struct App {
     process: String,
     /// Whether the server is about to end: whoever answers for long stops.
     stopping: tokio::sync::watch::Sender<bool>,
+    /// What lists are made from.
+    index: index::Index,
+    /// Turns of queries in SQL.
+    queries: tokio::sync::Semaphore,
+    /// Places of those who hear of changes.
+    listeners: Arc<tokio::sync::Semaphore>,
+    /// What runs said of artifacts.
+    artifacts: artifacts::Heard,
+    /// The description of the API, once somebody has asked for it.
+    document: std::sync::OnceLock<String>,
 }
 
 impl App {
@@ -91,6 +114,11 @@ impl App {
             tls: settings.tls.is_some(),
             process: AttemptId::random()?.to_string()[..8].to_owned(),
             stopping: tokio::sync::watch::Sender::new(false),
+            index: index::Index::default(),
+            queries: tokio::sync::Semaphore::new(sql::AT_ONCE),
+            listeners: Arc::new(tokio::sync::Semaphore::new(events::LISTENERS)),
+            artifacts: artifacts::Heard::default(),
+            document: std::sync::OnceLock::new(),
             clock,
         })
     }

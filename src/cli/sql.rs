@@ -65,12 +65,6 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn objects(answer: &Answer) -> Vec<serde_json::Map<String, serde_json::Value>> {
-    let json = |value: &Value| match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Integer(int) => (*int).into(),
-        Value::Real(float) => crate::Value::Float(*float).to_json(),
-        Value::Text(text) => text.clone().into(),
-        Value::Blob(bytes) => hex(bytes).into(),
-    };
+    let json = query::sql_json;
     answer.rows.iter().map(|row| answer.columns.iter().cloned().zip(row.iter().map(json)).collect()).collect()
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something that a run wanted a person to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Alert {
     /// What tells it from others, wherever the run is copied to.
     pub id: String,

@@ -32,8 +32,10 @@ impl<'a> Axis<'a> {
 
 /// What the points in one column of a chart come to. A column without points is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Column {
     /// Where its points begin on the axis, and where they end.
+    #[cfg_attr(feature = "server", schema(value_type = Vec<f64>))]
     pub x: (f64, f64),
     /// The first finite number; `None` if there is none, as with the next four.
     pub first: Option<f64>,

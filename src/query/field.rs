@@ -193,6 +193,20 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// Returns the same value, which borrows from this one.
+    pub fn borrowed(&self) -> Scalar<'_> {
+        match self {
+            Self::Text(text) => Scalar::text(text),
+            Self::List(items) => Scalar::List(items.iter().map(Scalar::borrowed).collect()),
+            Self::Missing => Scalar::Missing,
+            Self::Null => Scalar::Null,
+            Self::Bool(truth) => Scalar::Bool(*truth),
+            Self::Int(int) => Scalar::Int(*int),
+            Self::Float(float) => Scalar::Float(*float),
+            Self::Object => Scalar::Object,
+        }
+    }
+
     /// Returns the same value, which borrows from nothing.
     pub fn into_owned(self) -> Scalar<'static> {
         match self {

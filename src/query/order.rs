@@ -23,7 +23,7 @@ impl Order {
         self.0.iter().map(|(_, field)| field)
     }
 
-    /// Compares two runs by what [`Order::values`] returned of them.
+    /// Compares two runs by the values of its fields.
     pub fn compare(&self, a: &[Scalar<'_>], b: &[Scalar<'_>]) -> Ordering {
         let each = self.0.iter().zip(a.iter().zip(b)).map(|((falls, _), (a, b))| one(*falls, a, b));
         each.fold(Ordering::Equal, Ordering::then)

@@ -84,6 +84,7 @@ pub struct RunInfo {
 
 /// A key of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct KeyInfo {
     /// Its name.
     pub key: String,
@@ -93,12 +94,14 @@ pub struct KeyInfo {
 
 /// The newest version of a stored file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct FileInfo {
     /// The path that it is stored under.
     pub path: String,
     /// Its length in bytes.
     pub size: u64,
     /// The name of its blob.
+    #[cfg_attr(feature = "server", schema(value_type = String))]
     pub sha256: Hash,
 }
 
@@ -337,7 +340,7 @@ pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
         config: config(connection)?.into(),
         summary: summary(connection)?.into(),
         keys: keys(connection)?,
-        files: files(connection)?,
+        files: newest_files(connection)?,
         losses: store::losses(connection)?,
     })
 }
@@ -353,7 +356,11 @@ fn keys(connection: &Connection) -> Result<Vec<KeyInfo>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn files(connection: &Connection) -> Result<Vec<FileInfo>> {
+/// Lists the newest version of each stored file, by path.
+///
+/// # Errors
+/// The file is damaged.
+pub fn newest_files(connection: &Connection) -> Result<Vec<FileInfo>> {
     let mut statement =
         connection.prepare("SELECT path, size, sha256, max(id) FROM file GROUP BY path ORDER BY path")?;
     let rows = statement.query_map([], |row| {
@@ -364,4 +371,17 @@ fn files(connection: &Connection) -> Result<Vec<FileInfo>> {
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Finds the newest version of a stored file.
+///
+/// # Errors
+/// The file is damaged.
+pub fn newest_file(connection: &Connection, path: &str) -> Result<Option<FileInfo>> {
+    let sql = "SELECT size, sha256 FROM file WHERE path = ? ORDER BY id DESC LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| {
+        let size = row.get::<_, i64>(0)?.cast_unsigned();
+        Ok(FileInfo { path: path.to_owned(), size, sha256: Hash(row.get(1)?) })
+    };
+    Ok(connection.query_row(sql, [path], read).optional()?)
 }

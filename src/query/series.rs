@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// The values of one key in the order in which they were logged, as columns of the same length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Series {
     /// Steps.
     pub step: Vec<Option<i64>>,
@@ -18,6 +19,7 @@ pub struct Series {
     pub rank: Vec<Option<u32>>,
     /// Values, which are serialized as [`Value::to_json`] gives them.
     #[serde(serialize_with = "as_json")]
+    #[cfg_attr(feature = "server", schema(value_type = Vec<serde_json::Value>))]
     pub value: Vec<Value>,
 }
 

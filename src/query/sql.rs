@@ -43,6 +43,100 @@ pub fn sql_of(path: &Path, query: &str, parameters: &[Value]) -> Result<Answer> 
     answer(&connection, query, parameters).map_err(|e| refused(e, Some(path)))
 }
 
+/// How much a query may take, and answer.
+pub struct SqlLimits {
+    /// Most rows.
+    pub rows: usize,
+    /// Most bytes of the rows, about.
+    pub bytes: usize,
+    /// Says whether it takes too long.
+    pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Virtual steps of SQLite after which it is asked whether a query takes too long.
+const STEPS: std::ffi::c_int = 10_000;
+
+/// Answers a query as [`sql`] does, within limits: of somebody who is not trusted. Says also whether there were more rows.
+///
+/// # Errors
+/// As [`sql`]; or it takes too long.
+pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits) -> Result<(Answer, bool)> {
+    let path = runs.first().filter(|_| one).map(|run| run.path.clone());
+    let mut connection = match runs.as_slice() {
+        [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
+        _ => tables::open(runs)?,
+    };
+    bound(&connection)?;
+    connection.authorizer(Some(authorize))?;
+    let SqlLimits { rows, bytes, is_over } = limits;
+    connection.progress_handler(STEPS, Some(is_over))?;
+    some(&connection, query, rows, bytes).map_err(|e| match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::OperationInterrupted) => {
+            Error::usage("Cannot answer the query: it takes too long")
+                .with_hint("ask for less, or of fewer runs")
+        }
+        Some(rusqlite::ErrorCode::TooBig) => {
+            Error::usage("Cannot answer the query: it has a value that is too large").with_source(e)
+        }
+        _ => refused(e, path.as_deref()),
+    })
+}
+
+/// Bounds what a query can make SQLite do.
+fn bound(connection: &Connection) -> Result<()> {
+    use rusqlite::limits::Limit;
+    for (limit, most) in [
+        (Limit::SQLITE_LIMIT_LENGTH, 32 << 20),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 << 10),
+        (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+        (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
+        (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+        (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+    ] {
+        connection.set_limit(limit, most)?;
+    }
+    Ok(())
+}
+
+fn some(connection: &Connection, query: &str, most: usize, bytes: usize) -> rusqlite::Result<(Answer, bool)> {
+    let mut statement = connection.prepare(query)?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let width = columns.len();
+    let mut answer = Answer { columns, rows: Vec::new() };
+    let mut found = statement.query([])?;
+    let mut left = bytes;
+    while let Some(row) = found.next()? {
+        if answer.rows.len() == most || left == 0 {
+            return Ok((answer, true));
+        }
+        let row = (0..width).map(|n| row.get(n)).collect::<rusqlite::Result<Vec<Value>>>()?;
+        let size: usize = row.iter().map(weight).sum();
+        left = left.saturating_sub(size);
+        answer.rows.push(row);
+    }
+    Ok((answer, false))
+}
+
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len() + 2,
+        Value::Blob(bytes) => 2 * bytes.len() + 2,
+        Value::Null | Value::Integer(_) | Value::Real(_) => 8,
+    }
+}
+
+/// Returns a value of an answer as JSON. Bytes become hexadecimal digits.
+pub fn sql_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(int) => (*int).into(),
+        Value::Real(float) => crate::Value::Float(*float).to_json(),
+        Value::Text(text) => text.clone().into(),
+        Value::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+    }
+}
+
 /// Tells a query that is wrong from a file that cannot be read.
 fn refused(error: rusqlite::Error, path: Option<&Path>) -> Error {
     use rusqlite::ErrorCode as Code;

@@ -23,7 +23,7 @@ pub(super) use events::{Event, EventKind};
 pub(super) use glance::{Glance, Own};
 pub use keys::{KeyInfo, NewKey};
 pub(super) use projects::Project;
-pub(super) use runs::Listed;
+pub(super) use runs::{Listed, SILENCE};
 pub use scope::Scope;
 pub use teams::{Member, Team};
 pub(super) use who::Who;

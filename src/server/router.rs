@@ -1,6 +1,6 @@
 //! Which address means what.
 
-use super::{App, access, answer, auth, gate, health, objects, page, people, runs};
+use super::{App, access, answer, auth, gate, health, objects, openapi, page, people};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 const JSON_BYTES: usize = crate::model::limits::MANIFEST_BYTES + (1 << 20);
 
 pub(super) fn router(app: Arc<App>) -> Router {
-    let guarded = showing()
+    let guarded = openapi::routes()
         .merge(pushing())
         .merge(managing())
         .fallback(answer::no_route)
@@ -28,17 +28,6 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .layer(map_response(answer::with_headers))
         .layer(from_fn_with_state(Arc::clone(&app), access::watch))
         .with_state(app)
-}
-
-fn showing() -> Router<Arc<App>> {
-    Router::new()
-        .route("/projects", get(runs::projects))
-        .route("/runs", get(runs::list))
-        .route("/runs/{key}", get(runs::one))
-        .route("/runs/{key}/history", get(runs::history))
-        .route("/runs/{key}/envelope", get(runs::envelope))
-        .route("/runs/{key}/files", get(runs::files))
-        .route("/runs/{key}/files/{*path}", get(runs::file))
 }
 
 fn pushing() -> Router<Arc<App>> {

@@ -42,7 +42,7 @@ impl Range {
     }
 
     /// Returns the first byte and how many, of so many in all; `None` if there are no such.
-    fn within(self, size: u64) -> Option<(u64, u64)> {
+    pub(super) fn within(self, size: u64) -> Option<(u64, u64)> {
         match self {
             Self::Whole => Some((0, size)),
             Self::From(from, to) if from < size => {
@@ -55,7 +55,7 @@ impl Range {
     }
 
     /// Answers with these bytes of so many.
-    fn answer(self, size: u64, body: impl FnOnce(u64, u64) -> Body) -> Response {
+    pub(super) fn answer(self, size: u64, body: impl FnOnce(u64, u64) -> Body) -> Response {
         let Some((from, length)) = self.within(size) else {
             let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
             let error = Error::usage(format!("There are {size} bytes, and others were asked for"));
@@ -101,7 +101,7 @@ pub(super) async fn segment(app: Arc<App>, segment: Object, range: Range) -> Ans
 }
 
 /// Reads on a thread where it may wait, a little ahead of the client.
-fn pieces(bytes: Box<dyn Read + Send>, length: u64) -> Body {
+pub(super) fn pieces(bytes: Box<dyn Read + Send>, length: u64) -> Body {
     let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(WAITING);
     tokio::task::spawn_blocking(move || {
         let mut left = bytes.take(length);

@@ -214,6 +214,7 @@ fn the_files_of_ranks_are_one_chart_and_a_server_draws_the_same() {
     assert_eq!(place.danlu(&["login", &serving.url, "--key", &key]).code, 0);
     assert_eq!(place.danlu(&["sync", &serving.url]).code, 0);
     let (_, runs) = serving.get("/api/v1/runs", &key);
+    let runs = runs["runs"].clone();
     let of_run = format!("/api/v1/runs/{}/envelope", runs[0]["key"].as_str().unwrap());
     let (status, answer) = serving.get(&format!("{of_run}?key=y&columns=100"), &key);
     assert_eq!((status, &answer), (200, &serde_json::to_value(&drawn).unwrap()));

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod api;
 mod behind;
 mod child;
 mod cli;

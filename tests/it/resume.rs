@@ -281,6 +281,7 @@ fn ranks_write_beside_each_other_and_are_one_run() {
     assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
     assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
     let (_, runs) = server.get("/api/v1/runs", &key);
+    let runs = runs["runs"].clone();
     assert_eq!(runs.as_array().unwrap().len(), 1);
     let key_of_run = runs[0]["key"].as_str().unwrap();
     let (_, history) = server.get(&format!("/api/v1/runs/{key_of_run}/history?key=loss"), &key);

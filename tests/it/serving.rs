@@ -6,7 +6,7 @@ mod ended;
 mod keys;
 mod live;
 mod pairs;
-mod postgres;
+pub mod postgres;
 mod pushing;
 mod removed;
 mod tls;

@@ -105,6 +105,7 @@ fn a_sync_to_a_server_killed_half_way_and_repeated_has_our_digests() {
     assert!(outcome["objects_sent"].as_u64().unwrap() > 0, "it was killed half-way");
     let local = place.json(&["ls"]);
     let (_, remote) = server.get("/api/v1/runs", &key);
+    let remote = remote["runs"].clone();
     assert_eq!(remote.as_array().unwrap().len(), 4);
     for run in local.as_array().unwrap() {
         let held = remote.as_array().unwrap().iter().find(|held| held["id"] == run["id"]).unwrap();
@@ -162,6 +163,7 @@ fn two_copies_of_a_run_that_both_went_on_are_two_attempts() {
         assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
     }
     let (_, runs) = server.get("/api/v1/runs", &key);
+    let runs = runs["runs"].clone();
     assert_eq!((runs.as_array().unwrap().len(), &runs[0]["digest"]), (1, &manifest["digest"]));
 }
 
@@ -184,6 +186,7 @@ fn watching_pushes_runs_as_they_finish_and_waits_out_a_server_that_is_down() {
     let server = place.serve_at(url.strip_prefix("http://").unwrap());
     let ids = || -> Vec<String> {
         let (_, runs) = server.get("/api/v1/runs", &key);
+        let runs = runs["runs"].clone();
         runs.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
     };
     wait_until("the first run is there", || ids() == ["before"]);

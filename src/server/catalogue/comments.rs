@@ -7,7 +7,7 @@ use crate::server::database::cells;
 use serde::Serialize;
 
 /// A comment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(in crate::server) struct Comment {
     /// Its number.
     pub(in crate::server) id: i64,

@@ -6,7 +6,7 @@ use crate::model::Result;
 use serde::Serialize;
 
 /// A project at a glance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(in crate::server) struct Project {
     /// The team or user; may be empty.
     pub(in crate::server) entity: String,

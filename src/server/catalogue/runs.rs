@@ -177,19 +177,6 @@ impl Catalogue {
         self.database.row(&sql, cells![key])?.as_ref().map(Listed::read).transpose()
     }
 
-    /// Lists runs, newest first, of one entity and project or of all.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub(in crate::server) fn runs(&self, entity: Option<&str>, project: Option<&str>) -> Result<Vec<Listed>> {
-        let sql = format!(
-            "SELECT {} FROM run AS r WHERE (CAST(?1 AS TEXT) IS NULL OR r.entity = ?1)
-             AND (CAST(?2 AS TEXT) IS NULL OR r.project = ?2) AND r.removed IS NULL ORDER BY r.started DESC",
-            Listed::COLUMNS
-        );
-        self.database.query(&sql, cells![entity, project])?.iter().map(Listed::read).collect()
-    }
-
     /// Lists runs at a glance, those with keys greater than `after`, in the order of keys.
     ///
     /// # Errors

@@ -1,0 +1,150 @@
+//! Lists: projects, and runs by filter and order.
+
+use super::App;
+use super::answer::{Answer, blocking};
+use super::auth::Asker;
+use super::catalogue::{Catalogue, Listed, Project};
+use super::database::Cell;
+use super::extract::Query;
+use super::index::{Cursor, Wanted};
+use super::openapi::{Errors, Run};
+use crate::model::{Error, Hash, Result};
+use crate::query::{self, Field, Filter, Named, Order};
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+
+/// Most runs on a page.
+const PAGE: usize = 1000;
+
+/// Runs whose rows are read with one statement.
+const ROWS: usize = 100;
+
+/// Lists the projects of the runs that the key may see.
+#[utoipa::path(get, path = "/projects", tag = "runs", responses((status = 200, body = Vec<Project>), Errors))]
+pub(super) async fn projects(State(app): State<Arc<App>>, who: Asker) -> Answer<Json<Vec<Project>>> {
+    blocking(move || app.catalogue.projects(&who)).await
+}
+
+/// Which runs to list, in which order, and what of them.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListIn {
+    /// Only those of this entity; empty for those without one.
+    entity: Option<String>,
+    /// Only those of this project.
+    project: Option<String>,
+    /// Only those that this holds for, such as `config.lr > 0.1 and tags has best`; see `docs/filters.md`.
+    filter: Option<String>,
+    /// Fields with commas in between, `-` in front of those whose largest comes first. Newest first by default.
+    sort: Option<String>,
+    /// Fields with commas in between. Without them, all of each run.
+    columns: Option<String>,
+    /// At most so many, up to 1000; 100 by default.
+    limit: Option<usize>,
+    /// What `next` of the page before says.
+    cursor: Option<String>,
+    /// `true` for those that are put away, `false` for the others, `all` for both. Without it, those that are not put
+    /// away, unless the filter asks for `archived`.
+    archived: Option<Archived>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Archived {
+    True,
+    False,
+    All,
+}
+
+/// A page of runs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListOut {
+    /// The runs; with `columns`, objects of `key` and those columns.
+    #[schema(value_type = Vec<Run>)]
+    runs: Vec<Value>,
+    /// What to ask for the next page with; null on the last.
+    next: Option<String>,
+    /// How many runs there are on all pages.
+    total: usize,
+}
+
+/// Lists runs.
+///
+/// The pages of a list do not shift when runs come or go meanwhile.
+#[utoipa::path(get, path = "/runs", tag = "runs", params(ListIn), responses((status = 200, body = ListOut), Errors))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    who: Asker,
+    Query(wanted): Query<ListIn>,
+) -> Answer<Json<ListOut>> {
+    blocking(move || list_runs(&app, &who, &wanted)).await
+}
+
+fn list_runs(app: &App, who: &Asker, wanted: &ListIn) -> Result<ListOut> {
+    let filter = wanted.filter.as_deref().map(Filter::parse).transpose()?;
+    let order = Order::parse(wanted.sort.as_deref().unwrap_or("-started"))?;
+    let columns = wanted.columns.as_deref().map(query::columns).transpose()?;
+    let fields = order.fields().count();
+    let after = wanted.cursor.as_deref().map(|text| Cursor::decode(text, fields)).transpose()?;
+    let limit = wanted.limit.unwrap_or(100);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(Error::usage(format!("A page of {limit} runs cannot be had: 1 to {PAGE} can")));
+    }
+    let asked = filter.as_ref().is_some_and(|filter| filter.fields().contains(&&Field::Of(Named::Archived)));
+    let now = app.clock.now();
+    let page = app.index.list(
+        &app.catalogue,
+        &Wanted {
+            who,
+            entity: wanted.entity.as_deref(),
+            project: wanted.project.as_deref(),
+            filter: filter.as_ref(),
+            order: &order,
+            archived: match wanted.archived {
+                Some(Archived::True) => Some(true),
+                Some(Archived::All) => None,
+                Some(Archived::False) => Some(false),
+                None => (!asked).then_some(false),
+            },
+            after: after.as_ref(),
+            limit,
+        },
+        columns.as_deref().unwrap_or_default(),
+        now,
+    )?;
+    let runs = match &columns {
+        None => whole(&app.catalogue, &page.runs.iter().map(|(key, _)| *key).collect::<Vec<_>>(), now)?,
+        Some(columns) => {
+            let run = |(key, values): &(Hash, Vec<query::Scalar<'_>>)| {
+                let values =
+                    columns.iter().zip(values).map(|(field, value)| (field.to_string(), value.to_json()));
+                std::iter::once(("key".to_owned(), key.to_string().into()))
+                    .chain(values)
+                    .collect::<Map<_, _>>()
+            };
+            page.runs.iter().map(run).map(Value::Object).collect()
+        }
+    };
+    Ok(ListOut { runs, next: page.next.map(|next| next.encode()), total: page.total })
+}
+
+/// Reads runs by their keys, in this order. One that is gone since is left out.
+fn whole(catalogue: &Catalogue, keys: &[Hash], now: i64) -> Result<Vec<Value>> {
+    let mut runs = Vec::new();
+    for some in keys.chunks(ROWS) {
+        let places: Vec<String> = (1..=some.len()).map(|n| format!("?{n}")).collect();
+        let sql = format!("SELECT {} FROM run AS r WHERE r.key IN ({})", Listed::COLUMNS, places.join(","));
+        let values: Vec<Cell> = some.iter().map(|key| Cell::from(*key)).collect();
+        let rows = catalogue.database().query(&sql, &values)?;
+        let found = rows.iter().map(Listed::read).map(|listed| listed.map(|listed| (listed.key, listed)));
+        let mut found = found.collect::<Result<HashMap<Hash, Listed>>>()?;
+        runs.extend(some.iter().filter_map(|key| found.remove(key)).map(|listed| listed.to_json(now)));
+    }
+    Ok(runs)
+}

@@ -1,0 +1,130 @@
+//! SQL over runs: read-only, and bounded.
+
+use super::App;
+use super::answer::{Answer, run_blocking};
+use super::auth::Asker;
+use super::catalogue::Scope;
+use super::extract::{Json as JsonIn, at_most};
+use super::index::Wanted;
+use super::openapi::Errors;
+use crate::model::{Error, ErrorKind, Result};
+use crate::query::{self, Filter, Order, RunInfo, SqlLimits};
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use utoipa::ToSchema;
+
+/// Most runs that are asked at once.
+const RUNS: usize = 1000;
+
+/// Most rows of an answer.
+const ROWS: usize = 100_000;
+
+/// Most bytes of an answer.
+const BYTES: usize = 16 << 20;
+
+/// How long a query may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Queries that are answered at once.
+pub(super) const AT_ONCE: usize = 2;
+
+/// A query.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SqlIn {
+    /// The keys of the runs, or `entity/project/id`. Over one run, the query sees the tables and views of its file.
+    runs: Option<Vec<String>>,
+    /// In place of runs: those that this holds for.
+    filter: Option<String>,
+    /// With a filter: of this entity.
+    entity: Option<String>,
+    /// With a filter: of this project.
+    project: Option<String>,
+    /// The query.
+    query: String,
+    /// At most so many rows, up to 100000; 1000 by default.
+    limit: Option<usize>,
+}
+
+/// An answer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SqlOut {
+    /// The names of the columns.
+    columns: Vec<String>,
+    /// The rows. Bytes are hexadecimal digits.
+    #[schema(value_type = Vec<Vec<Value>>)]
+    rows: Vec<Vec<Value>>,
+    /// Whether there were more.
+    truncated: bool,
+}
+
+/// Answers a query, as `danlu sql` does.
+///
+/// Over several runs it sees `runs`, `history`, `config`, `summary` and `files`, each with a column `run`. It takes ten
+/// seconds at most, and answers 16 MiB at most.
+#[utoipa::path(post, path = "/sql", tag = "sql", request_body = SqlIn, responses((status = 200, body = SqlOut), Errors))]
+pub(super) async fn sql(
+    State(app): State<Arc<App>>,
+    who: Asker,
+    JsonIn(wanted): JsonIn<SqlIn>,
+) -> Answer<Json<SqlOut>> {
+    let rows = wanted.limit.unwrap_or(1000);
+    at_most("rows", rows, ROWS)?;
+    let shared = Arc::clone(&app);
+    let turn = shared.queries.try_acquire().map_err(|_| {
+        Error::new(ErrorKind::Busy, "Other queries are under way").with_hint("ask again in a moment")
+    })?;
+    let answer = run_blocking(move || {
+        let runs = runs_of(&app, &who, &wanted)?;
+        let one = wanted.runs.is_some() && runs.len() == 1;
+        let begun = Instant::now();
+        let limits = SqlLimits { rows, bytes: BYTES, is_over: Box::new(move || begun.elapsed() > PATIENCE) };
+        query::bounded_sql(runs, one, &wanted.query, limits)
+    })
+    .await?;
+    drop(turn);
+    let rows = answer.0.rows.iter().map(|row| row.iter().map(query::sql_json).collect()).collect();
+    Ok(Json(SqlOut { columns: answer.0.columns, rows, truncated: answer.1 }))
+}
+
+fn runs_of(app: &App, who: &Asker, wanted: &SqlIn) -> Result<Vec<RunInfo>> {
+    match (&wanted.runs, &wanted.filter) {
+        (Some(runs), None) => {
+            at_most("runs", runs.len(), RUNS)?;
+            if runs.is_empty() {
+                return Err(Error::usage("No runs are named").with_hint("give `runs` or a `filter`"));
+            }
+            runs.iter().map(|run| app.info(&app.target(who, run, Scope::Read)?)).collect()
+        }
+        (None, Some(filter)) => {
+            let filter = Filter::parse(filter)?;
+            let list = Wanted {
+                who,
+                entity: wanted.entity.as_deref(),
+                project: wanted.project.as_deref(),
+                filter: Some(&filter),
+                order: &Order::parse("started,id")?,
+                archived: None,
+                after: None,
+                limit: RUNS,
+            };
+            let page = app.index.list(&app.catalogue, &list, &[], app.clock.now())?;
+            at_most("runs", page.total, RUNS)?;
+            let mut runs = Vec::new();
+            for (key, _) in page.runs {
+                // One that is gone since is left out.
+                if let Some(listed) = app.catalogue.run(key)? {
+                    runs.push(app.info(&listed)?);
+                }
+            }
+            Ok(runs)
+        }
+        _ => Err(Error::usage(
+            "A query is asked of `runs`, or of those that a `filter` holds for: give one of them",
+        )),
+    }
+}

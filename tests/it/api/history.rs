@@ -1,0 +1,107 @@
+//! What a run logged, printed and defined.
+
+use super::Api;
+use danlu::Run;
+use danlu::model::{EventKind, Value};
+use reqwest::Method;
+use serde_json::json;
+
+#[test]
+fn rows_come_by_pages_and_lack_what_was_not_logged() {
+    let api = Api::with(|place| {
+        let run = Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+        for n in 0..25 {
+            run.log([("loss", f64::from(n))]);
+        }
+        run.log([("acc", Value::from(f64::NAN)), ("note", Value::from("a,b"))]);
+        run.log([("a,b", Value::from(1)), ("loss", Value::from("x"))]);
+        run.finish(0).unwrap();
+    });
+    let of_run = format!("/runs/{}/history", api.key_of("abc"));
+    let mut steps = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = api.get(&format!("{of_run}?limit=10{cursor}"));
+        let rows = page["rows"].as_array().unwrap();
+        assert!(rows.len() <= 10);
+        steps.extend(rows.iter().map(|row| row["_step"].as_i64().unwrap()));
+        match page["next"].as_i64() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(steps, (0..27).collect::<Vec<_>>());
+    let some = api.get(&format!("{of_run}?keys=acc,note,a%5C,b&from=1"));
+    let rows = some["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &some["next"]), (2, &json!(null)));
+    assert_eq!(
+        (&rows[0]["_step"], &rows[0]["acc"], &rows[0]["note"]),
+        (&json!(25), &json!("NaN"), &json!("a,b"))
+    );
+    assert_eq!((&rows[1]["a,b"], rows[1].get("loss")), (&json!(1), None));
+    let part = api.get(&format!("{of_run}?from=5&to=7"));
+    let part: Vec<_> = part["rows"].as_array().unwrap().iter().map(|row| row["loss"].clone()).collect();
+    assert_eq!(part, [5.0, 6.0, 7.0]);
+    assert_eq!(api.get(&format!("{of_run}?keys=nothing")), json!({"rows": [], "next": null}));
+    for (query, status) in
+        [("key=loss&keys=acc", 400), ("limit=1000000", 413), ("from=x", 400), ("cursor=x", 400)]
+    {
+        assert_eq!(api.refused(api.ask(Method::GET, &format!("{of_run}?{query}"))).0, status, "{query}");
+    }
+}
+
+#[test]
+fn many_runs_and_keys_are_drawn_with_one_request() {
+    let api = Api::with(|place| {
+        place.run("one", 30);
+        place.run("two", 300);
+    });
+    let (one, two) = (api.key_of("one"), api.key_of("two"));
+    let body = json!({"runs": [one, "~/demo/two"], "keys": ["loss", "acc", "nothing"], "columns": 50});
+    let drawn = api.send(Method::POST, "/envelopes", &body);
+    let charts = drawn["charts"].as_array().unwrap();
+    let named: Vec<_> =
+        charts.iter().map(|chart| (chart["run"].as_str().unwrap(), chart["key"].as_str().unwrap())).collect();
+    assert_eq!(named, [(&*one, "loss"), (&one, "acc"), ("~/demo/two", "loss"), ("~/demo/two", "acc")]);
+    assert_eq!(charts[3]["columns"], api.get(&format!("/runs/{two}/envelope?key=acc&columns=50")));
+    for (wrong, status) in [
+        (json!({"runs": [one], "keys": ["loss"], "from": 1}), 400),
+        (json!({"runs": [one], "keys": ["loss"], "colour": "red"}), 422),
+        (json!({"runs": ["0".repeat(64)], "keys": ["loss"]}), 404),
+        (json!({"runs": vec![&one; 3000], "keys": ["loss"]}), 413),
+        (json!({"runs": vec![&one; 100], "keys": ["loss"], "columns": 32768}), 413),
+    ] {
+        assert_eq!(api.refused(api.ask(Method::POST, "/envelopes").json(&wrong)).0, status, "{wrong}");
+    }
+}
+
+#[test]
+fn what_was_said_beside_the_history_is_read() {
+    let api = Api::with(|place| {
+        let run = Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+        for n in 0..5 {
+            run.event(EventKind::Stdout, "", format!("line {n}"), "");
+        }
+        run.event(EventKind::Stderr, "", "<b>wrong</b>", "");
+        run.event(EventKind::Alert, "title", "text", r#"{"level":"WARN"}"#);
+        run.event(EventKind::Metric, "loss", "", r#"{"step_metric":"epoch"}"#);
+        for n in 0..50 {
+            run.log_system(&[("cpu".to_owned(), f64::from(n))]);
+        }
+        run.finish(0).unwrap();
+    });
+    let of_run = format!("/runs/{}", api.key_of("abc"));
+    let first = api.get(&format!("{of_run}/console?limit=4"));
+    let rest = api.get(&format!("{of_run}/console?from={}", first["next"]));
+    assert_eq!((first["lines"].as_array().unwrap().len(), &rest["next"]), (4, &json!(null)));
+    assert_eq!(rest["lines"][1]["text"], "<b>wrong</b>");
+    assert_eq!(rest["lines"][1]["stream"], "stderr");
+    assert_eq!(api.get(&format!("{of_run}/alerts"))[0]["title"], "title");
+    let metrics = api.get(&format!("{of_run}/metrics"));
+    let loss = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "loss").unwrap();
+    assert_eq!(loss["definition"]["step_metric"], "epoch");
+    let samples = api.get(&format!("{of_run}/system?limit=10"));
+    assert_eq!((&samples[0]["key"], &samples[0]["count"]), (&json!("cpu"), &json!(50)));
+    assert_eq!(samples[0]["value"].as_array().unwrap().len(), 10);
+    assert_eq!(api.get(&format!("{of_run}/system?keys=gpu")), json!([]));
+}

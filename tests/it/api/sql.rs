@@ -1,0 +1,91 @@
+//! SQL over HTTP: read-only, bounded, one run or many.
+
+use super::Api;
+use reqwest::Method;
+use serde_json::json;
+
+fn api() -> Api {
+    Api::with(|place| {
+        place.run("one", 2);
+        place.run("two", 500);
+    })
+}
+
+#[test]
+fn a_query_is_answered_over_one_run_and_over_many() {
+    let api = api();
+    let ask = |body: serde_json::Value| api.send(Method::POST, "/sql", &body);
+    let one = ask(
+        json!({"runs": ["~/demo/one"], "query": "SELECT step, value, x'00ff' AS b, NULL AS n FROM history WHERE key = 'acc'"}),
+    );
+    assert_eq!(one["columns"], json!(["step", "value", "b", "n"]));
+    assert_eq!(one["rows"], json!([[0, 0.0, "00ff", null], [1, 1.0, "00ff", null]]));
+    let query = "SELECT run, count(*) FROM history WHERE key = 'loss' GROUP BY run ORDER BY run";
+    let many = json!([["one", 2], ["two", 500]]);
+    assert_eq!(ask(json!({"runs": [api.key_of("one"), api.key_of("two")], "query": query}))["rows"], many);
+    assert_eq!(ask(json!({"filter": "project = demo", "query": query}))["rows"], many);
+    assert_eq!(ask(json!({"filter": "last_step > 10", "query": query}))["rows"], json!([["two", 500]]));
+    let some = ask(json!({"runs": ["~/demo/two"], "query": "SELECT step FROM history", "limit": 7}));
+    assert_eq!((some["rows"].as_array().unwrap().len(), &some["truncated"]), (7, &json!(true)));
+}
+
+#[test]
+fn a_query_can_only_read_what_it_is_asked_of() {
+    let api = api();
+    let wrong = |query: &str| {
+        for run in ["~/demo/one", "~/demo/two"] {
+            let body = json!({"runs": [run], "query": query});
+            let (status, said) = api.refused(api.ask(Method::POST, "/sql").json(&body));
+            assert_eq!(status, 400, "{query}: {said}");
+        }
+        let body = json!({"filter": "id exists", "query": query});
+        api.refused(api.ask(Method::POST, "/sql").json(&body))
+    };
+    for query in [
+        "DELETE FROM row",
+        "ATTACH 'catalogue.sqlite' AS x",
+        "ATTACH DATABASE ':memory:' AS x",
+        "DETACH main",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA table_info(api_key); DROP TABLE run",
+        "VACUUM INTO '/tmp/copy.sqlite'",
+        "SELECT load_extension('x')",
+        "SELECT readfile('/etc/passwd')",
+        "SELECT writefile('/tmp/x', 'y')",
+        "SELECT * FROM pragma_database_list",
+        "CREATE TEMP TABLE t (x)",
+        "CREATE VIRTUAL TABLE t USING fts5(x)",
+        "BEGIN",
+        "EXPLAIN DELETE FROM row",
+        "SELEC",
+        "",
+    ] {
+        let (status, said) = wrong(query);
+        assert!(status == 400 && said.contains("Cannot answer the query"), "{query}: {status} {said}");
+    }
+    for (query, words) in [
+        (
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n",
+            "takes too long",
+        ),
+        ("SELECT length(randomblob(1000000000))", "too large"),
+    ] {
+        let body = json!({"runs": ["~/demo/one"], "query": query});
+        let (status, said) = api.refused(api.ask(Method::POST, "/sql").json(&body));
+        assert!(status == 400 && said.contains(words), "{query}: {said}");
+    }
+    let endless = json!({"runs": ["~/demo/one"], "limit": 100_000,
+        "query": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT hex(zeroblob(100000)) FROM n"});
+    let cut = api.send(Method::POST, "/sql", &endless);
+    assert!(cut["truncated"] == true && cut["rows"].as_array().unwrap().len() < 200);
+    for (body, status) in [
+        (json!({"query": "SELECT 1"}), 400),
+        (json!({"runs": [], "query": "SELECT 1"}), 400),
+        (json!({"runs": ["~/demo/one"], "filter": "id exists", "query": "SELECT 1"}), 400),
+        (json!({"runs": ["~/demo/none"], "query": "SELECT 1"}), 404),
+        (json!({"runs": ["~/demo/one"], "query": "SELECT 1", "limit": 1_000_000}), 413),
+        (json!({"runs": ["~/demo/one"], "query": 1}), 422),
+    ] {
+        assert_eq!(api.refused(api.ask(Method::POST, "/sql").json(&body)).0, status, "{body}");
+    }
+}

@@ -104,6 +104,7 @@ bench: build $(VENV)/.tools
 	cargo bench --locked --bench store
 	$(BIN)/python benches/log.py
 	$(BIN)/python benches/beside.py
+	$(BIN)/python benches/api.py
 
 # The same loops with other trackers, each in an environment of its own. Takes some ten minutes; needs the network for pip.
 bench-peers: $(VENV)/.built $(PEERS:%=target/peers/%/.made)

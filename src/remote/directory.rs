@@ -120,8 +120,8 @@ impl Directory {
     fn receipt(&self, key: Hash) -> Result<Receipt> {
         let path = self.path_of_run(key);
         let held = Self::read_manifest(&path)?;
-        held.map(|held| held.receipt())
-            .ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))
+        let held = held.ok_or_else(|| Error::damaged(format!("`{}` vanished", path.display())))?;
+        Ok(held.receipt().of(self.identity()?))
     }
 
     /// Says of a failure on a stick that was pulled out what it comes from.

@@ -57,6 +57,9 @@ pub struct Receipt {
     /// Contents of its files that it does not hold, as far as it was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<Hash>,
+    /// Who says so: between who was asked for its identity and who took the manifest, a stick may have been changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<AttemptId>,
 }
 
 /// A run of a remote at a glance.
@@ -251,15 +254,23 @@ impl Manifest {
         }
         let attempts: Vec<AttemptEntry> = attempts.into_values().collect();
         let (ours, theirs) = (self.whole().blobs, other.whole().blobs);
-        // An open attempt may have named contents that its successor does not: then they are not those of the run.
+        // Of the same attempts, one may name contents that the other does not know of.
         let all: Vec<SizedHash> = match () {
-            () if attempts == self.attempts => ours,
-            () if attempts == other.attempts => theirs,
+            () if self.is_outlived_by(&attempts, other) => theirs,
+            () if other.is_outlived_by(&attempts, self) => ours,
             () => ours.into_iter().chain(theirs).collect(),
         };
         let held: BTreeSet<SizedHash> = self.blobs.iter().chain(&other.blobs).copied().collect();
         let absent = all.iter().filter(|blob| !held.contains(blob)).map(|blob| blob.sha256).collect();
         Ok(Self::new(self.run.clone(), attempts, all).without(&absent))
+    }
+
+    /// Says whether this is an earlier state of what another one says. An open attempt may have named contents that its
+    /// successor does not: then they are not those of the run.
+    fn is_outlived_by(&self, merged: &[AttemptEntry], other: &Self) -> bool {
+        let has = |entry: &AttemptEntry| other.attempts.iter().any(|held| held.attempt == entry.attempt);
+        self.attempts.iter().all(has)
+            && self.attempts.iter().any(|entry| entry.open && !merged.contains(entry))
     }
 
     fn conflict(&self, known: &AttemptEntry, entry: &AttemptEntry) -> Error {
@@ -289,7 +300,7 @@ impl Manifest {
     pub fn receipt(&self) -> Receipt {
         let attempts = self.attempts.iter().map(|e| (e.attempt.to_string(), (e.records, e.digest))).collect();
         let absent = self.absent.iter().map(|blob| blob.sha256).collect();
-        Receipt { attempts, digest: self.digest, absent }
+        Receipt { attempts, digest: self.digest, absent, remote: None }
     }
 
     /// Says whether a receipt proves that everything named here is held. The remote may hold more attempts, and more of an
@@ -303,6 +314,14 @@ impl Manifest {
                         || entry.open && *records > entry.records
                 })
             })
+    }
+}
+
+impl Receipt {
+    /// Lets it say who gave it.
+    #[must_use]
+    pub fn of(self, remote: AttemptId) -> Self {
+        Self { remote: Some(remote), ..self }
     }
 }
 

@@ -115,7 +115,7 @@ impl Remote for Memory {
         for object in old {
             held.objects.remove(&object);
         }
-        let receipt = merged.receipt();
+        let receipt = merged.receipt().of(self.id);
         held.runs.insert(key, merged);
         Ok(receipt)
     }

@@ -15,6 +15,7 @@ mod mode;
 mod output;
 mod progress;
 mod recover;
+mod remote_stdio;
 mod run;
 mod serve;
 mod server_settings;
@@ -79,6 +80,7 @@ enum Command {
     Enabled(Common),
     Status(status::Status),
     Version(version::Version),
+    RemoteStdio(remote_stdio::RemoteStdio),
     Completions(complete::Completions),
 }
 
@@ -135,6 +137,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Enabled(common) => mode::set(&common, None, &mut output),
         Command::Status(command) => command.run(&mut output),
         Command::Version(command) => command.run(&mut output),
+        Command::RemoteStdio(command) => command.run(),
         Command::Completions(command) => command.run(&mut output),
     };
     match done {

@@ -13,6 +13,8 @@ mod marker;
 mod materialise;
 mod memory;
 mod object;
+mod ssh;
+mod stdio;
 
 pub use address::{Options, directory_of, is_server, open};
 #[cfg(feature = "bucket")]
@@ -23,6 +25,8 @@ pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
 pub use materialise::{materialise, materialise_cache, read_segment};
 pub use memory::Memory;
 pub use object::{Object, SizedHash};
+pub use ssh::Ssh;
+pub use stdio::serve;
 
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use std::io::Read;

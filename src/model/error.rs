@@ -1,5 +1,6 @@
 //! One error type: what failed, on which object, why, and what to do.
 
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::Path;
@@ -9,7 +10,8 @@ use std::time::Duration;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What sort of failure it was; decides the exit code of the command line and whether a retry makes sense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The caller asked for something that cannot be: a bad name, a bad argument.
     Usage,

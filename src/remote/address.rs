@@ -1,6 +1,6 @@
 //! From what a user names to a remote.
 
-use super::{Directory, Http, Remote};
+use super::{Directory, Http, Remote, Ssh};
 use crate::model::{Error, Result};
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub struct Options {
 }
 
 /// Opens a remote by its address: a directory, a server (`http://…`, `https://…`), or a bucket (`s3://…`,
-/// `gs://…`, `az://…`).
+/// `gs://…`, `az://…`), or a directory on another machine (`ssh://…`).
 ///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for an address of no known form.
@@ -31,6 +31,9 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
     if super::bucket::is_bucket(address) {
         return Ok(Box::new(super::Bucket::open(address, options)?));
     }
+    if address.starts_with("ssh://") {
+        return Ok(Box::new(Ssh::new(address, options)?));
+    }
     if has_scheme_of_server(address) {
         return Ok(Box::new(Http::new(address, options.key.clone())?));
     }
@@ -40,7 +43,7 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
         None => "that is the beginning of an address".to_owned(),
     };
     Err(Error::usage(format!("danlu cannot sync to `{address}`: {why}"))
-        .with_hint("give a directory, or the http:// or https:// address of a danlu server"))
+        .with_hint("give a directory, the http:// or https:// address of a danlu server, s3://, gs:// or az:// for a bucket, or ssh://host/dir"))
 }
 
 /// Returns the directory that an address means, if it is none of a server.

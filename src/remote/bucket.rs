@@ -251,7 +251,7 @@ impl Remote for Bucket {
     }
 
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
-        self.wait(self.take_in(manifest))
+        self.wait(async { Ok(self.take_in(manifest).await?.of(self.begin().await?)) })
     }
 
     fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
@@ -259,7 +259,11 @@ impl Remote for Bucket {
             Err(e) if matches!(e.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => Err(e),
             done => Ok(done),
         });
-        self.wait(commits.buffered(PUTS).try_collect())
+        self.wait(async {
+            let done: Vec<Result<Receipt>> = commits.buffered(PUTS).try_collect().await?;
+            let identity = self.begin().await?;
+            Ok(done.into_iter().map(|receipt| receipt.map(|receipt| receipt.of(identity))).collect())
+        })
     }
 
     fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {

@@ -4,12 +4,14 @@ mod buckets;
 mod checks;
 pub mod s3;
 pub mod sample;
+mod ssh;
 
 use crate::support::Place;
 use danlu::model::AttemptId;
 use danlu::remote::{Bucket, Memory, Remote};
 use object_store::ObjectStoreExt;
 use s3::{Conditions, S3};
+use ssh::Sshd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,7 +67,7 @@ macro_rules! conforms {
     };
 }
 
-conforms!(memory directory bucket_in_memory bucket_of_s3);
+conforms!(memory directory bucket_in_memory bucket_of_s3 over_ssh);
 
 fn memory() -> Subject {
     let memory = Memory::new("memory", AttemptId::random().unwrap());
@@ -102,6 +104,13 @@ fn bucket_of_s3() -> Subject {
     let plant = plant_in(s3.files().join("place"));
     let open = move || -> Box<dyn Remote> { Box::new(s3::bucket(&s3.address("place"))) };
     Subject { open: Box::new(open), plant: Some(plant), checks_content: false, removes: true }
+}
+
+fn over_ssh() -> Subject {
+    let sshd = Sshd::start();
+    let plant = plant_in(sshd.place.join("remote"));
+    let open = move || danlu::remote::open(&sshd.address("remote"), &sshd.options()).unwrap();
+    Subject { plant: Some(plant), ..on_disk(open) }
 }
 
 fn on_disk(open: impl Fn() -> Box<dyn Remote> + Send + Sync + 'static) -> Subject {

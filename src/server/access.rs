@@ -3,7 +3,7 @@
 
 use super::App;
 use super::auth::Known;
-use super::bodies::{Incoming, Outgoing};
+use super::bodies::{Incoming, Outgoing, Progress};
 use super::metrics::{Answered, Route};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -31,23 +31,27 @@ pub(super) async fn watch(
         method: method_of(&request),
         route: request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned(),
     };
-    let read = Arc::new(AtomicU64::new(0));
+    let progress = Arc::new(Progress::default());
     let known = Known(Arc::new(OnceLock::new()));
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(known.clone());
-    let body = Incoming::new(body, Arc::clone(&read), app.limits.progress);
+    let body = Incoming::new(body, Arc::clone(&progress), app.limits.progress);
     app.metrics.under_way.inc();
     let mut response = next.run(Request::from_parts(parts, Body::new(body))).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
     }
+    if !response.status().is_success() && progress.broke.load(Ordering::Relaxed) {
+        // Whatever the handler made of half a body: the client may try again.
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    }
     let status = response.status();
     let done = move |sent: u64| {
         app.metrics.under_way.dec();
-        app.metrics.bytes_in.inc_by(read.load(Ordering::Relaxed));
+        let read = progress.read.load(Ordering::Relaxed);
+        app.metrics.bytes_in.inc_by(read);
         app.metrics.bytes_out.inc_by(sent);
         app.metrics.duration.get_or_create(&route).observe(begun.elapsed().as_secs_f64());
-        let read = read.load(Ordering::Relaxed);
         log(&id, peer, &route, status, begun, (read, sent), &known);
         let answered = Answered { method: route.method, route: route.route, status: status.as_u16() };
         app.metrics.requests.get_or_create(&answered).inc();

@@ -4,15 +4,24 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
+/// How the body of a request went.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Bytes that came.
+    pub(super) read: AtomicU64,
+    /// It broke off, or was given up.
+    pub(super) broke: AtomicBool,
+}
+
 /// The body of a request, which has to make progress.
 pub(super) struct Incoming {
     body: Body,
-    read: Arc<AtomicU64>,
+    progress: Arc<Progress>,
     patience: Duration,
     until: Pin<Box<Sleep>>,
     waits: bool,
@@ -20,8 +29,8 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Counts what comes in.
-    pub(super) fn new(body: Body, read: Arc<AtomicU64>, patience: Duration) -> Self {
-        Self { body, read, patience, until: Box::pin(sleep(patience)), waits: false }
+    pub(super) fn new(body: Body, progress: Arc<Progress>, patience: Duration) -> Self {
+        Self { body, progress, patience, until: Box::pin(sleep(patience)), waits: false }
     }
 }
 
@@ -36,8 +45,13 @@ impl HttpBody for Incoming {
         let this = &mut *self;
         let poll = Pin::new(&mut this.body).poll_frame(context);
         if let Poll::Ready(frame) = &poll {
-            if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
-                this.read.fetch_add(data.map_or(0, |data| data.len() as u64), Ordering::Relaxed);
+            match frame {
+                Some(Ok(frame)) => {
+                    let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    this.progress.read.fetch_add(length, Ordering::Relaxed);
+                }
+                Some(Err(_)) => this.progress.broke.store(true, Ordering::Relaxed),
+                None => {}
             }
             this.waits = false;
             return poll;
@@ -49,6 +63,7 @@ impl HttpBody for Incoming {
         if this.until.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
+        this.progress.broke.store(true, Ordering::Relaxed);
         let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body makes no progress");
         Poll::Ready(Some(Err(axum::Error::new(late))))
     }

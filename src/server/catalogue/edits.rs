@@ -1,7 +1,7 @@
 //! What people say about runs: it lies over what the runs say, and changes nothing of them.
 
 use super::glance::fields_of;
-use super::runs::put_fields;
+use super::runs::{forget_fields, put_fields};
 use super::{Catalogue, EventKind, Listed, Own, events};
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::server::database::{Session, cells};
@@ -77,6 +77,7 @@ impl Catalogue {
             let listed = Listed::read(&listed)?;
             if edit.tags.is_some() {
                 let fields = fields_of(&listed.config, &listed.summary, &seen.tags);
+                forget_fields(session, row.get(0)?)?;
                 put_fields(session, row.get(0)?, fields)?;
             }
             events::put(session, EventKind::Run, &listed.run, now)?;

@@ -261,6 +261,9 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
     let id: i64 =
         session.row(&upsert(values.len()), &values)?.ok_or_else(|| Error::damaged("No run"))?.get(0)?;
     if before.as_ref().is_none_or(|row| row.0[2..] != [config, summary, tags]) {
+        if before.is_some() {
+            forget_fields(session, id)?;
+        }
         put_fields(session, id, fields_of(&details.config, &details.summary, &seen.tags))?;
     }
     let Some(row) = before else { return Ok(Before::default()) };
@@ -283,9 +286,13 @@ fn upsert(columns: usize) -> String {
     )
 }
 
-/// Writes the values of a run, one row each, in place of those that were.
+/// Removes the values of a run.
+pub(super) fn forget_fields(session: &mut dyn Session, run: i64) -> Result<()> {
+    session.execute("DELETE FROM field WHERE run = ?1", cells![run]).map(|_| ())
+}
+
+/// Writes the values of a run, one row each. Those of before are gone already.
 pub(super) fn put_fields(session: &mut dyn Session, run: i64, fields: Vec<(String, Field)>) -> Result<()> {
-    session.execute("DELETE FROM field WHERE run = ?1", cells![run])?;
     let mut names: BTreeMap<String, i64> = BTreeMap::new();
     let mut rows = Vec::new();
     for (name, field) in fields {

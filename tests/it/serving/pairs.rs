@@ -3,7 +3,9 @@
 use super::postgres::Postgres;
 use super::{ask, login, run_of};
 use crate::remotes::s3::{Conditions, S3};
+use crate::remotes::sample::Sample;
 use crate::support::{Place, Serving, wait_until};
+use danlu::remote::{Http, Remote};
 use serde_json::json;
 use std::process::Stdio;
 
@@ -159,6 +161,38 @@ fn what_is_pushed_to_one_server_is_read_from_another() {
     // A key that is revoked at one is refused at the other.
     assert_eq!(ask(&second, "DELETE", &format!("/api/v1/keys/{}", &key[..11]), &key, None).0, 204);
     assert_eq!(first.get("/api/v1/projects", &key).0, 401);
+}
+
+#[test]
+fn two_attempts_of_a_run_that_come_to_two_servers_at_once_are_both_kept() {
+    let (shared, place) = (Shared::start(), Place::new());
+    let (first, second) = (shared.serve(&place, "first"), shared.serve(&place, "second"));
+    let key = first.key.clone().unwrap();
+    for round in 0..8 {
+        let id = format!("r{round}");
+        let attempts = [Sample::run(&id, 20, &[]), Sample::run(&id, 30, &[])];
+        std::thread::scope(|scope| {
+            for (server, attempt) in [&first, &second].into_iter().zip(&attempts) {
+                let remote = Http::new(&server.url, Some(key.clone())).unwrap();
+                scope.spawn(move || {
+                    remote.put_all(attempt.objects.clone()).unwrap();
+                    assert!(attempt.manifest.is_proved_by(&remote.commit(&attempt.manifest).unwrap()));
+                });
+            }
+        });
+        let both = attempts[0].manifest.merge(&attempts[1].manifest).unwrap();
+        for server in [&first, &second] {
+            let (_, heads) = server.get("/api/v1/manifests", &key);
+            let head =
+                heads.as_array().unwrap().iter().find(|head| head["run"]["id"] == id.as_str()).unwrap();
+            assert_eq!(
+                (&head["digest"], &head["records"]),
+                (&json!(both.digest), &json!(both.head().records))
+            );
+            let address = format!("/api/v1/runs/{}/history?key=acc", head["key"].as_str().unwrap());
+            assert_eq!(server.get(&address, &key).1["value"].as_array().unwrap().len(), 50);
+        }
+    }
 }
 
 #[test]

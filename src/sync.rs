@@ -8,14 +8,13 @@
 
 mod hooks;
 mod pass;
-mod plan;
+pub mod plan;
 mod push;
 mod state;
 mod watch;
 
 pub use hooks::Hooks;
 pub use pass::{Outcome, RunOutcome, Settings, Status, pass};
-pub use plan::{Step, plan};
 pub use push::{Progress, Sent, push};
 pub use state::State;
 pub use watch::watch;

@@ -1,6 +1,6 @@
 //! One pass over a directory: push what is pending.
 
-use super::{Progress, Sent, State, Step, plan, push};
+use super::{Progress, Sent, State, push};
 use crate::model::{Clock, Error, Hash, Result};
 use crate::query::{self, Found, RunInfo};
 use crate::remote::Remote;
@@ -119,10 +119,10 @@ fn push_pending(
     settings: &Settings,
 ) -> Result<RunOutcome> {
     let proved = if settings.recheck { None } else { state.proved(identity, &run.path)? };
-    let status = match plan(run, proved) {
-        Step::Wait => Status::Running,
-        Step::Nothing => Status::UpToDate,
-        Step::Push => match push(&run.path, remote, &settings.progress) {
+    let status = match (run.state, run.digest) {
+        (query::State::Running, _) | (_, None) => Status::Running,
+        (_, digest) if digest == proved => Status::UpToDate,
+        _ => match push(&run.path, remote, &settings.progress) {
             Ok((digest, sent)) => {
                 let key = store::run_key(&store::open(&run.path)?)?.hash();
                 state.prove(identity, key, &run.path, digest, settings.clock.now())?;

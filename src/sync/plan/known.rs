@@ -1,0 +1,331 @@
+//! What a syncer knows of a run at a remote, and how it learns.
+
+use super::failure::Meaning;
+use super::{Backoff, Failure, Local, Moment, Policy, Side};
+use crate::model::{AttemptId, ErrorKind, Hash};
+use crate::remote::{Object, Receipt};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a remote proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    /// What of the run: [`Local::content`].
+    pub content: Hash,
+    /// Our digest of the run.
+    pub digest: Hash,
+    /// The remote's digest of the run: another one if it has more attempts.
+    pub there: Hash,
+    /// How many records it had of the run, in all attempts.
+    pub records: u64,
+}
+
+/// Why a run is not pushed until it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The error in words.
+    pub why: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the remote has something else under the same attempt.
+    pub diverged: bool,
+    /// The run as it was: [`Local::condition`].
+    pub condition: Hash,
+    /// The danlu that could not.
+    pub version: String,
+}
+
+impl Parked {
+    pub(super) fn nowhere(object: Object, local: &Local, policy: &Policy) -> Self {
+        Self {
+            why: format!("The content of a saved file, {object}, is neither here nor at the remote"),
+            hint: Some("`danlu verify` names the file".to_owned()),
+            diverged: false,
+            condition: local.condition(),
+            version: policy.version.clone(),
+        }
+    }
+}
+
+/// The last thing that went wrong, until it goes well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The error in words.
+    pub why: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// A run as a remote lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its digest there.
+    pub digest: Hash,
+    /// How many records it has there.
+    pub records: u64,
+}
+
+/// What came of a step, or was noticed.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The remote was asked for objects and lacks these of them.
+    Asked {
+        /// What it was asked for.
+        objects: Vec<Object>,
+        /// What it lacks.
+        missing: Vec<Object>,
+    },
+    /// An object was sent, and taken.
+    Sent(Object),
+    /// So many bytes of a large blob are there.
+    Part(Hash, u64),
+    /// The commit was answered.
+    Committed(Receipt),
+    /// A step failed.
+    Failed(Failure),
+    /// The remote was listed, after this was read from `sync.sqlite`: this is the run as it is there, if it is.
+    Listed(Option<Seen>),
+    /// The remote says who it is.
+    Identified(AttemptId),
+    /// Somebody wants everything checked, parked runs too.
+    Recheck,
+}
+
+/// What is worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The run is pushed: a receipt proves it.
+    Pushed,
+    /// The remote had proved to hold the run, and has less now. It is pushed again.
+    Lost,
+    /// Another remote is in the place of the one that had it.
+    Elsewhere,
+    /// The remote took the run and proved something else.
+    Unproved,
+    /// The run is parked.
+    Parked,
+    /// A step failed, and is tried again.
+    Failed,
+}
+
+/// What is known of a run at one remote. What is worth keeping is serialised; the rest costs a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    identity: Option<AttemptId>,
+    proved: Option<Proved>,
+    /// What was proved is to be proved again.
+    #[serde(default)]
+    doubted: bool,
+    parked: Option<Parked>,
+    trouble: Option<Trouble>,
+    /// What the remote was asked for since we last had reason to doubt it.
+    #[serde(skip)]
+    asked: BTreeSet<Object>,
+    #[serde(skip)]
+    missing: BTreeSet<Object>,
+    #[serde(skip)]
+    parts: BTreeMap<Hash, u64>,
+    #[serde(skip)]
+    reach: Backoff,
+    #[serde(skip)]
+    doubt: Backoff,
+}
+
+impl Known {
+    /// Knows nothing, of the remote of an identity.
+    pub fn of(identity: AttemptId) -> Self {
+        Self { identity: Some(identity), ..Self::default() }
+    }
+
+    /// Returns the remote that this is about.
+    pub fn identity(&self) -> Option<AttemptId> {
+        self.identity
+    }
+
+    /// Returns what the remote proved last, whether or not it is doubted.
+    pub fn proved(&self) -> Option<&Proved> {
+        self.proved.as_ref()
+    }
+
+    /// Returns why the run is parked, if it is.
+    pub fn parked(&self) -> Option<&Parked> {
+        self.parked.as_ref()
+    }
+
+    /// Returns what went wrong last, until it goes well.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// Returns how many bytes of a large blob are there, as far as we were told.
+    pub fn part(&self, blob: Hash) -> u64 {
+        self.parts.get(&blob).copied().unwrap_or(0)
+    }
+
+    /// Says whether the remote has proved to hold all of this.
+    pub fn has_proved(&self, local: &Local) -> bool {
+        self.has_proved_content(local.content())
+    }
+
+    /// The same of [`Local::content`], for who has kept that and has not read the run again.
+    pub fn has_proved_content(&self, content: Hash) -> bool {
+        !self.doubted && self.proved.as_ref().is_some_and(|proved| proved.content == content)
+    }
+
+    pub(super) fn parked_for(&self, local: &Local, policy: &Policy) -> Option<&Parked> {
+        self.parked
+            .as_ref()
+            .filter(|parked| parked.condition == local.condition() && parked.version == policy.version)
+    }
+
+    pub(super) fn waits_until(&self, now: i64) -> Option<i64> {
+        self.reach.ends(now).max(self.doubt.ends(now))
+    }
+
+    pub(super) fn unasked(&self, local: &Local) -> Vec<Object> {
+        local.things().keys().filter(|object| !self.asked.contains(object)).copied().collect()
+    }
+
+    pub(super) fn lacking(&self, local: &Local) -> Vec<Object> {
+        let mut lacking: Vec<Object> =
+            self.missing.iter().filter(|object| local.things().contains_key(object)).copied().collect();
+        lacking.sort_by_key(|object| (local.turn(*object), *object));
+        lacking
+    }
+
+    /// Learns what came of a step, or what was noticed. `local` is what the step was planned for. Returns what is worth
+    /// telling.
+    pub fn learn(&mut self, local: &Local, event: Event, at: Moment<'_>) -> Option<News> {
+        match event {
+            Event::Asked { objects, missing } => return self.asked(&objects, &missing),
+            Event::Sent(object) => {
+                self.missing.remove(&object);
+                self.parts.remove(&object.hash());
+                self.reach.clear();
+            }
+            Event::Part(blob, length) => {
+                if self.parts.insert(blob, length).is_none_or(|before| before < length) {
+                    self.reach.clear();
+                }
+            }
+            Event::Committed(receipt) => return Some(self.committed(local, &receipt, at)),
+            Event::Failed(failure) => return Some(self.failed(local, failure, at)),
+            Event::Listed(seen) => return self.listed(seen),
+            Event::Identified(identity) => return self.identified(identity),
+            Event::Recheck => {
+                self.forget_answers();
+                (self.doubted, self.parked) = (true, None);
+                (self.reach, self.doubt) = Default::default();
+            }
+        }
+        None
+    }
+
+    fn asked(&mut self, objects: &[Object], missing: &[Object]) -> Option<News> {
+        self.asked.extend(objects);
+        for object in objects {
+            self.missing.remove(object);
+        }
+        // A remote may not add to the question.
+        let missing: BTreeSet<Object> = missing.iter().filter(|o| objects.contains(o)).copied().collect();
+        self.missing.extend(&missing);
+        if self.doubted && !missing.is_empty() && self.proved.take().is_some() {
+            self.doubted = false;
+            return Some(News::Lost);
+        }
+        None
+    }
+
+    fn committed(&mut self, local: &Local, receipt: &Receipt, at: Moment<'_>) -> News {
+        if !local.manifest().is_proved_by(receipt) {
+            self.trouble = Some(Trouble {
+                why: "The remote took the run but does not prove that it holds all of it".to_owned(),
+                hint: Some("it is tried again; if it stays, check the remote".to_owned()),
+            });
+            self.doubt_it(at);
+            return News::Unproved;
+        }
+        self.proved = Some(Proved {
+            content: local.content(),
+            digest: local.manifest().digest,
+            there: receipt.digest,
+            records: receipt.attempts.values().map(|(records, _)| *records).sum(),
+        });
+        self.doubted = false;
+        (self.parked, self.trouble) = (None, None);
+        (self.reach, self.doubt) = Default::default();
+        self.parts.clear();
+        News::Pushed
+    }
+
+    fn failed(&mut self, local: &Local, failure: Failure, at: Moment<'_>) -> News {
+        let asks = failure.wait(at.policy);
+        let lasting = match failure.meaning() {
+            Meaning::Away | Meaning::Passing => {
+                self.reach.fail(at.policy.first, at.policy.most, asks, at);
+                false
+            }
+            Meaning::Refused => {
+                self.reach.fail(at.policy.refused, at.policy.refused, asks, at);
+                false
+            }
+            Meaning::Doubtful => {
+                self.doubt_it(at);
+                false
+            }
+            Meaning::Suspect => {
+                self.doubt_it(at);
+                self.doubt.failures() >= at.policy.tries
+            }
+            Meaning::Lasting => true,
+        };
+        self.trouble = Some(failure.trouble());
+        if !lasting {
+            return News::Failed;
+        }
+        self.forget_answers();
+        self.parked = Some(Parked {
+            why: failure.why,
+            hint: failure.hint,
+            diverged: failure.side == Side::There && failure.kind == ErrorKind::Conflict,
+            condition: local.condition(),
+            version: at.policy.version.clone(),
+        });
+        News::Parked
+    }
+
+    /// Compares what a remote lists with what it proved. More than that may be from others; it is proved again.
+    fn listed(&mut self, seen: Option<Seen>) -> Option<News> {
+        let proved = self.proved.as_ref()?;
+        if seen.is_some_and(|seen| seen.digest == proved.there) {
+            return None;
+        }
+        let lost = seen.is_none_or(|seen| seen.records < proved.records);
+        self.forget_answers();
+        self.doubted = true;
+        if lost && self.proved.take().is_some() {
+            self.doubted = false;
+            return Some(News::Lost);
+        }
+        None
+    }
+
+    fn identified(&mut self, identity: AttemptId) -> Option<News> {
+        if self.identity == Some(identity) {
+            return None;
+        }
+        let before = std::mem::replace(self, Self::of(identity));
+        before.proved.map(|_| News::Elsewhere)
+    }
+
+    /// Believes nothing that the remote answered, and asks again, but not at once.
+    fn doubt_it(&mut self, at: Moment<'_>) {
+        self.forget_answers();
+        self.doubt.fail(at.policy.first, at.policy.doubt, 0, at);
+    }
+
+    fn forget_answers(&mut self) {
+        self.asked.clear();
+        self.missing.clear();
+    }
+}

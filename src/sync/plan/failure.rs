@@ -67,7 +67,7 @@ impl Failure {
 
     /// Says what it calls for.
     pub(super) fn meaning(&self) -> Meaning {
-        use ErrorKind::{Busy, Conflict, Damaged, Denied, Io, Limit, NotFound, Unreachable, Usage, Version};
+        use ErrorKind::{Busy, Damaged, Denied, Io, NotFound, Unreachable, Usage};
         match (self.side, self.kind) {
             (Side::Here, Busy | Io | Unreachable | Denied) => Meaning::Passing,
             (Side::There, Busy) => Meaning::Passing,
@@ -75,7 +75,8 @@ impl Failure {
             (Side::There, Denied) => Meaning::Refused,
             (Side::There, Damaged | NotFound) => Meaning::Doubtful,
             (Side::There, Usage) => Meaning::Suspect,
-            (Side::Here, Damaged | NotFound | Usage) | (_, Conflict | Limit | Version) => Meaning::Lasting,
+            // Conflict, Limit, Version, and whatever is wrong with the run file.
+            _ => Meaning::Lasting,
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Health {
     /// Whether nothing has failed since it said who it is.
     sure: bool,
     looked: Option<i64>,
+    /// Whether it said who it is since it was listed: a list of another one says nothing.
+    introduced: bool,
     backoff: Backoff,
     trouble: Option<Trouble>,
     denied: bool,
@@ -43,7 +45,11 @@ impl Health {
         }
         // A look in the future is from before the clock was set.
         let fresh = self.looked.is_some_and(|looked| (0..policy.look).contains(&now.saturating_sub(looked)));
-        if fresh { Gate::Open } else { Gate::Look }
+        match (fresh, self.introduced) {
+            (true, _) => Gate::Open,
+            (false, true) => Gate::Look,
+            (false, false) => Gate::Identify,
+        }
     }
 
     /// Returns who it said it is.
@@ -63,7 +69,7 @@ impl Health {
 
     /// It said who it is. Returns whether it is another one than before: then nothing is known of it.
     pub fn identified(&mut self, identity: AttemptId) -> bool {
-        self.sure = true;
+        (self.sure, self.introduced) = (true, true);
         self.denied = false;
         let other = self.identity.replace(identity).is_some_and(|before| before != identity);
         if other {
@@ -74,7 +80,7 @@ impl Health {
 
     /// Its runs were listed and compared.
     pub fn looked(&mut self, now: i64) {
-        self.looked = Some(now);
+        (self.looked, self.introduced) = (Some(now), false);
         self.succeeded();
     }
 
@@ -85,6 +91,11 @@ impl Health {
             self.backoff.clear();
             self.trouble = None;
         }
+    }
+
+    /// Another one answered in its place: [`super::News::Elsewhere`].
+    pub fn replaced(&mut self) {
+        self.sure = false;
     }
 
     /// It did not say who it is.
@@ -99,7 +110,7 @@ impl Health {
         self.failed(failure, at);
         if self.sure {
             // It is there, but cannot list: that must not keep it from being pushed to.
-            self.looked = Some(at.now);
+            (self.looked, self.introduced) = (Some(at.now), false);
             self.trouble = Some(failure.trouble());
         }
     }

@@ -18,6 +18,9 @@ pub struct Proved {
     pub there: Hash,
     /// How many records it had of the run, in all attempts.
     pub records: u64,
+    /// Whether an attempt of ours was still being written.
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// Why a run is not pushed until it changes.
@@ -63,6 +66,8 @@ pub struct Seen {
     pub digest: Hash,
     /// How many records it has there.
     pub records: u64,
+    /// Whether an attempt of it is open there.
+    pub open: bool,
 }
 
 /// What came of a step, or was noticed.
@@ -83,8 +88,13 @@ pub enum Event {
     Committed(Receipt),
     /// A step failed.
     Failed(Failure),
-    /// The remote was listed, after this was read from `sync.sqlite`: this is the run as it is there, if it is.
-    Listed(Option<Seen>),
+    /// The remote was listed.
+    Listed {
+        /// The run as it is there, if it is.
+        seen: Option<Seen>,
+        /// What was [`Known::proved`] when the list was asked for: what was proved since is not compared.
+        before: Option<Proved>,
+    },
     /// The remote says who it is.
     Identified(AttemptId),
     /// Somebody wants everything checked, parked runs too.
@@ -98,7 +108,7 @@ pub enum News {
     Pushed,
     /// The remote had proved to hold the run, and has less now. It is pushed again.
     Lost,
-    /// Another remote is in the place of the one that had it.
+    /// Another remote is in the place of the one that this is about.
     Elsewhere,
     /// The remote took the run and proved something else.
     Unproved,
@@ -197,7 +207,7 @@ impl Known {
     /// telling.
     pub fn learn(&mut self, local: &Local, event: Event, at: Moment<'_>) -> Option<News> {
         match event {
-            Event::Asked { objects, missing } => return self.asked(&objects, &missing),
+            Event::Asked { objects, missing } => return self.asked(local, &objects, &missing),
             Event::Sent(object) => {
                 self.missing.remove(&object);
                 self.parts.remove(&object.hash());
@@ -210,7 +220,7 @@ impl Known {
             }
             Event::Committed(receipt) => return Some(self.committed(local, &receipt, at)),
             Event::Failed(failure) => return Some(self.failed(local, failure, at)),
-            Event::Listed(seen) => return self.listed(seen),
+            Event::Listed { seen, before } => return self.listed(seen, before.as_ref()),
             Event::Identified(identity) => return self.identified(identity),
             Event::Recheck => {
                 self.forget_answers();
@@ -221,7 +231,7 @@ impl Known {
         None
     }
 
-    fn asked(&mut self, objects: &[Object], missing: &[Object]) -> Option<News> {
+    fn asked(&mut self, local: &Local, objects: &[Object], missing: &[Object]) -> Option<News> {
         self.asked.extend(objects);
         for object in objects {
             self.missing.remove(object);
@@ -229,14 +239,20 @@ impl Known {
         // A remote may not add to the question.
         let missing: BTreeSet<Object> = missing.iter().filter(|o| objects.contains(o)).copied().collect();
         self.missing.extend(&missing);
-        if self.doubted && !missing.is_empty() && self.proved.take().is_some() {
-            self.doubted = false;
-            return Some(News::Lost);
+        // Of a run that went on since, what is new may be missing.
+        let was_proved = self.proved.as_ref().is_some_and(|proved| proved.content == local.content());
+        if !was_proved || missing.is_empty() {
+            return None;
         }
-        None
+        (self.proved, self.doubted) = (None, false);
+        Some(News::Lost)
     }
 
     fn committed(&mut self, local: &Local, receipt: &Receipt, at: Moment<'_>) -> News {
+        if receipt.remote.is_some_and(|remote| Some(remote) != self.identity) {
+            self.forget_answers();
+            return News::Elsewhere;
+        }
         if !local.manifest().is_proved_by(receipt) {
             self.trouble = Some(Trouble {
                 why: "The remote took the run but does not prove that it holds all of it".to_owned(),
@@ -250,6 +266,7 @@ impl Known {
             digest: local.manifest().digest,
             there: receipt.digest,
             records: receipt.attempts.values().map(|(records, _)| *records).sum(),
+            open: local.manifest().is_open(),
         });
         self.doubted = false;
         (self.parked, self.trouble) = (None, None);
@@ -259,6 +276,8 @@ impl Known {
     }
 
     fn failed(&mut self, local: &Local, failure: Failure, at: Moment<'_>) -> News {
+        // How far a part got that was broken off, only the remote knows.
+        self.parts.clear();
         let asks = failure.wait(at.policy);
         let lasting = match failure.meaning() {
             Meaning::Away | Meaning::Passing => {
@@ -295,9 +314,9 @@ impl Known {
     }
 
     /// Compares what a remote lists with what it proved. More than that may be from others; it is proved again.
-    fn listed(&mut self, seen: Option<Seen>) -> Option<News> {
-        let proved = self.proved.as_ref()?;
-        if seen.is_some_and(|seen| seen.digest == proved.there) {
+    fn listed(&mut self, seen: Option<Seen>, before: Option<&Proved>) -> Option<News> {
+        let proved = self.proved.as_ref().filter(|proved| Some(*proved) == before)?;
+        if seen.is_some_and(|seen| seen.digest == proved.there && (proved.open || !seen.open)) {
             return None;
         }
         let lost = seen.is_none_or(|seen| seen.records < proved.records);

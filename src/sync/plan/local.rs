@@ -52,6 +52,8 @@ impl Local {
             things.insert(Object::Blob(content.sha256), Thing { size: content.size, class, here });
         }
         let mut bytes = manifest.digest.0.to_vec();
+        // An attempt that ends without a further record keeps its digest.
+        bytes.extend(manifest.attempts.iter().map(|entry| u8::from(entry.open)));
         bytes.extend(manifest.blobs.iter().flat_map(|blob| blob.sha256.0));
         let content = Hash::of(&bytes);
         bytes.extend(file.to_le_bytes());
@@ -64,7 +66,8 @@ impl Local {
         &self.manifest
     }
 
-    /// Returns what names exactly this: the digest of the run and the contents that are to go with it.
+    /// Returns what names exactly this: the digest of the run, what of it is open, and the contents that
+    /// are to go with it.
     pub fn content(&self) -> Hash {
         self.content
     }

@@ -109,8 +109,10 @@ impl Remote for Memory {
         let mut held = self.lock();
         let key = manifest.run.hash();
         let (merged, old) = Manifest::follow(held.runs.get(&key), manifest)?;
-        if let Some(object) = merged.objects().iter().find(|object| !held.objects.contains_key(object)) {
-            return Err(not_there(*object));
+        // What others named is theirs to send again, should it be lost.
+        let mut named = manifest.objects().into_iter().filter(|object| !old.contains(object));
+        if let Some(object) = named.find(|object| !held.objects.contains_key(object)) {
+            return Err(not_there(object));
         }
         for object in old {
             held.objects.remove(&object);

@@ -12,7 +12,7 @@ pub enum Side {
     There,
 }
 
-/// What went wrong with a step.
+/// What went wrong with a step. That a part does not follow what is held is [`ErrorKind::Busy`]: somebody else sends the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Whose trouble it is.

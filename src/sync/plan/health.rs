@@ -37,7 +37,7 @@ pub struct Health {
 impl Health {
     /// Says what may be done now.
     pub fn gate(&self, policy: &Policy, now: i64) -> Gate {
-        if let Some(time) = self.backoff.ends(now).filter(|_| !self.sure) {
+        if let Some(time) = self.backoff.ends(now) {
             return Gate::WaitUntil(time);
         }
         if !self.sure {

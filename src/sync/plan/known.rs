@@ -16,7 +16,7 @@ pub struct Proved {
     pub digest: Hash,
     /// The remote's digest of the run: another one if it has more attempts.
     pub there: Hash,
-    /// How many records it had of the run, in all attempts.
+    /// How many records of ours it has to have for ever: those of attempts that have ended.
     pub records: u64,
     /// Whether an attempt of ours was still being written.
     #[serde(default)]
@@ -167,9 +167,9 @@ impl Known {
         self.trouble.as_ref()
     }
 
-    /// Returns how many bytes of a large blob are there, as far as we were told.
-    pub fn part(&self, blob: Hash) -> u64 {
-        self.parts.get(&blob).copied().unwrap_or(0)
+    /// Returns how many bytes of a large blob are there, if the remote was asked since something last failed.
+    pub fn part(&self, blob: Hash) -> Option<u64> {
+        self.parts.get(&blob).copied()
     }
 
     /// Says whether the remote has proved to hold all of this.
@@ -214,7 +214,7 @@ impl Known {
                 self.reach.clear();
             }
             Event::Part(blob, length) => {
-                if self.parts.insert(blob, length).is_none_or(|before| before < length) {
+                if self.parts.insert(blob, length).is_some_and(|before| before < length) {
                     self.reach.clear();
                 }
             }
@@ -239,8 +239,9 @@ impl Known {
         // A remote may not add to the question.
         let missing: BTreeSet<Object> = missing.iter().filter(|o| objects.contains(o)).copied().collect();
         self.missing.extend(&missing);
-        // Of a run that went on since, what is new may be missing.
-        let was_proved = self.proved.as_ref().is_some_and(|proved| proved.content == local.content());
+        // Of a run that went on since, what is new may be missing; and the end of an open attempt, once there is another.
+        let proved = self.proved.as_ref().filter(|proved| !proved.open);
+        let was_proved = proved.is_some_and(|proved| proved.content == local.content());
         if !was_proved || missing.is_empty() {
             return None;
         }
@@ -261,11 +262,12 @@ impl Known {
             self.doubt_it(at);
             return News::Unproved;
         }
+        let ended = local.manifest().attempts.iter().filter(|entry| !entry.open);
         self.proved = Some(Proved {
             content: local.content(),
             digest: local.manifest().digest,
             there: receipt.digest,
-            records: receipt.attempts.values().map(|(records, _)| *records).sum(),
+            records: ended.map(|entry| entry.records).sum(),
             open: local.manifest().is_open(),
         });
         self.doubted = false;

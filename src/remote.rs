@@ -164,7 +164,7 @@ fn other_bytes(object: Object) -> Error {
 /// Checks that bytes are those of an object.
 fn check_bytes(object: Object, bytes: &[u8]) -> Result<()> {
     match object {
-        Object::Segment(name) => crate::store::unpack(name, bytes).map(|_| ()),
+        Object::Segment(name) => crate::store::check_packed(name, bytes),
         Object::Blob(name) if Hash::of(bytes) == name => Ok(()),
         Object::Blob(_) => Err(other_bytes(object)),
     }

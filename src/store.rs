@@ -43,7 +43,7 @@ pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use behind::{Behind, take_over};
 pub use blob::{Blob, BlobReader, blobs, has_blob, read_blob};
-pub use compact::{compact, expand, is_compacted, pack, unpack};
+pub use compact::{check_packed, compact, expand, is_compacted, pack, unpack};
 pub use durable::JournalSync;
 pub use envelope::Bucket;
 pub use file_kind::{belongs_to_a_run, check_is_file, name_of_kind};

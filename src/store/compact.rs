@@ -11,6 +11,7 @@ use super::{
 };
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -36,16 +37,46 @@ pub fn pack(segment: &[u8], level: i32) -> Result<Vec<u8>> {
 /// # Errors
 /// It is damaged, or larger than a segment can be.
 pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
-    let damaged = || Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"));
-    let most = limits::SEGMENT_BYTES as u64;
     let mut segment = Vec::new();
-    let mut decoder = zstd::Decoder::new(packed).map_err(|e| damaged().with_source(e))?;
-    decoder.window_log_max(WINDOW_LOG).map_err(|e| damaged().with_source(e))?;
-    decoder.take(most + 1).read_to_end(&mut segment).map_err(|e| damaged().with_source(e))?;
-    if segment.len() as u64 > most || Hash::of(&segment) != name {
-        return Err(damaged());
+    unpacked(name, packed)?.read_to_end(&mut segment).map_err(|e| damaged(name).with_source(e))?;
+    if segment.len() > limits::SEGMENT_BYTES || Hash::of(&segment) != name {
+        return Err(damaged(name));
     }
     Ok(segment)
+}
+
+/// Checks a compressed segment against its name, without holding it: whoever sends many at once must not decide what memory
+/// that takes.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn check_packed(name: Hash, packed: impl Read) -> Result<()> {
+    let mut segment = unpacked(name, packed)?;
+    let (mut hasher, mut buffer, mut length) = (Sha256::new(), vec![0; 1 << 16], 0);
+    loop {
+        match segment.read(&mut buffer).map_err(|e| damaged(name).with_source(e))? {
+            0 => break,
+            read => {
+                hasher.update(&buffer[..read]);
+                length += read;
+            }
+        }
+    }
+    if length > limits::SEGMENT_BYTES || Hash(hasher.finalize().into()) != name {
+        return Err(damaged(name));
+    }
+    Ok(())
+}
+
+fn damaged(name: Hash) -> Error {
+    Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"))
+}
+
+/// Decompresses a segment, up to a byte more than one can have.
+fn unpacked<R: Read>(name: Hash, packed: R) -> Result<impl Read> {
+    let mut decoder = zstd::Decoder::new(packed).map_err(|e| damaged(name).with_source(e))?;
+    decoder.window_log_max(WINDOW_LOG).map_err(|e| damaged(name).with_source(e))?;
+    Ok(decoder.take(limits::SEGMENT_BYTES as u64 + 1))
 }
 
 /// Says whether a run file keeps its history as compressed segments.

@@ -53,8 +53,8 @@ pub struct SqlLimits {
     pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Virtual steps of SQLite after which it is asked whether a query takes too long.
-const STEPS: std::ffi::c_int = 10_000;
+/// Virtual steps of SQLite after which it is asked whether a query takes too long. One step can copy the largest value.
+const STEPS: std::ffi::c_int = 500;
 
 /// Answers a query as [`sql`] does, within limits: of somebody who is not trusted. Says also whether there were more rows.
 ///
@@ -86,7 +86,7 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
 fn bound(connection: &Connection) -> Result<()> {
     use rusqlite::limits::Limit;
     for (limit, most) in [
-        (Limit::SQLITE_LIMIT_LENGTH, 32 << 20),
+        (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
         (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 << 10),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
         (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
@@ -96,6 +96,8 @@ fn bound(connection: &Connection) -> Result<()> {
     ] {
         connection.set_limit(limit, most)?;
     }
+    // What is sorted may be as large as ten seconds can make it.
+    connection.pragma_update(None, "temp_store", "FILE")?;
     Ok(())
 }
 

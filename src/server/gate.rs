@@ -26,7 +26,9 @@ pub(super) async fn let_in(
     }
     let host = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let host = host.or_else(|| text(request.headers(), header::HOST));
-    let known = host.as_deref().is_some_and(|host| app.hosts.knows(host));
+    // Of two hosts, a proxy may have looked at the other one.
+    let one = request.headers().get_all(header::HOST).iter().count() <= 1;
+    let known = one && host.as_deref().is_some_and(|host| app.hosts.knows(host));
     if !known {
         let message = format!("This server is not `{}`", host.unwrap_or_default().escape_debug());
         let error = Error::usage(message).with_hint("`danlu serve --host NAME` lets it answer under a name");

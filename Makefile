@@ -77,10 +77,10 @@ check: $(VENV)/.tools $(VENV)/.built
 test-rust:
 	INSTA_UPDATE=no cargo test --locked
 
-# Every fault at full density: a thousand kills, a hundred power cuts. Takes root, and about ten minutes.
+# Every fault at full density: a thousand kills, a hundred power cuts, a reset at each byte of a push. Takes root, and half an hour.
 test-faults: tools
 	rm -f target/tmp/faults.txt
-	CI=true DANLU_FAULTS=long cargo test --locked --test faults
+	CI=true DANLU_FAULTS=long cargo test --locked --test faults --test network
 	@echo && cat target/tmp/faults.txt
 
 test-python: build $(VENV)/.tools
@@ -105,6 +105,7 @@ bench: build $(VENV)/.tools
 	$(BIN)/python benches/log.py
 	$(BIN)/python benches/beside.py
 	$(BIN)/python benches/api.py
+	$(BIN)/python benches/sync.py
 
 # The same loops with other trackers, each in an environment of its own. Takes some ten minutes; needs the network for pip.
 bench-peers: $(VENV)/.built $(PEERS:%=target/peers/%/.made)

@@ -16,6 +16,7 @@ mod disk;
 mod journal;
 mod large;
 mod live;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
 mod means;
 mod mount;
 mod others;

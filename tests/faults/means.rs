@@ -34,6 +34,11 @@ pub fn can_mount_disks() -> bool {
     can_mount() && has("mkfs.ext4", &["-V"]) && std::path::Path::new("/dev/loop-control").exists()
 }
 
+/// Says whether a process can be given a user and limits of its own here.
+pub fn can_unshare() -> bool {
+    has("unshare", &["-Ur", "test", "-w", "/proc/sys/user/max_inotify_instances"])
+}
+
 fn has(program: &str, args: &[&str]) -> bool {
     let done = Command::new(program).args(args).output();
     let can = done.as_ref().is_ok_and(|done| done.status.success());

@@ -70,3 +70,52 @@ fn every_page_is_linked_from_the_readme() {
         assert!(readme.contains(&format!("(docs/{name})")), "the README leads nobody to docs/{name}");
     }
 }
+
+/// Reads the tables of a page: for each row that begins with a number, that number and the words in backticks of its last column.
+fn rows_of_faults(page: &str) -> Vec<(u32, Vec<String>)> {
+    let text = read(&root().join("docs").join(page));
+    let rows = text.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.trim_matches(['|', ' ']).split(" | ").collect();
+        let words = columns.last()?.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        Some((columns[0].trim().parse().ok()?, words))
+    });
+    rows.collect()
+}
+
+/// Gathers the names of all tests.
+fn names_of_tests(directory: &str) -> BTreeSet<String> {
+    let mut text = String::new();
+    sources(&root().join(directory), &mut text);
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("fn ").or_else(|| line.strip_prefix("def "))?;
+        rest.split_once('(').map(|(name, _)| name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn every_fault_has_tests_and_they_exist() {
+    let known: BTreeSet<String> =
+        ["tests", "python/tests", "src"].into_iter().flat_map(names_of_tests).collect();
+    let (before, later) = (rows_of_faults("durability.md"), rows_of_faults("faults.md"));
+    let numbers = |rows: &[(u32, Vec<String>)]| rows.iter().map(|row| row.0).collect::<BTreeSet<_>>();
+    assert!(numbers(&before).is_superset(&(1..=36).collect()), "{:?}", numbers(&before));
+    assert_eq!(numbers(&later), (37..=66).collect());
+    for (number, tests) in before.iter().chain(&later) {
+        assert!(!tests.is_empty(), "fault {number} has no test");
+        // Modules and names that are cut short are for readers.
+        for test in tests.iter().filter(|test| !test.contains(['/', '…', '.', ' ', ':', '=', '-'])) {
+            assert!(known.contains(test), "fault {number}: there is no test `{test}`");
+        }
+    }
+    for test in names_of_tests("tests/network").iter().chain(&names_of_tests("tests/it")) {
+        let Some(number) = test.strip_prefix('f').and_then(|rest| rest.get(..2)?.parse::<u32>().ok()) else {
+            continue;
+        };
+        assert!(
+            later.iter().any(|(row, tests)| *row == number && tests.contains(test)),
+            "docs/faults.md does not name `{test}` beside fault {number}"
+        );
+    }
+}

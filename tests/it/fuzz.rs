@@ -32,3 +32,8 @@ fn manifests() {
 fn run_files() {
     replay("run_file", targets::run_file);
 }
+
+#[test]
+fn filters() {
+    replay("filter", targets::filter);
+}

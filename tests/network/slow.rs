@@ -1,0 +1,76 @@
+//! 52 and 53: lines that are slow, servers that say nothing, machines that are off for a month.
+
+use crate::line::Line;
+use crate::means::long;
+use crate::proxy::{Back, OnAnswer, OnRequest, Request, Way};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// 52: answers that come a byte at a time are answers.
+#[test]
+fn f52_an_answer_that_drips_is_read_to_its_end() {
+    let line = Line::new();
+    let place = line.place(&["r"]);
+    let pause = Duration::from_millis(if long() { 1000 } else { 5 });
+    line.proxy.set(OnAnswer(
+        move |request: &Request, _: &mut Vec<u8>| {
+            if request.is_commit() { Back::Drips(pause) } else { Back::Clear }
+        },
+    ));
+    line.completes(&place);
+}
+
+/// 52: a server that takes a request and never answers is given up, and the run stays queued.
+#[test]
+fn f52_a_server_that_never_answers_is_given_up() {
+    for answered in if long() { 0..5 } else { 0..1 } {
+        let line = Line::new();
+        let place = line.place(&["r"]);
+        let requests = AtomicUsize::new(0);
+        line.fails_then_completes(
+            &place,
+            OnRequest(move |_: &Request| {
+                if requests.fetch_add(1, Ordering::SeqCst) >= answered { Way::Lost } else { Way::Clear }
+            }),
+        );
+    }
+}
+
+/// 52: an answer that stops in the middle is given up as well.
+#[test]
+fn f52_an_answer_that_stops_in_the_middle_is_given_up() {
+    let line = Line::new();
+    let place = line.place(&["r"]);
+    line.fails_then_completes(
+        &place,
+        OnAnswer(
+            |request: &Request, answer: &mut Vec<u8>| {
+                if request.is_commit() { Back::StopsAfter(answer.len() - 1) } else { Back::Clear }
+            },
+        ),
+    );
+}
+
+/// 53: half of it went up, then the machine is off for long, what the syncer knew is gone, and the key is another one.
+#[test]
+fn f53_a_push_that_was_broken_off_goes_on_with_what_is_there() {
+    let line = Line::new();
+    let place = line.place(&["a", "b", "c", "d"]);
+    let puts = AtomicUsize::new(0);
+    line.proxy.set(OnRequest(move |request: &Request| {
+        if request.is_put() && puts.fetch_add(1, Ordering::SeqCst) >= 3 || request.is_commit() {
+            return Way::CutAfter(request.bytes.len() / 2);
+        }
+        Way::Clear
+    }));
+    assert_ne!(line.sync(&place).code, 0);
+    let sent: Vec<Request> = line.proxy.seen().into_iter().filter(Request::is_put).collect();
+    std::fs::remove_file(place.join("wandb/sync.sqlite")).ok();
+    line.proxy.clear();
+    line.completes(&place);
+    let again: Vec<Request> = line.proxy.seen().into_iter().filter(Request::is_put).collect();
+    let arrived = &sent[..3.min(sent.len())];
+    for put in again.iter().filter(|put| put.method == "PUT") {
+        assert!(!arrived.iter().any(|known| known.path == put.path), "{} was sent again", put.path);
+    }
+}

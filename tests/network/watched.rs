@@ -1,0 +1,52 @@
+//! What a server process takes.
+
+use crate::line::Line;
+use crate::support::wait_until;
+use std::path::PathBuf;
+
+/// A server whose memory and open files are watched from now on.
+pub struct Watched {
+    proc: PathBuf,
+    url: String,
+    memory: u64,
+    files: usize,
+}
+
+impl Watched {
+    pub fn new(line: &Line) -> Self {
+        let proc = PathBuf::from(format!("/proc/{}", line.server.id()));
+        // One request of each kind first: what is made once is not what grows.
+        line.held();
+        std::fs::write(proc.join("clear_refs"), "5").unwrap();
+        let url = line.server.url.clone();
+        let mut watched = Self { proc, url, memory: 0, files: 0 };
+        (watched.memory, watched.files) = (watched.peak(), watched.open_files());
+        watched
+    }
+
+    /// Returns the most memory that it ever had, in KiB.
+    fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(self.proc.join("status")).expect("the server lives");
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(self.proc.join("fd")).expect("the server lives").count()
+    }
+
+    /// Checks that it lives, answers, took no more than so many MiB, and gave back what it opened.
+    pub fn stayed_within(&self, mebibytes: u64, what: &str) {
+        self.answers();
+        let grown = (self.peak() - self.memory) >> 10;
+        assert!(grown <= mebibytes, "the server grew by {grown} MiB through {what}");
+        // Connections that it keeps open for a while, and no more.
+        wait_until("files are closed", || self.open_files() <= self.files + 8);
+    }
+
+    /// Checks that it answers.
+    pub fn answers(&self) {
+        let health = crate::support::client().get(format!("{}/healthz", self.url)).send().unwrap();
+        assert_eq!(health.status(), 200);
+    }
+}

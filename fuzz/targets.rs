@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
+use danlu::query::{self, Field, Fields, Filter, Order, Scalar};
 use danlu::remote::Manifest;
 use danlu::store::{self, JournalReader};
 
@@ -32,6 +33,32 @@ pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = Manifest::parse(bytes) else { return };
     let again = manifest.to_json().expect("what was read can be written");
     assert_eq!(Manifest::parse(&again).expect("what was written can be read"), manifest);
+    // What a remote does with it: it is united with itself, and proves itself.
+    let united = manifest.merge(&manifest).expect("a manifest is no contradiction to itself");
+    assert_eq!(united, manifest);
+    assert!(manifest.is_proved_by(&united.receipt()));
+}
+
+/// A run that has every field, each with its own name in it.
+struct Everything;
+
+impl Fields for Everything {
+    fn value(&self, field: &Field) -> Scalar<'_> {
+        Scalar::Text(field.to_string().into())
+    }
+}
+
+/// Reads the bytes as a filter, an order, and a list of columns. A filter that is accepted is written and read back alike.
+pub fn filter(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(order) = Order::parse(text) {
+        order.values(&Everything);
+    }
+    let _ = query::columns(text);
+    let Ok(filter) = Filter::parse(text) else { return };
+    filter.matches(&Everything);
+    let again = filter.to_string();
+    assert_eq!(Filter::parse(&again).expect("what was written can be read"), filter, "{again}");
 }
 
 /// Opens the bytes as a run file, verifies it, reads all of it, and saves what can be saved.

@@ -1,7 +1,8 @@
 """Shows danlu at work on a real training, and checks what it claims. Run it with `make demo`.
 
 Four models are trained without a network, a fifth is looked at while it trains and then killed, everything is
-verified and pushed to a server and to a directory. Whatever does not hold ends the demo with an error.
+verified, carried out in a directory, relayed to a server from there, and one run is pulled back. Whatever does
+not hold ends the demo with an error.
 """
 
 from __future__ import annotations
@@ -335,7 +336,7 @@ def check_one_file_each(demo: Demo, runs: list[dict[str, Any]]) -> None:
     check(files == expected, "one file for each run and nothing else", files)
 
 
-# 5: server and directory
+# 5 and 6: directory and server
 
 
 @contextlib.contextmanager
@@ -360,9 +361,12 @@ def serving(demo: Demo) -> Iterator[tuple[str, str]]:
     check(child.returncode == 0, "the server ended in order", child.returncode)
 
 
-def sync(demo: Demo, remote: str) -> dict[str, Any]:
+def sync(demo: Demo, *arguments: str) -> dict[str, Any]:
     """Pushes all runs to a remote and shows what that did."""
-    report: dict[str, Any] = demo.run_json("danlu", "sync", remote)
+    return show_report(demo.run_json("danlu", "sync", *arguments))
+
+
+def show_report(report: dict[str, Any]) -> dict[str, Any]:
     for run in report["runs"]:
         sent = f"{run['objects_sent']:>4} objects  {run['bytes_sent']:>9,} bytes"
         print(f"   {run['id']}  {run['status']:<11} {sent}  {run['error'] or ''}".rstrip())
@@ -404,23 +408,47 @@ def check_model(url: str, key: str, run: dict[str, Any]) -> None:
     check(here == there, expected, f"SHA-256 {there}, not {here}")
 
 
-def push(demo: Demo) -> tuple[list[dict[str, Any]], str, str]:
-    """Pushes everything to a server and to a directory. Returns the server's runs, address and key."""
+def carry_out(demo: Demo) -> None:
+    """Syncs to a directory where there is no network, as on a machine that a stick is put into."""
+    (WORK / "usb").mkdir()
+    command = ["danlu", "sync", "./usb", "--json"]
+    print(f"$ {shlex.join([*demo.offline, *command])}")
+    done = demo.capture([*demo.offline, str(demo.danlu), *command[1:]])
+    require(done.returncode == 0, "the directory takes the runs", done.stdout + done.stderr)
+    check_statuses(show_report(json.loads(done.stdout.strip().rpartition("\n")[2])), "pushed")
+    demo.run("danlu", "verify", "./usb")
+
+
+def relay(demo: Demo) -> tuple[list[dict[str, Any]], str, str]:
+    """Relays the directory to a server, looks, and pulls back. Returns the server's runs, address and key."""
     with serving(demo) as (url, key):
         demo.run("danlu", "login", url, text=f"{key}\n")
-        check_statuses(sync(demo, url), "pushed")
-        again = sync(demo, url)
-        check(again["objects_sent"] == 0, "the second sync sent no objects", again["objects_sent"])
-        check_statuses(again, "up_to_date")
+        check_statuses(sync(demo, "--from", "./usb", url), "pushed")
+        again = sync(demo, "--from", "./usb", url)
+        check(again["objects_sent"] == 0, "the second relay sent no objects", again["objects_sent"])
         runs = check_server(demo, url, key)
         finished = [run for run in runs if run["state"] == "finished"]
-        check_model(url, key, max(finished, key=best_accuracy))
-        (WORK / "usb").mkdir()
-        check_statuses(sync(demo, "./usb"), "pushed")
+        best = max(finished, key=best_accuracy)
+        check_model(url, key, best)
+        pull_back(demo, url, best)
     return runs, url, key
 
 
-# 6: what came out
+def verified(demo: Demo, run: str, *arguments: str) -> bytes:
+    """Returns what `danlu verify` computes of a run from its records and files, byte for byte."""
+    (report,) = demo.run_json("danlu", "verify", run, *arguments)
+    return json.dumps({name: value for name, value in report.items() if name != "target"}).encode()
+
+
+def pull_back(demo: Demo, url: str, run: dict[str, Any]) -> None:
+    """Pulls a run into an empty directory and compares it with the one that was never away."""
+    (WORK / "back").mkdir()
+    demo.run("danlu", "pull", url, run["id"], "--dir", "back")
+    here, back = verified(demo, run["id"]), verified(demo, run["id"], "--dir", "back")
+    check(here == back, f"pulled back, it verifies byte for byte to the same: {run['digest'][:16]}…", back)
+
+
+# 7: what came out
 
 
 def best_accuracy(run: dict[str, Any]) -> float:
@@ -462,10 +490,12 @@ def play(demo: Demo) -> None:
     check_one_file_each(demo, runs)
     heading(4, "Verify every checksum")
     demo.run("danlu", "verify")
-    heading(5, "Push to a server, again for nothing, and to a directory")
-    pushed, url, key = push(demo)
-    heading(6, "What came out")
-    show_table(pushed)
+    heading(5, "Carry everything out: sync to a directory, without a network")
+    carry_out(demo)
+    heading(6, "Relay it to a server from there, look, and pull one back")
+    relayed, url, key = relay(demo)
+    heading(7, "What came out")
+    show_table(relayed)
     say_how_to_look(demo, url, key)
 
 

@@ -40,10 +40,10 @@ const ADDRESSES: [(&str, &str, Needs, &str); 55] = [
     ("POST", "sql", Read, r#"{"runs":["KEY"],"query":"SELECT 1"}"#),
     ("GET", "openapi.json", Read, ""),
     ("GET", "remote", Read, ""),
-    ("POST", "objects/missing", Read, "[]"),
+    ("POST", "objects/missing", Write, "[]"),
     ("GET", "segments/ZEROS", Read, ""),
     ("GET", "blobs/ZEROS", Read, ""),
-    ("GET", "blobs/ZEROS/held?size=1", Read, ""),
+    ("GET", "blobs/ZEROS/held?size=1", Write, ""),
     ("GET", "manifests", Read, ""),
     ("GET", "manifests/KEY", Read, ""),
     ("GET", "me", Read, ""),
@@ -69,8 +69,9 @@ const ADDRESSES: [(&str, &str, Needs, &str); 55] = [
     ("PUT", "teams/theirs/members/ann", Admin, r#"{"role":"admin"}"#),
     ("DELETE", "teams/theirs/members/bob", Admin, ""),
     ("POST", "keys", Admin, r#"{"account":"bob","scope":"admin"}"#),
-    ("DELETE", "keys/dk_00000000", Admin, ""),
-    ("POST", "keys/dk_00000000/rotate", Admin, ""),
+    // Everybody may do so with keys of their own; these are nobody's.
+    ("DELETE", "keys/dk_00000000", Read, ""),
+    ("POST", "keys/dk_00000000/rotate", Read, ""),
     ("GET", "stats", Admin, ""),
     ("POST", "gc", Admin, ""),
     ("GET", "nothing", Read, ""),
@@ -221,7 +222,9 @@ fn f56_a_key_does_no_more_than_it_is_good_for() {
                     "{method} {path}: {answer}"
                 );
             } else {
-                assert_eq!(status, 403, "{method} {path}: {answer}");
+                // What was not removed cannot be restored by anybody.
+                let none = path.ends_with("/restore") && status == 404;
+                assert!(none || status == 403, "{method} {path}: {answer}");
             }
         }
         if path == "runs/KEY" && method == "DELETE" {

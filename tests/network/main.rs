@@ -23,6 +23,7 @@ mod origin;
 mod proxy;
 mod raw;
 mod reach;
+mod records;
 mod requests;
 mod shown;
 mod slow;

@@ -54,7 +54,8 @@ fn bad_run(place: &Place) {
     run.finish(0).unwrap();
 }
 
-fn encoded(path: &str) -> String {
+/// Writes a path into an address, every byte of it.
+pub fn encoded(path: &str) -> String {
     path.bytes().map(|byte| if byte == b'/' { "/".to_owned() } else { format!("%{byte:02x}") }).collect()
 }
 

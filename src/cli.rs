@@ -9,6 +9,7 @@ mod config;
 mod files;
 mod gc;
 mod get;
+mod import;
 mod login;
 mod ls;
 mod mode;
@@ -67,6 +68,7 @@ enum Command {
     Compact(compact::Compact),
     Expand(compact::Expand),
     Gc(gc::Gc),
+    Import(import::Import),
     Serve(Box<serve::Serve>),
     Admin(admin::AdminCommand),
     Login(login::Login),
@@ -128,6 +130,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Compact(command) => command.run(&mut output),
         Command::Expand(command) => command.run(&mut output),
         Command::Gc(command) => command.run(&mut output),
+        Command::Import(command) => command.run(&mut output),
         Command::Serve(command) => command.run(&mut output),
         Command::Admin(command) => command.run(&mut output),
         Command::Login(command) => command.run(&mut output),

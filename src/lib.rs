@@ -21,6 +21,8 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod model;
 pub mod query;
 #[cfg(feature = "http")]

@@ -55,7 +55,7 @@ pub use records::{
     AttemptInfo, SegmentInfo, attempts, each_segment, first_start_of, records, segment_records, segments,
     start_of,
 };
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "import"))]
 pub(crate) use recover::sync_directory;
 pub use recover::{
     apply_some, journals_of, rebuild, recover, recover_from, recover_kept, seal_and_remove, stem_of_journal,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each module with those it may use.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("store", &["model"]),
     ("writer", &["model", "store"]),
@@ -12,7 +12,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("sync", &["model", "store", "query", "remote"]),
     ("system", &["model"]),
     ("server", &["model", "store", "query", "remote"]),
-    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server", "system"]),
+    ("import", &["model", "store"]),
+    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server", "system", "import"]),
 ];
 
 /// What the crate's root gives everybody.

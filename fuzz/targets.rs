@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use danlu::query::{self, Field, Fields, Filter, Order, Scalar};
+use danlu::import::{self, EventReader, LogReader, Progress, Settings};
 use danlu::remote::Manifest;
 use danlu::store::{self, JournalReader};
 
@@ -76,5 +77,74 @@ pub fn run_file(bytes: &[u8]) {
     let Ok(connection) = store::open(&path) else { return };
     for attempt in store::attempts(&connection).unwrap_or_default() {
         let _ = store::records(&connection, &attempt);
+    }
+}
+
+/// Reads the bytes as a `.wandb` file: its records are within them, and importing it makes a run file that is whole.
+pub fn wandb(bytes: &[u8]) {
+    let Ok(mut reader) = LogReader::new(bytes) else { return };
+    let mut length = 0;
+    while let Some(record) = reader.next().expect("memory can be read") {
+        length += record.len();
+        assert!(length <= bytes.len());
+    }
+    imported(bytes, "offline-run-20260101_000000-fuzz", "run-fuzz.wandb");
+}
+
+/// Reads the bytes as an event file of TensorBoard, likewise.
+pub fn events(bytes: &[u8]) {
+    let mut reader = EventReader::new(bytes);
+    let mut length = 0;
+    while let Some(event) = reader.next().expect("memory can be read") {
+        length += event.len();
+        assert!(length <= bytes.len());
+    }
+    imported(bytes, "logs", "events.out.tfevents.1700000000.node7.1.0");
+}
+
+/// Reads the bytes as the file of a metric of MLflow: what is taken of a line stands in it.
+pub fn metrics(bytes: &[u8]) {
+    let (mut taken, lines) = (0, bytes.split(|byte| *byte == b'\n').count() as u64);
+    let lost = import::read_metrics(bytes, |line, point| {
+        taken += 1;
+        let text = std::str::from_utf8(line).expect("it was read as text");
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        assert_eq!(words[0].parse::<i64>().ok().map(|ms| ms * 1000), Some(point.time));
+        Ok(())
+    });
+    let lost = lost.expect("memory can be read");
+    assert!(taken + lost <= lines + bytes.len() as u64 / (1 << 16));
+}
+
+/// Imports bytes as a file, twice; whatever comes of it is whole, and the second time there is nothing new.
+fn imported(bytes: &[u8], directory: &str, name: &str) {
+    struct Quiet;
+    impl Progress for Quiet {
+        fn total(&self, _: u64) {}
+        fn run(&self, _: &str) {}
+        fn read(&self, _: u64) {}
+    }
+    let place = tempfile::tempdir().expect("there is a place for temporary files");
+    let source = place.path().join(directory);
+    std::fs::create_dir(&source).expect("it can be made");
+    std::fs::write(source.join(name), bytes).expect("it can be written");
+    let settings = Settings {
+        directory: place.path().join("wandb"),
+        tool: None,
+        project: None,
+        entity: None,
+        dry_run: false,
+        deleted: false,
+        follow_links: false,
+        progress: &Quiet,
+    };
+    for time in 0..2 {
+        let Ok(outcome) = import::import(&[source.clone()], &settings) else { return };
+        for run in outcome.runs {
+            let Some(path) = run.path.filter(|_| run.error.is_none()) else { continue };
+            assert!(time == 0 || run.status == import::Status::UpToDate);
+            let damage = store::verify(&path).expect("it can be read").damage;
+            assert!(damage.is_empty(), "{damage:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! JSON as the tools write it: Python's, in which NaN and infinity are bare words.
 
-use crate::model::Value;
+use crate::model::{Value, limits};
 use serde_json::Value as Json;
 
 /// Reads a value; `None` if it is none.
@@ -76,19 +76,23 @@ pub(super) fn flatten(name: String, json: Json, take: &mut impl FnMut(String, Va
     }
 }
 
-/// Sets a value within a config, where a path of names leads.
-pub(super) fn set(config: &mut serde_json::Map<String, Json>, path: &[String], json: Json) {
-    let Some((last, way)) = path.split_last() else { return };
+/// Sets a value within a config, where a path of names leads. False if that is deeper than a value can be.
+pub(super) fn set(config: &mut serde_json::Map<String, Json>, path: &[String], json: Json) -> bool {
+    let Some((last, way)) = path.split_last() else { return false };
+    if path.len() > limits::VALUE_DEPTH {
+        return false;
+    }
     let mut at = config;
     for name in way {
         let member = at.entry(name.as_str()).or_insert_with(|| Json::Object(serde_json::Map::new()));
         if !member.is_object() {
             *member = Json::Object(serde_json::Map::new());
         }
-        let Some(members) = member.as_object_mut() else { return };
+        let Some(members) = member.as_object_mut() else { return false };
         at = members;
     }
     at.insert(last.clone(), json);
+    true
 }
 
 /// Removes what a path of names leads to.

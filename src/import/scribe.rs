@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::store::{self, Appender, Stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read as _;
 
 /// Bytes of small contents that are stored at once.
 const MEDIA_BYTES: usize = 32 << 20;
@@ -239,11 +240,12 @@ impl<'a> Scribe<'a> {
                 .with_hint("import it again when nobody writes it")
         };
         let in_context = |e| Error::io("read", &found.at, e);
+        let source = std::fs::File::open(&found.at).map_err(in_context)?;
         if found.size <= SMALL_BYTES {
-            let bytes = std::fs::read(&found.at).map_err(in_context)?;
+            let mut bytes = Vec::new();
+            source.take(SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(in_context)?;
             return if Hash::of(&bytes) == found.sha256 { self.store(bytes) } else { Err(changed()) };
         }
-        let source = std::fs::File::open(&found.at).map_err(in_context)?;
         let check = |hash, _| if hash == found.sha256 { Ok(()) } else { Err(changed()) };
         match &mut self.out {
             Out::File(file, _) => store::put_stream(file, source, || (), check).map(|_| ()),

@@ -109,6 +109,7 @@ fn every_command_explains_itself() {
         "get",
         "verify",
         "sync",
+        "import",
         "serve",
         "admin",
         "login",

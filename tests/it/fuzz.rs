@@ -37,3 +37,18 @@ fn run_files() {
 fn filters() {
     replay("filter", targets::filter);
 }
+
+#[test]
+fn wandb_files() {
+    replay("wandb", targets::wandb);
+}
+
+#[test]
+fn event_files() {
+    replay("events", targets::events);
+}
+
+#[test]
+fn metrics_of_mlflow() {
+    replay("metrics", targets::metrics);
+}

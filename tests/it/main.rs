@@ -24,6 +24,7 @@ mod fuzz;
 mod gc;
 mod get;
 mod hot;
+mod import;
 mod journal;
 mod kill;
 mod layers;

@@ -6,7 +6,6 @@ use crate::import::database::{has, int, open, text};
 use crate::import::ledger::Ledger;
 use crate::model::Result;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Says whether a database is one of MLflow.
@@ -55,8 +54,9 @@ pub(super) fn read(path: &Path, id: &str, ledger: &mut Ledger<'_>, rows: &mut Ro
             read.left_out.push(format!("the artifacts: they are at {uri}, not beside the database"));
         }
     }
-    read.params = pairs(&connection, "params", id)?;
-    read.tags = pairs(&connection, "tags", id)?;
+    for kind in ["params", "tags"] {
+        add_texts(&connection, kind, id, &mut read)?;
+    }
     let is_nan = if has(&connection, "metrics", &["is_nan"]) { "is_nan" } else { "0" };
     let sql = format!(
         "SELECT key, value, timestamp, step, {is_nan} AS is_nan FROM metrics WHERE run_uuid = ? ORDER BY rowid"
@@ -75,17 +75,16 @@ pub(super) fn read(path: &Path, id: &str, ledger: &mut Ledger<'_>, rows: &mut Ro
     Ok(read)
 }
 
-fn pairs(connection: &Connection, table: &str, id: &str) -> Result<BTreeMap<String, String>> {
-    if !has(connection, table, &["key", "value", "run_uuid"]) {
-        return Ok(BTreeMap::new());
+fn add_texts(connection: &Connection, kind: &str, id: &str, read: &mut Read) -> Result<()> {
+    if !has(connection, kind, &["key", "value", "run_uuid"]) {
+        return Ok(());
     }
-    let mut statement = connection.prepare(&format!("SELECT key, value FROM {table} WHERE run_uuid = ?"))?;
+    let mut statement = connection.prepare(&format!("SELECT key, value FROM {kind} WHERE run_uuid = ?"))?;
     let mut rows = statement.query([id])?;
-    let mut found = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(text(row, "key")?, text(row, "value")?);
+        read.text(kind, text(row, "key")?, text(row, "value")?);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Returns the directory of the artifacts, if it lies below that of the database: a database may name any place.

@@ -66,13 +66,34 @@ pub(super) struct Read {
     pub(super) end: Option<i64>,
     pub(super) params: BTreeMap<String, String>,
     pub(super) tags: BTreeMap<String, String>,
+    /// How long these are.
+    pub(super) texts: usize,
     /// Where the artifacts are, if they are here.
     pub(super) artifacts: Option<PathBuf>,
     pub(super) lost: BTreeMap<String, u64>,
     pub(super) left_out: Vec<String>,
 }
 
+/// Bytes of parameters and tags that are taken of a run.
+const TEXTS: usize = 32 << 20;
+
 impl Read {
+    /// Takes a parameter or a tag, as long as they are not too many.
+    pub(super) fn text(&mut self, kind: &str, name: String, text: String) {
+        self.texts += name.len() + text.len();
+        if self.texts > TEXTS {
+            return self.lose(format!("{kind} are too many"), 1);
+        }
+        if kind == "params" { &mut self.params } else { &mut self.tags }.insert(name, text);
+    }
+
+    /// Counts what is lost.
+    pub(super) fn lose(&mut self, why: impl Into<String>, how_much: u64) {
+        if how_much > 0 {
+            *self.lost.entry(why.into()).or_default() += how_much;
+        }
+    }
+
     /// Brings it into the form that runs have here.
     pub(super) fn head(mut self, times: Option<(i64, i64)>, follow_links: bool) -> Result<Head> {
         let mut head = Head { lost: self.lost, left_out: self.left_out, ..Head::default() };

@@ -91,13 +91,11 @@ pub(super) fn read(directory: &Path, ledger: &mut Ledger<'_>, rows: &mut Rows<'_
         end: meta.end_time.map(|ms| ms.saturating_mul(1000)),
         ..Read::default()
     };
-    for (kind, into) in [("params", &mut read.params), ("tags", &mut read.tags)] {
+    for kind in ["params", "tags"] {
         for (name, path) in files(&directory.join(kind)) {
             match text(&path) {
-                Ok(text) => {
-                    into.insert(name, text);
-                }
-                Err(_) => *read.lost.entry(format!("{kind} cannot be read")).or_default() += 1,
+                Ok(text) => read.text(kind, name, text),
+                Err(_) => read.lose(format!("{kind} cannot be read"), 1),
             }
         }
     }
@@ -108,10 +106,7 @@ pub(super) fn read(directory: &Path, ledger: &mut Ledger<'_>, rows: &mut Rows<'_
             let is_new = ledger.pass(&name, line);
             rows.add(key, point, is_new)
         });
-        let lost = lost.map_err(|e| e.doing("read", &path))?;
-        if lost > 0 {
-            *read.lost.entry("lines of metrics are cut or damaged".to_owned()).or_default() += lost;
-        }
+        read.lose("lines of metrics are cut or damaged", lost.map_err(|e| e.doing("read", &path))?);
     }
     let artifacts = directory.join("artifacts");
     match meta.artifact_uri {

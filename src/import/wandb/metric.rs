@@ -2,17 +2,21 @@
 
 use super::messages::{Metric, MetricSummary};
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-/// The definitions so far, by name.
+/// The definitions so far.
 #[derive(Default)]
-pub(super) struct Definitions(BTreeMap<String, Map<String, Json>>);
+pub(super) struct Definitions {
+    by_name: BTreeMap<String, Map<String, Json>>,
+    /// Keys of the history that were looked up.
+    seen: HashSet<String>,
+}
 
 impl Definitions {
     /// Adds what a call said, and returns the name and what is defined of it now.
     pub(super) fn add(&mut self, metric: Metric) -> (String, String) {
         let name = if metric.name.is_empty() { metric.glob_name } else { metric.name };
-        let defined = self.0.entry(name.clone()).or_default();
+        let defined = self.by_name.entry(name.clone()).or_default();
         if metric.control.is_some_and(|control| control.overwrite) {
             defined.clear();
         }
@@ -37,6 +41,23 @@ impl Definitions {
             defined.insert("goal".to_owned(), (*goal).into());
         }
         (name, Json::Object(defined.clone()).to_string())
+    }
+
+    /// Returns what is defined of a key that comes for the first time, if that follows from a name with a `*`: older versions
+    /// of W&B leave it to who reads.
+    pub(super) fn of_key(&mut self, key: &str) -> Option<String> {
+        if self.by_name.is_empty() || self.seen.contains(key) {
+            return None;
+        }
+        self.seen.insert(key.to_owned());
+        if self.by_name.contains_key(key) || key.starts_with('_') {
+            return None;
+        }
+        let covers = |name: &str| name.strip_suffix('*').is_some_and(|stem| key.starts_with(stem));
+        let (glob, defined) = self.by_name.iter().filter(|(name, _)| covers(name)).max_by_key(|(name, _)| name.len())?;
+        let mut defined = defined.clone();
+        defined.insert("glob".to_owned(), glob.as_str().into());
+        Some(Json::Object(defined).to_string())
     }
 }
 

@@ -22,6 +22,9 @@ const LANE: &str = "records";
 /// Names that W&B keeps in the history and the summary for itself: danlu knows these of every row.
 const OWN: [&str; 4] = ["_step", "_timestamp", "_runtime", "_wandb"];
 
+/// Longest line that was printed and is kept as one.
+const LINE: usize = 1 << 20;
+
 /// Reads all records of a file.
 pub(super) fn read(
     reader: &mut LogReader<impl Read>,
@@ -29,18 +32,24 @@ pub(super) fn read(
     take: Take<'_>,
 ) -> Result<Head> {
     let mut reading = Reading::default();
+    let mut has_news = false;
     while let Some(bytes) = reader.next()? {
         let is_new = ledger.pass(LANE, bytes);
         let Some(record) = decode::<Record>(bytes) else {
             reading.head.lose("a record is no record of W&B", 1);
             continue;
         };
-        if let Some(kind) = record.kind
-            && let Some(said) = reading.hear(kind)
-            && is_new
-        {
+        if let Some(kind) = record.kind {
+            reading.hear(kind);
+        }
+        for said in reading.said.drain(..).filter(|_| is_new) {
             take(said)?;
         }
+        has_news |= is_new;
+    }
+    reading.end_lines();
+    for said in reading.said.drain(..).filter(|_| has_news) {
+        take(said)?;
     }
     for (why, how_much) in reader.lost() {
         reading.head.lose(why, *how_much);
@@ -55,16 +64,20 @@ struct Reading {
     /// The summary as it stands: JSON texts by the names that lead to them.
     summary: BTreeMap<Vec<String>, String>,
     definitions: Definitions,
+    /// What was printed since the last end of a line: to standard error, and to standard output.
+    printed: [String; 2],
+    /// What the last record said at its time.
+    said: Vec<Said>,
     /// The step of the last row that had none.
     steps: i64,
 }
 
 impl Reading {
-    /// Takes note of a record, and returns what it says at its time.
-    fn hear(&mut self, kind: Kind) -> Option<Said> {
+    /// Takes note of a record.
+    fn hear(&mut self, kind: Kind) {
         match kind {
             Kind::Run(run) => self.run(*run),
-            Kind::Header(header) => self.info("wandb", &header.version?.producer),
+            Kind::Header(header) => self.info("wandb", &header.version.unwrap_or_default().producer),
             Kind::Telemetry(telemetry) => {
                 self.info("wandb", &telemetry.wandb);
                 self.info("python", &telemetry.python);
@@ -81,18 +94,17 @@ impl Reading {
                 self.head.left_out.push(format!("the TensorBoard logs in `{}`: import them by themselves", log.log_dir));
             }
             Kind::Files(_) | Kind::Final(_) | Kind::Footer(_) | Kind::Preempting(_) => {}
-            Kind::History(history) => return self.row(history),
-            Kind::Stats(stats) => return self.stats(stats),
-            Kind::Output(output) | Kind::OutputRaw(output) => return Some(self.output(output)),
-            Kind::Alert(alert) => return Some(self.alert(alert)),
+            Kind::History(history) => self.row(history),
+            Kind::Stats(stats) => self.stats(stats),
+            Kind::Output(output) | Kind::OutputRaw(output) => self.output(output),
+            Kind::Alert(alert) => self.alert(alert),
             Kind::Metric(metric) => {
                 let (name, data) = self.definitions.add(metric);
-                return Some(self.event(EventKind::Metric, name, String::new(), data));
+                self.event(EventKind::Metric, name, String::new(), data);
             }
-            Kind::Artifact(artifact) => return Some(self.artifact(artifact)),
-            Kind::UseArtifact(used) => return Some(self.used(used)),
+            Kind::Artifact(artifact) => self.artifact(artifact),
+            Kind::UseArtifact(used) => self.used(used),
         }
-        None
     }
 
     fn run(&mut self, run: Run) {
@@ -141,9 +153,8 @@ impl Reading {
 
     fn change_config(&mut self, changes: Changes) {
         for (path, text) in changes.update.into_iter().map(Item::path) {
-            match json::parse(&text) {
-                Some(value) => json::set(&mut self.config, &path, value),
-                None => self.head.lose("values of the config are no JSON", 1),
+            if !json::parse(&text).is_some_and(|value| json::set(&mut self.config, &path, value)) {
+                self.head.lose("values of the config are no JSON, or nested too deep", 1);
             }
         }
         for (path, _) in changes.remove.into_iter().map(Item::path) {
@@ -176,7 +187,7 @@ impl Reading {
         }
     }
 
-    fn row(&mut self, history: History) -> Option<Said> {
+    fn row(&mut self, history: History) {
         let mut step = history.step.map(|step| step.num);
         let mut time = None;
         let mut items = Vec::with_capacity(history.items.len());
@@ -195,10 +206,15 @@ impl Reading {
         self.head.heard(time);
         let step = step.unwrap_or(self.steps);
         self.steps = step.saturating_add(1);
-        Some(Said::Row { step: Some(step), time, values })
+        for (name, _) in &values {
+            if let Some(data) = self.definitions.of_key(name) {
+                self.event(EventKind::Metric, name.clone(), String::new(), data);
+            }
+        }
+        self.said.push(Said::Row { step: Some(step), time, values });
     }
 
-    fn stats(&mut self, stats: Stats) -> Option<Said> {
+    fn stats(&mut self, stats: Stats) {
         let time = stats.time.map_or(self.head.last, |time| time.micros());
         self.head.heard(time);
         let mut values = Vec::with_capacity(stats.items.len());
@@ -208,25 +224,49 @@ impl Reading {
                 None => self.head.lose("values of the system are no JSON", 1),
             }
         }
-        (!values.is_empty()).then_some(Said::Row { step: None, time, values })
+        if !values.is_empty() {
+            self.said.push(Said::Row { step: None, time, values });
+        }
     }
 
-    fn output(&mut self, output: Output) -> Said {
+    /// Takes a piece of what was printed. It is said in whole lines.
+    fn output(&mut self, output: Output) {
         if let Some(time) = output.time {
             self.head.heard(time.micros());
         }
-        let kind = if output.stream == 0 { EventKind::Stderr } else { EventKind::Stdout };
-        self.event(kind, String::new(), output.line, String::new())
+        let stream = usize::from(output.stream != 0);
+        self.printed[stream].push_str(&output.line);
+        if let Some(end) = self.printed[stream].rfind('\n') {
+            let rest = self.printed[stream].split_off(end + 1);
+            let lines = std::mem::replace(&mut self.printed[stream], rest);
+            self.print(stream, lines);
+        } else if self.printed[stream].len() > LINE {
+            self.end_lines();
+        }
     }
 
-    fn alert(&mut self, alert: Alert) -> Said {
+    fn end_lines(&mut self) {
+        for stream in 0..2 {
+            let line = std::mem::take(&mut self.printed[stream]);
+            if !line.is_empty() {
+                self.print(stream, line);
+            }
+        }
+    }
+
+    fn print(&mut self, stream: usize, text: String) {
+        let kind = [EventKind::Stderr, EventKind::Stdout][stream];
+        self.event(kind, String::new(), text, String::new());
+    }
+
+    fn alert(&mut self, alert: Alert) {
         let level = if alert.level.is_empty() { "INFO" } else { alert.level.as_str() };
         let data = json!({"level": level}).to_string();
-        self.event(EventKind::Alert, alert.title, alert.text, data)
+        self.event(EventKind::Alert, alert.title, alert.text, data);
     }
 
     /// A version that the run made. Its number is given by W&B's server, so here it is called by its digest.
-    fn artifact(&mut self, artifact: Artifact) -> Said {
+    fn artifact(&mut self, artifact: Artifact) {
         let entries = artifact.manifest.unwrap_or_default().contents;
         let size: i64 = entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size));
         let count = entries.len();
@@ -250,16 +290,16 @@ impl Reading {
             "description": artifact.description, "metadata": json::parse(&artifact.metadata).unwrap_or_else(|| json!({})),
             "manifest": manifest,
         });
-        self.event(EventKind::Artifact, artifact.name, "logged".to_owned(), data.to_string())
+        self.event(EventKind::Artifact, artifact.name, "logged".to_owned(), data.to_string());
     }
 
-    fn used(&mut self, used: UseArtifact) -> Said {
+    fn used(&mut self, used: UseArtifact) {
         let data = json!({"type": used.kind, "of": used.id}).to_string();
-        self.event(EventKind::Artifact, used.name, "used".to_owned(), data)
+        self.event(EventKind::Artifact, used.name, "used".to_owned(), data);
     }
 
-    fn event(&self, kind: EventKind, name: String, text: String, data: String) -> Said {
-        Said::Event(Event { time: self.head.last, kind, name, text, data })
+    fn event(&mut self, kind: EventKind, name: String, text: String, data: String) {
+        self.said.push(Said::Event(Event { time: self.head.last, kind, name, text, data }));
     }
 
     fn finish(mut self) -> Head {
@@ -289,10 +329,7 @@ fn unfold(items: Vec<(Vec<String>, String)>, take: &mut impl FnMut(String, Value
     for (path, text) in items {
         let of = (1..path.len()).find(|length| media.contains_key(&path[..*length]));
         if let Some((length, members)) = of.and_then(|length| Some((length, media.get_mut(&path[..length])?))) {
-            match json::parse(&text) {
-                Some(value) => json::set(members, &path[length..], value),
-                None => lost += 1,
-            }
+            lost += u64::from(!json::parse(&text).is_some_and(|value| json::set(members, &path[length..], value)));
             continue;
         }
         let name = match <[String; 1]>::try_from(path) {

@@ -139,7 +139,7 @@ fn imported(bytes: &[u8], directory: &str, name: &str) {
         progress: &Quiet,
     };
     for time in 0..2 {
-        let Ok(outcome) = import::import(&[source.clone()], &settings) else { return };
+        let Ok(outcome) = import::import(std::slice::from_ref(&source), &settings) else { return };
         for run in outcome.runs {
             let Some(path) = run.path.filter(|_| run.error.is_none()) else { continue };
             assert!(time == 0 || run.status == import::Status::UpToDate);

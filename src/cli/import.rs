@@ -117,7 +117,10 @@ impl Import {
         let shown = plain(&run.run);
         if let Some(error) = &run.error {
             output.line(format!("{word:<10}  {shown}: {}", plain(error)))?;
-            return run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))));
+            return run
+                .hint
+                .as_ref()
+                .map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))));
         }
         let what = if run.status == Status::UpToDate {
             String::new()
@@ -148,8 +151,8 @@ impl Import {
 /// Returns where the run files go: to those that are there, else to `wandb`, which is made.
 fn directory(dir: &Path) -> Result<PathBuf> {
     let found = query::run_directory(dir);
-    let is_theirs = found.file_name().is_some_and(|name| name == DIR_NAME)
-        || found.is_dir() && query::has_runs(&found)?;
+    let is_theirs =
+        found.file_name().is_some_and(|name| name == DIR_NAME) || found.is_dir() && query::has_runs(&found)?;
     Ok(if is_theirs { found } else { dir.join(DIR_NAME) })
 }
 

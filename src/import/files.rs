@@ -82,9 +82,8 @@ impl Walk<'_> {
                 return Err("it is a link to a directory".to_owned());
             }
             if !self.follow_links && !target.starts_with(&self.root) {
-                return Err(
-                    "it is a link that leads out of the run's directory; `--follow-links` takes it".to_owned()
-                );
+                return Err("it is a link that leads out of the run's directory; `--follow-links` takes it"
+                    .to_owned());
             }
         }
         let kind = path.metadata().map_err(|e| e.to_string())?.file_type();

@@ -98,7 +98,8 @@ impl Search<'_> {
             return Some(real);
         }
         let shown = real.display();
-        self.found.leave(path, format!("it is a link that leads out, to `{shown}`; `--follow-links` takes it"));
+        self.found
+            .leave(path, format!("it is a link that leads out, to `{shown}`; `--follow-links` takes it"));
         None
     }
 

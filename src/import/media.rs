@@ -100,10 +100,16 @@ fn ending(bytes: &[u8]) -> &'static str {
 /// Returns a key in a form that is a part of a file's name; a slash in it makes a directory.
 pub(super) fn name_like(key: &str) -> String {
     let plain = |c: char| if c.is_control() || c == '\\' { '_' } else { c };
-    let parts: Vec<String> = key
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(|part| if part.chars().all(|c| c == '.') { "_".to_owned() } else { part.chars().map(plain).collect() })
-        .collect();
+    let parts: Vec<String> =
+        key.split('/')
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                if part.chars().all(|c| c == '.') {
+                    "_".to_owned()
+                } else {
+                    part.chars().map(plain).collect()
+                }
+            })
+            .collect();
     super::head::cut(parts.join("/"), 1024)
 }

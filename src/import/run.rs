@@ -140,12 +140,7 @@ impl<'a> Place<'a> {
     }
 
     /// Imports what is new of a run.
-    pub(super) fn import(
-        &self,
-        key: &RunKey,
-        identity: &Identity,
-        parts: &[Box<dyn Part>],
-    ) -> RunOutcome {
+    pub(super) fn import(&self, key: &RunKey, identity: &Identity, parts: &[Box<dyn Part>]) -> RunOutcome {
         let mut outcome = RunOutcome::new(parts[0].tool(), parts[0].path(), key.to_string());
         self.settings.progress.run(&outcome.run);
         if let Err(e) = self.try_import(key, identity, parts, &mut outcome) {
@@ -165,8 +160,11 @@ impl<'a> Place<'a> {
         let known = existing.as_deref().map_or_else(|| Ok(Known::default()), known_of)?;
         outcome.path.clone_from(&existing);
         if existing.is_some() && !known.is_import() {
-            return Err(Error::new(ErrorKind::Conflict, format!("There is a run {key} that was not imported"))
-                .with_hint("`--project` imports into another project"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("There is a run {key} that was not imported"),
+            )
+            .with_hint("`--project` imports into another project"));
         }
         let mut news = Vec::new();
         for part in parts {
@@ -279,8 +277,9 @@ impl<'a> Place<'a> {
             survey.part.read(&mut ledger, &mut |said| scribe.take(said))?;
             if !ledger.is_as_before() {
                 let message = format!("`{}` changed while it was imported", survey.part.path().display());
-                return Err(Error::new(ErrorKind::Busy, message)
-                    .with_hint("import it again when nobody writes it"));
+                return Err(
+                    Error::new(ErrorKind::Busy, message).with_hint("import it again when nobody writes it")
+                );
             }
             count(outcome, scribe.finish(&survey.head, &known)?);
         }

@@ -5,7 +5,8 @@ use super::files::Found;
 use super::head::{Head, cut};
 use super::known::Known;
 use crate::model::{
-    Error, ErrorKind, Event, EventKind, File, Hash, Record, Result, Row, Setting, Value, check_file_name, limits,
+    Error, ErrorKind, Event, EventKind, File, Hash, Record, Result, Row, Setting, Value, check_file_name,
+    limits,
 };
 use crate::store::{self, Appender, Stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

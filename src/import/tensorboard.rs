@@ -42,7 +42,8 @@ impl FileName {
         let (seconds, rest) = rest.split_once('.').unwrap_or((rest, ""));
         let parts: Vec<&str> = rest.split('.').collect();
         // A host may have dots in its name: the number of the process is the first that is one, from the second on.
-        let pid = (1..parts.len()).find(|n| parts[*n].bytes().all(|b| b.is_ascii_digit()) && !parts[*n].is_empty());
+        let pid =
+            (1..parts.len()).find(|n| parts[*n].bytes().all(|b| b.is_ascii_digit()) && !parts[*n].is_empty());
         let host = parts[..pid.unwrap_or(1).min(parts.len())].join(".");
         let pid = pid.and_then(|n| parts[n].parse().ok()).unwrap_or(0);
         Self { seconds: seconds.parse().unwrap_or(0), host, pid }
@@ -61,7 +62,8 @@ pub(super) fn add(path: &Path, root: &Path, shown: &Path, found: &mut Sources) {
         (name(root), Some(below.to_string_lossy().into_owned()))
     };
     let Some(id) = id else {
-        return found.fail(path, &Error::usage(format!("`{}` has no name that a run could have", shown.display())));
+        return found
+            .fail(path, &Error::usage(format!("`{}` has no name that a run could have", shown.display())));
     };
     found.parts.push(Box::new(EventFile {
         path: path.to_owned(),

@@ -24,7 +24,8 @@ const KINDS: [(&str, &str); 6] = [
 
 /// Says whether a database is one of Trackio.
 pub(super) fn is_one(path: &Path) -> bool {
-    open(path).is_ok_and(|connection| has(&connection, "metrics", &["run_name", "step", "metrics", "timestamp"]))
+    open(path)
+        .is_ok_and(|connection| has(&connection, "metrics", &["run_name", "step", "metrics", "timestamp"]))
 }
 
 /// One run of a database.
@@ -170,7 +171,8 @@ impl Reading<'_> {
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([self.key(table)])?;
         while let Some(row) = rows.next()? {
-            let metrics = if table == "alerts" || table == "traces" { String::new() } else { text(row, "metrics")? };
+            let metrics =
+                if table == "alerts" || table == "traces" { String::new() } else { text(row, "metrics")? };
             let bytes = format!("{} {metrics}", text(row, "timestamp")?);
             take(self, row, &bytes)?;
         }
@@ -227,7 +229,13 @@ impl Reading<'_> {
         }
     }
 
-    fn row(&mut self, row: &rusqlite::Row<'_>, step: Option<i64>, is_new: bool, take: Take<'_>) -> Result<()> {
+    fn row(
+        &mut self,
+        row: &rusqlite::Row<'_>,
+        step: Option<i64>,
+        is_new: bool,
+        take: Take<'_>,
+    ) -> Result<()> {
         let time = time(&text(row, "timestamp")?).unwrap_or(self.head.last);
         self.head.heard(time);
         let Some(Json::Object(metrics)) = json::parse(&text(row, "metrics")?) else {
@@ -285,10 +293,13 @@ impl Reading<'_> {
             ("artifact_versions", &["artifact_id", "version", "manifest_digest", "size_bytes"]),
             ("artifacts", &["name", "type"]),
         ];
-        if self.run.run_id.is_none() || !tables.iter().all(|(name, columns)| has(self.connection, name, columns)) {
+        if self.run.run_id.is_none()
+            || !tables.iter().all(|(name, columns)| has(self.connection, name, columns))
+        {
             return Ok(());
         }
-        let sql = "SELECT a.name, a.type, v.version, v.manifest_digest, v.size_bytes, l.direction, l.created_at
+        let sql =
+            "SELECT a.name, a.type, v.version, v.manifest_digest, v.size_bytes, l.direction, l.created_at
             FROM run_artifact_links AS l JOIN artifact_versions AS v ON v.id = l.artifact_version_id
             JOIN artifacts AS a ON a.id = v.artifact_id WHERE l.run_id = ? ORDER BY l.id";
         let mut statement = self.connection.prepare(sql)?;

@@ -29,7 +29,11 @@ fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -102,10 +106,16 @@ impl Imported {
     /// Returns the start of the last attempt.
     fn start(&self) -> Value {
         let sql = "SELECT entity, project, run, name, job_group, job_type, notes, tags, host, time, pid, info FROM attempt ORDER BY id DESC LIMIT 1";
-        let names = ["entity", "project", "id", "name", "group", "job_type", "notes", "tags", "host", "start", "pid", "info"];
+        let names = [
+            "entity", "project", "id", "name", "group", "job_type", "notes", "tags", "host", "start", "pid",
+            "info",
+        ];
         let mut start = Map::new();
         for (name, value) in names.into_iter().zip(self.rows(sql).remove(0)) {
-            start.insert(name.to_owned(), if name == "tags" || name == "info" { parsed(&value) } else { value });
+            start.insert(
+                name.to_owned(),
+                if name == "tags" || name == "info" { parsed(&value) } else { value },
+            );
         }
         Value::Object(start)
     }
@@ -115,7 +125,8 @@ impl Imported {
     }
 
     fn exit_code(&self) -> Option<i64> {
-        let rows = self.rows("SELECT data ->> 'exit_code' FROM event WHERE kind = 'end' ORDER BY id DESC LIMIT 1");
+        let rows =
+            self.rows("SELECT data ->> 'exit_code' FROM event WHERE kind = 'end' ORDER BY id DESC LIMIT 1");
         rows.first().and_then(|row| row[0].as_i64())
     }
 

@@ -68,7 +68,8 @@ pub(super) fn read(path: &Path, id: &str, ledger: &mut Ledger<'_>, rows: &mut Ro
         let is_nan = int(row, "is_nan")? == Some(1);
         let value = if is_nan { f64::NAN } else { row.get("value").unwrap_or(f64::NAN) };
         let (ms, step) = (int(row, "timestamp")?.unwrap_or(0), int(row, "step")?.unwrap_or(0));
-        let is_new = ledger.pass("metrics", format!("{name} {ms} {step} {:016x}", value.to_bits()).as_bytes());
+        let is_new =
+            ledger.pass("metrics", format!("{name} {ms} {step} {:016x}", value.to_bits()).as_bytes());
         let key = rows.key(&name);
         rows.add(key, Point { time: ms.saturating_mul(1000), step, value }, is_new)?;
     }
@@ -92,5 +93,6 @@ fn beside(path: &Path, uri: &str) -> Option<PathBuf> {
     let local = uri.strip_prefix("file://").unwrap_or(uri);
     let root = path.parent()?.canonicalize().ok()?;
     let directory = root.join(local).canonicalize().ok()?;
-    (!uri.is_empty() && directory.starts_with(&root) && directory != root && directory.is_dir()).then_some(directory)
+    (!uri.is_empty() && directory.starts_with(&root) && directory != root && directory.is_dir())
+        .then_some(directory)
 }

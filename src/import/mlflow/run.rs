@@ -97,7 +97,9 @@ impl Read {
     /// Brings it into the form that runs have here.
     pub(super) fn head(mut self, times: Option<(i64, i64)>, follow_links: bool) -> Result<Head> {
         let mut head = Head { lost: self.lost, left_out: self.left_out, ..Head::default() };
-        for time in times.into_iter().flat_map(|(first, last)| [first, last]).chain(self.start).chain(self.end) {
+        for time in
+            times.into_iter().flat_map(|(first, last)| [first, last]).chain(self.start).chain(self.end)
+        {
             head.heard(time);
         }
         head.time = self.start.unwrap_or(head.time);

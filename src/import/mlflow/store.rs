@@ -48,7 +48,8 @@ pub(in crate::import) fn is_run(directory: &Path) -> bool {
     let has = |name: &str| directory.join(name).is_dir();
     directory.join("meta.yaml").is_file()
         && (has("metrics") || has("params") || has("tags"))
-        && text(&directory.join("meta.yaml")).is_ok_and(|meta| meta.contains("run_uuid:") || meta.contains("run_id:"))
+        && text(&directory.join("meta.yaml"))
+            .is_ok_and(|meta| meta.contains("run_uuid:") || meta.contains("run_id:"))
 }
 
 /// Reads which run a directory is.

@@ -40,11 +40,11 @@ pub(super) enum Content {
     #[prost(message, tag = "4")]
     Image(Image),
     #[prost(message, tag = "5")]
-    Histogram(Histogram),
+    Histogram(Box<Histogram>),
     #[prost(message, tag = "6")]
     Audio(Audio),
     #[prost(message, tag = "8")]
-    Tensor(Tensor),
+    Tensor(Box<Tensor>),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -3,12 +3,12 @@
 use super::events::EventReader;
 use super::messages::{Any, AnyKind, Content, Event, Histogram, Hparams, Tagged, Tensor};
 use super::tensor;
+use crate::import::Take;
 use crate::import::head::Head;
 use crate::import::ledger::Ledger;
 use crate::import::media::{self, Media};
 use crate::import::proto::{decode, micros};
 use crate::import::scribe::Said;
-use crate::import::Take;
 use crate::model::{Result, Value};
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -89,10 +89,10 @@ impl Reading<'_> {
                 Some(media.images(vec![image.encoded], size))
             }
             Content::Audio(audio) => Some(media.sounds(vec![audio.encoded])),
-            Content::Histogram(histogram) => Some((of_buckets(histogram)?, Vec::new())),
+            Content::Histogram(histogram) => Some((of_buckets(*histogram)?, Vec::new())),
             Content::Tensor(tensor) => {
                 let plugin = self.plugins.get(&tag).map(String::as_str).unwrap_or_default();
-                let found = of_plugin(plugin, tensor, &media);
+                let found = of_plugin(plugin, *tensor, &media);
                 if found.is_none() {
                     self.head.lose("tensors were too large or of a type that is not known", 1);
                 }

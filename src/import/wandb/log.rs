@@ -146,11 +146,12 @@ impl<R: Read> LogReader<R> {
     fn look(&self) -> Next {
         let rest = &self.block[self.at..];
         if rest.len() < CHUNK_HEADER {
-            let padded = rest.iter().all(|byte| *byte == 0);
-            return match (padded, self.is_last) {
-                (true, _) => Next::Padding,
-                (false, true) => Next::Torn,
-                (false, false) => Next::Damage(None),
+            // Where no header has room, the block is filled with zeros.
+            let is_room = BLOCK - self.at >= CHUNK_HEADER;
+            return match rest.iter().all(|byte| *byte == 0) && !(is_room && self.at < self.block.len()) {
+                true => Next::Padding,
+                false if self.is_last => Next::Torn,
+                false => Next::Damage(None),
             };
         }
         let length = usize::from(u16::from_le_bytes([rest[4], rest[5]]));

@@ -3,14 +3,12 @@
 //! Source: `wandb_internal.proto` of wandb 0.12 to 0.31.
 
 use crate::import::proto::{Timestamp, decode};
+use crate::model::Value;
 
 /// One record.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Record {
-    #[prost(
-        oneof = "Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18, 20, 21, 22, 23, 25, 26"
-    )]
+    #[prost(oneof = "Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18, 20, 21, 22, 23, 25, 26, 27")]
     pub(super) kind: Option<Kind>,
 }
 
@@ -57,6 +55,8 @@ pub(super) enum Kind {
     UseArtifact(UseArtifact),
     #[prost(message, tag = "26")]
     Environment(Box<Environment>),
+    #[prost(message, tag = "27")]
+    OutputLogger(OutputLogger),
 }
 
 /// A message that says nothing by itself.
@@ -64,7 +64,7 @@ pub(super) enum Kind {
 pub(super) struct Nothing {}
 
 /// A key with a value: of the history, the config, the summary or the system.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Item {
     #[prost(string, tag = "1")]
     pub(super) key: String,
@@ -72,13 +72,43 @@ pub(super) struct Item {
     pub(super) nested_key: Vec<String>,
     #[prost(string, tag = "16")]
     pub(super) value_json: String,
+    #[prost(oneof = "Typed", tags = "3, 4, 5, 6, 7, 8")]
+    pub(super) typed: Option<Typed>,
+}
+
+/// A value by its type. wandb 0.31 can write it beside the JSON, and tells readers that it may come alone.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Typed {
+    #[prost(int32, tag = "3")]
+    None(i32),
+    #[prost(bool, tag = "4")]
+    Boolean(bool),
+    #[prost(sint64, tag = "5")]
+    Integer(i64),
+    #[prost(double, tag = "6")]
+    Number(f64),
+    #[prost(string, tag = "7")]
+    Text(String),
+    #[prost(string, tag = "8")]
+    Json(String),
 }
 
 impl Item {
-    /// Returns the names that lead to the value.
+    /// Returns the names that lead to the value, and its JSON.
     pub(super) fn path(self) -> (Vec<String>, String) {
         let path = if self.nested_key.is_empty() { vec![self.key] } else { self.nested_key };
-        (path, self.value_json)
+        let text = match self.typed {
+            Some(typed) if self.value_json.is_empty() => match typed {
+                Typed::None(_) => "null".to_owned(),
+                Typed::Boolean(value) => value.to_string(),
+                Typed::Integer(value) => value.to_string(),
+                Typed::Number(value) => Value::Float(value).canonical().to_string(),
+                Typed::Text(value) => serde_json::Value::from(value).to_string(),
+                Typed::Json(value) => value,
+            },
+            _ => self.value_json,
+        };
+        (path, text)
     }
 }
 
@@ -113,6 +143,13 @@ pub(super) struct Output {
     #[prost(message, optional, tag = "2")]
     pub(super) time: Option<Timestamp>,
     #[prost(string, tag = "3")]
+    pub(super) line: String,
+}
+
+/// A line of a logger.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct OutputLogger {
+    #[prost(string, tag = "1")]
     pub(super) line: String,
 }
 
@@ -315,6 +352,9 @@ pub(super) struct Exit {
     /// Seconds since the start.
     #[prost(int32, tag = "2")]
     pub(super) runtime: i32,
+    /// The process ends, and the run goes on elsewhere.
+    #[prost(bool, tag = "3")]
+    pub(super) not_complete: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]

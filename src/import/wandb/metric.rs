@@ -37,7 +37,9 @@ impl Definitions {
                 defined.insert("summary".to_owned(), ops.into());
             }
         }
-        if let Some(goal) = ["minimize", "maximize"].get(usize::try_from(metric.goal - 1).unwrap_or(usize::MAX)) {
+        if let Some(goal) =
+            ["minimize", "maximize"].get(usize::try_from(metric.goal - 1).unwrap_or(usize::MAX))
+        {
             defined.insert("goal".to_owned(), (*goal).into());
         }
         (name, Json::Object(defined.clone()).to_string())
@@ -54,7 +56,8 @@ impl Definitions {
             return None;
         }
         let covers = |name: &str| name.strip_suffix('*').is_some_and(|stem| key.starts_with(stem));
-        let (glob, defined) = self.by_name.iter().filter(|(name, _)| covers(name)).max_by_key(|(name, _)| name.len())?;
+        let (glob, defined) =
+            self.by_name.iter().filter(|(name, _)| covers(name)).max_by_key(|(name, _)| name.len())?;
         let mut defined = defined.clone();
         defined.insert("glob".to_owned(), glob.as_str().into());
         Some(Json::Object(defined).to_string())

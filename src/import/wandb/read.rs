@@ -88,15 +88,20 @@ impl Reading {
             Kind::Exit(exit) => {
                 let end = self.head.time.saturating_add(i64::from(exit.runtime).saturating_mul(1_000_000));
                 self.head.last = self.head.last.max(end);
-                self.head.end = Some((self.head.last, exit.exit_code));
+                self.head.end = (!exit.not_complete).then_some((self.head.last, exit.exit_code));
             }
             Kind::TensorBoard(log) => {
-                self.head.left_out.push(format!("the TensorBoard logs in `{}`: import them by themselves", log.log_dir));
+                self.head
+                    .left_out
+                    .push(format!("the TensorBoard logs in `{}`: import them by themselves", log.log_dir));
             }
             Kind::Files(_) | Kind::Final(_) | Kind::Footer(_) | Kind::Preempting(_) => {}
             Kind::History(history) => self.row(history),
             Kind::Stats(stats) => self.stats(stats),
             Kind::Output(output) | Kind::OutputRaw(output) => self.output(output),
+            Kind::OutputLogger(logger) => {
+                self.event(EventKind::Stdout, String::new(), logger.line, String::new());
+            }
             Kind::Alert(alert) => self.alert(alert),
             Kind::Metric(metric) => {
                 let (name, data) = self.definitions.add(metric);
@@ -328,8 +333,11 @@ fn unfold(items: Vec<(Vec<String>, String)>, take: &mut impl FnMut(String, Value
     let mut lost = 0;
     for (path, text) in items {
         let of = (1..path.len()).find(|length| media.contains_key(&path[..*length]));
-        if let Some((length, members)) = of.and_then(|length| Some((length, media.get_mut(&path[..length])?))) {
-            lost += u64::from(!json::parse(&text).is_some_and(|value| json::set(members, &path[length..], value)));
+        if let Some((length, members)) = of.and_then(|length| Some((length, media.get_mut(&path[..length])?)))
+        {
+            lost += u64::from(
+                !json::parse(&text).is_some_and(|value| json::set(members, &path[length..], value)),
+            );
             continue;
         }
         let name = match <[String; 1]>::try_from(path) {

@@ -9,7 +9,8 @@ fn all_tools_at_once_or_one_of_them() {
         copy(&sample(name), &place.join("all").join(name));
     }
     let outcome = import(&place, &place.join("all"), &["--dry-run"]);
-    let of = |tool: &str| outcome["runs"].as_array().unwrap().iter().filter(|run| run["tool"] == tool).count();
+    let of =
+        |tool: &str| outcome["runs"].as_array().unwrap().iter().filter(|run| run["tool"] == tool).count();
     assert_eq!([of("wandb"), of("tensorboard"), of("trackio"), of("mlflow")], [3, 4, 2, 3], "{outcome}");
     for (tool, count) in [("wandb", 3), ("tensorboard", 4), ("trackio", 2), ("mlflow", 3)] {
         let outcome = import(&place, &place.join("all"), &["--dry-run", "--from", tool]);
@@ -25,7 +26,11 @@ fn a_summary_of_what_was_done() {
     let args = ["import", source.to_str().unwrap(), "--project", "mine", "--entity", "me"];
     let done = place.danlu(&args);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("imported    me/mine/rich0001: 10 rows, 3 files, 128 B\n"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("imported    me/mine/rich0001: 10 rows, 3 files, 128 B\n"),
+        "{}",
+        done.stdout
+    );
     assert!(done.stdout.contains("without the contents of artifact `weights`"), "{}", done.stdout);
     assert!(done.stdout.ends_with("3 imported; 17 rows, 3 files, 128 B\n"), "{}", done.stdout);
     let again = place.danlu(&args);

@@ -24,7 +24,12 @@ fn check(source: &Path, place: &Place, second: &Value, run: &str) {
     for view in ["config", "summary"] {
         assert_eq!(grown.settings(view), whole.settings(view), "{view}");
     }
-    for sql in ["SELECT path, sha256 FROM files ORDER BY path", "SELECT count(*) FROM row", "SELECT text FROM console", "SELECT title FROM alerts"] {
+    for sql in [
+        "SELECT path, sha256 FROM files ORDER BY path",
+        "SELECT count(*) FROM row",
+        "SELECT text FROM console",
+        "SELECT title FROM alerts",
+    ] {
         assert_eq!(grown.rows(sql), whole.rows(sql), "{sql}");
     }
     assert_eq!(grown.exit_code(), whole.exit_code());
@@ -84,7 +89,8 @@ fn an_mlflow_run_that_was_running() {
     let meta = loss.ancestors().nth(3).unwrap().join("meta.yaml");
     let (lines, text) = (std::fs::read_to_string(&loss).unwrap(), std::fs::read_to_string(&meta).unwrap());
     std::fs::write(&loss, lines.split_inclusive('\n').next().unwrap()).unwrap();
-    std::fs::write(&meta, text.replace("status: 3", "status: 1").replace("end_time: ", "end_time: null #")).unwrap();
+    std::fs::write(&meta, text.replace("status: 3", "status: 1").replace("end_time: ", "end_time: null #"))
+        .unwrap();
     let (first, second) = twice(&place.join("m"), &place, || {
         std::fs::write(&loss, &lines).unwrap();
         std::fs::write(&meta, &text).unwrap();
@@ -118,7 +124,8 @@ fn a_source_that_was_changed_is_said_and_the_run_stays() {
         std::fs::write(&loss, changed).unwrap();
         let outcome = import_with_failures(&place, &place.join("m"));
         assert_eq!(statuses(&outcome)[&run], "failed");
-        let found = outcome["runs"].as_array().unwrap().iter().find(|found| found["run"] == run.as_str()).unwrap();
+        let found =
+            outcome["runs"].as_array().unwrap().iter().find(|found| found["run"] == run.as_str()).unwrap();
         assert!(found["error"].as_str().unwrap().contains("is not what was imported before"), "{found}");
         assert_eq!(Imported::of(&first, &run, &place).digest(), before);
     }
@@ -146,7 +153,8 @@ fn what_a_killed_import_left_does_no_harm() {
     let whole = import(&Place::new(), &sample("wandb-0.22.3"), &[]);
     for run in whole["runs"].as_array().unwrap() {
         let name = Path::new(run["path"].as_str().unwrap()).with_extension("rebuilt");
-        std::fs::write(place.join("wandb").join(name.file_name().unwrap()), b"the beginning of a run file").unwrap();
+        std::fs::write(place.join("wandb").join(name.file_name().unwrap()), b"the beginning of a run file")
+            .unwrap();
     }
     let second = import(&place, &sample("wandb-0.22.3"), &[]);
     Imported::of(&second, "lab/digits/rich0001", &place);

@@ -47,7 +47,15 @@ fn values_that_are_nested_too_deep_or_are_none_are_lost_alone() {
     let long = "k".repeat(5000);
     wandb_run(
         &place.join("w/run-20260101_000000-hostile1"),
-        &[("good", "1"), ("deep", &deep), ("objects", &objects), ("none", "{"), (&long, "2"), ("", "3"), ("<script>", "\"</script>\"")],
+        &[
+            ("good", "1"),
+            ("deep", &deep),
+            ("objects", &objects),
+            ("none", "{"),
+            (&long, "2"),
+            ("", "3"),
+            ("<script>", "\"</script>\""),
+        ],
     );
     let outcome = import(&place, &place.join("w"), &[]);
     let run = Imported::of(&outcome, "p/hostile1", &place);
@@ -110,7 +118,8 @@ fn an_event_that_says_it_has_4_gib_is_not_waited_for() {
         assert!(before < bytes.len());
     }
     let outcome = import(&place, &place.join("logs"), &[]);
-    let rows: Vec<_> = outcome["runs"].as_array().unwrap().iter().map(|run| run["rows"].as_u64().unwrap()).collect();
+    let rows: Vec<_> =
+        outcome["runs"].as_array().unwrap().iter().map(|run| run["rows"].as_u64().unwrap()).collect();
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|n| *n == rows[0] && *n > 5), "{rows:?}");
     assert_eq!(Imported::of(&outcome, "logs/4294967295", &place).lost()["an event is too large"], 1);
@@ -120,7 +129,11 @@ fn an_event_that_says_it_has_4_gib_is_not_waited_for() {
 fn a_bomb_in_yaml_fails_its_run_alone() {
     let place = Place::new();
     copy(&sample("mlflow-3.17.2-files"), &place.join("m"));
-    let meta = glob::glob(&format!("{}/mlruns/*/*/metrics/val/f1", place.join("m").display())).unwrap().next().unwrap().unwrap();
+    let meta = glob::glob(&format!("{}/mlruns/*/*/metrics/val/f1", place.join("m").display()))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
     let meta = meta.ancestors().nth(3).unwrap().join("meta.yaml");
     let mut bomb = "run_id: a\nx0: &x0 [lol,lol,lol,lol,lol,lol,lol,lol,lol]\n".to_owned();
     for n in 1..30 {
@@ -176,7 +189,12 @@ fn artifacts_of_mlflow_are_taken_from_beside_the_database_only() {
     std::fs::create_dir_all(place.join("elsewhere")).unwrap();
     std::fs::write(place.join("elsewhere/secret"), "secret").unwrap();
     let database = rusqlite::Connection::open(place.join("m/mlflow.db")).unwrap();
-    database.execute("UPDATE runs SET artifact_uri = ? WHERE name = 'parent'", [place.join("elsewhere").to_str().unwrap()]).unwrap();
+    database
+        .execute(
+            "UPDATE runs SET artifact_uri = ? WHERE name = 'parent'",
+            [place.join("elsewhere").to_str().unwrap()],
+        )
+        .unwrap();
     let outcome = import(&place, &place.join("m"), &[]);
     let parent = Imported::named(&outcome, "parent", &place);
     assert!(parent.rows("SELECT path FROM files").is_empty());

@@ -19,7 +19,10 @@ fn metrics_with_their_times_and_steps() {
             let mut points = 0;
             for (key, values) in said["metrics"].as_object().unwrap() {
                 for value in values.as_array().unwrap() {
-                    let sql = format!("SELECT CAST(round(time * 1000) AS INTEGER), value FROM history WHERE key = '{key}' AND step = {}", value[1]);
+                    let sql = format!(
+                        "SELECT CAST(round(time * 1000) AS INTEGER), value FROM history WHERE key = '{key}' AND step = {}",
+                        value[1]
+                    );
                     let expected = match value[2].as_str().unwrap() {
                         "nan" => json!("NaN"),
                         "inf" => json!("Infinity"),
@@ -44,9 +47,15 @@ fn what_else_is_known_of_a_run() {
         let outcome = import(&place, &sample(store), &[]);
         let parent = Imported::named(&outcome, "parent", &place);
         let config = parent.settings("config");
-        assert_eq!((&config["lr"], &config["layers"], &config["opt/name"]), (&json!(0.1), &json!([8.0, 4.0]), &json!("adam")));
+        assert_eq!(
+            (&config["lr"], &config["layers"], &config["opt/name"]),
+            (&json!(0.1), &json!("[8, 4]"), &json!("adam"))
+        );
         let start = parent.start();
-        assert_eq!((&start["notes"], &start["tags"]), (&json!("a note\nof two lines"), &json!(["team=vision"])));
+        assert_eq!(
+            (&start["notes"], &start["tags"]),
+            (&json!("a note\nof two lines"), &json!(["team=vision"]))
+        );
         assert_eq!(start["info"]["mlflow"]["mlflow.source.name"], "train.py");
         assert_eq!(parent.file("model/model.bin"), b"weights".repeat(100));
         assert_eq!(parent.exit_code(), Some(0));

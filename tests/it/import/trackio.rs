@@ -25,7 +25,9 @@ fn rows_configs_and_times() {
             let history = run.history();
             let mut plain = BTreeMap::new();
             for row in of_run(&all, "metrics", name) {
-                for (key, value) in json_of(row, "metrics").into_iter().filter(|(_, value)| !value.is_object()) {
+                for (key, value) in
+                    json_of(row, "metrics").into_iter().filter(|(_, value)| !value.is_object())
+                {
                     plain.insert((key, row["step"].as_i64().unwrap()), floats(value));
                 }
             }
@@ -38,10 +40,15 @@ fn rows_configs_and_times() {
             assert!(!config.contains_key("_Created"));
             let row = of_run(&all, "metrics", name)[0];
             let second = row["timestamp"].as_str().unwrap().split('.').next().unwrap();
-            let time = run.rows("SELECT strftime('%Y-%m-%dT%H:%M:%S', time / 1000000, 'unixepoch') FROM row WHERE step = 0");
+            let time = run.rows(
+                "SELECT strftime('%Y-%m-%dT%H:%M:%S', time / 1000000, 'unixepoch') FROM row WHERE step = 0",
+            );
             assert_eq!(time[0][0], second);
         }
-        assert_eq!(Imported::named(&outcome, "second run", &place).settings("config")["_import"]["run"], "second run");
+        assert_eq!(
+            Imported::named(&outcome, "second run", &place).settings("config")["_import"]["run"],
+            "second run"
+        );
     }
 }
 
@@ -52,14 +59,20 @@ fn media_system_metrics_and_alerts() {
     let run = Imported::of(&outcome, "digits/first", &place);
     let history = run.history();
     let image = &history[&("sample".to_owned(), 4)];
-    assert_eq!((&image["_type"], &image["caption"], &image["format"]), (&json!("image-file"), &json!("one pixel"), &json!("png")));
+    assert_eq!(
+        (&image["_type"], &image["caption"], &image["format"]),
+        (&json!("image-file"), &json!("one pixel"), &json!("png"))
+    );
     assert!(run.file(image["path"].as_str().unwrap()).starts_with(b"\x89PNG"));
     assert_eq!(
         history[&("weights".to_owned(), 5)],
         json!({"_type": "histogram", "bins": [0.0, 0.5, 1.0, 1.5], "values": [1.0, 2.0, 3.0]})
     );
     assert_eq!(run.rows("SELECT value FROM system WHERE key = 'cpu'"), [[json!(12.5)]]);
-    assert_eq!(run.rows("SELECT title, text, data FROM alerts"), [["Loss is low", "below a tenth", "{\"level\":\"WARN\"}"]]);
+    assert_eq!(
+        run.rows("SELECT title, text, data FROM alerts"),
+        [["Loss is low", "below a tenth", "{\"level\":\"WARN\"}"]]
+    );
     let old = import(&Place::new(), &sample("trackio-0.9.1"), &[]);
     assert_eq!(old["runs"][0]["files"], 1);
 }
@@ -72,7 +85,8 @@ fn a_database_that_got_ids_later_is_the_same_runs() {
     let database = rusqlite::Connection::open(place.join("trackio/digits.db")).unwrap();
     for table in ["metrics", "configs"] {
         // As Trackio 0.24 does it: each name gets an id.
-        let sql = format!("ALTER TABLE {table} ADD COLUMN run_id TEXT; UPDATE {table} SET run_id = hex(run_name)");
+        let sql =
+            format!("ALTER TABLE {table} ADD COLUMN run_id TEXT; UPDATE {table} SET run_id = hex(run_name)");
         database.execute_batch(&sql).unwrap();
     }
     let again = import(&place, &place.join("trackio"), &[]);

@@ -11,6 +11,7 @@ mod find;
 mod leftovers;
 mod order;
 mod rows;
+mod past;
 mod runs;
 mod said;
 mod series;
@@ -31,6 +32,7 @@ pub use find::{find, full_name, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use order::{Order, columns};
 pub use rows::{Row, Rows, RowsWanted, rows};
+pub use past::{Past, Writer, past};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
     newest_file, newest_files, run_directory,

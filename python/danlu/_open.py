@@ -11,8 +11,9 @@ from ._errors import UsageError
 from ._start import absolute
 from .apis.public.directory import Directory
 from .apis.public.errors import RunNotFoundError
-from .apis.public.paths import named_place
+from .apis.public.paths import Place, named_place
 from .apis.public.run import Run
+from .apis.public.source import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,12 +102,11 @@ def open(  # noqa: A001
     if name != "latest":
         if name.endswith(".sqlite"):
             raise RunNotFoundError(f"There is no run file `{name}`")
-        found = directory.run(named_place(name))
-        return OpenRun(found.dir, found.info)
-    infos = directory.infos()
+        return OpenRun(directory, find(directory, named_place(name)))
+    infos = directory.infos(Place(None, None))
     if not infos:
         raise RunNotFoundError(f"There are no runs in `{directory.shown}`")
-    return OpenRun(directory.path, infos[-1])
+    return OpenRun(directory, infos[-1])
 
 
 def _of_file(path: str) -> OpenRun:
@@ -117,10 +117,10 @@ def _of_file(path: str) -> OpenRun:
     if not info["stands_alone"] or glob.glob(f"{glob.escape(path[: -len('.sqlite')])}.*.journal"):
         for found in _core.runs(directory):
             if any(os.path.samefile(path, part) for part in found["parts"]):
-                return OpenRun(directory, found)
+                return OpenRun(Directory(directory), found)
     if not rows:
         raise RunNotFoundError(f"`{path}` holds no run: its process was killed before it said anything")
-    return OpenRun(directory, {**info, "path": path, "parts": [path]})
+    return OpenRun(Directory(directory), {**info, "path": path, "parts": [path]})
 
 
 #: What `danlu ls` tells of a run, and whether its file is all there is of it. Then the other files of the

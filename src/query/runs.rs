@@ -1,15 +1,16 @@
 //! Which runs there are, and how they are.
 
+use super::past::{Past, past};
 use super::series::{config, summary};
 use crate::model::{Error, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its writer lives.
@@ -38,7 +39,7 @@ impl State {
 }
 
 /// A run at a glance.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunInfo {
     /// The run id.
     pub id: String,
@@ -75,15 +76,17 @@ pub struct RunInfo {
     #[serde(skip)]
     pub(super) resumed: bool,
     /// Where the run file is; of several, the newest.
+    #[serde(default)]
     pub path: PathBuf,
     /// All its files: writers beside each other have one each.
+    #[serde(default)]
     pub parts: Vec<PathBuf>,
     /// The digest, once every attempt is sealed.
     pub digest: Option<Hash>,
 }
 
 /// A key of the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct KeyInfo {
     /// Its name.
@@ -93,7 +96,7 @@ pub struct KeyInfo {
 }
 
 /// The newest version of a stored file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct FileInfo {
     /// The path that it is stored under.
@@ -106,7 +109,7 @@ pub struct FileInfo {
 }
 
 /// Everything to know about a run except its rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunDetails {
     /// At a glance.
     #[serde(flatten)]
@@ -129,6 +132,8 @@ pub struct RunDetails {
     pub files: Vec<FileInfo>,
     /// What is missing of it, as it says itself.
     pub losses: Vec<store::Lost>,
+    /// How it came to be.
+    pub past: Past,
 }
 
 /// What a directory holds.
@@ -342,6 +347,7 @@ pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
         keys: keys(connection)?,
         files: newest_files(connection)?,
         losses: store::losses(connection)?,
+        past: past(connection)?,
     })
 }
 

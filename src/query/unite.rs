@@ -108,5 +108,6 @@ fn join_details(mut known: RunDetails, newer: RunDetails) -> RunDetails {
     known.files.retain(|ours| newer.files.iter().all(|theirs| theirs.path != ours.path));
     known.files.extend(newer.files);
     known.losses.extend(newer.losses);
+    known.past.join(newer.past);
     known
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{EventKind, Result, Value};
 use rusqlite::Connection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Reads the config as it stands.
 ///
@@ -88,7 +88,7 @@ pub fn tags(connection: &Connection) -> Result<Vec<String>> {
 }
 
 /// Something that is missing of a run, as the run itself says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// How many records and values, at least.
     pub records: u64,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .. import _core, _session
+from .. import _mirror, _session
 from .artifact import Artifact
 from .building import check_metadata
 from .catalog import Version, catalog
@@ -31,7 +31,7 @@ class Annotator:
         self.id = run
 
     def _event(self, kind: str, name: str, text: str, data: str) -> None:
-        _core.annotate(self._directory, self.id, [(kind, name, f"{text}\n{data}")])
+        _mirror.annotate(self._directory, self.id, [(kind, name, f"{text}\n{data}")])
 
 
 def speaker(directory: str, maker: str) -> Run | Annotator:

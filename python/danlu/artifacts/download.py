@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from .. import _core
+from .. import _mirror
 from .._errors import Error
 from .building import SMALL
 from .catalog import catalog
@@ -167,7 +167,7 @@ class Source:
             _put(target, lambda fresh: _write(fresh, self._small[sha256]))
         else:
             # Checks the SHA-256, and puts the file in place when it is whole.
-            _core.read_blob(parts, sha256, target)
+            _mirror.read_blob(parts, sha256, target)
 
     def _candidates(self, entry: ArtifactManifestEntry) -> Iterable[dict[str, Any]]:
         if self._runs is None:

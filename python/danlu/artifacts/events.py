@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 
-from .. import _core, _say
+from .. import _core, _mirror, _say
 from .._errors import Error
 from .lock import locked
 
@@ -182,7 +182,7 @@ def manifest_of(event: Event) -> dict[str, Any]:
     if (stored := event.data.get("manifest_file")) is not None and event.part is not None:
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "manifest.json")
-            _core.read_blob([event.part], stored["sha256"], path)
+            _mirror.read_blob([event.part], stored["sha256"], path)
             with open(path, encoding="utf-8") as file:
                 found = json.load(file)
     elif not event.id or event.part is None:

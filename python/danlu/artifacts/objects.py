@@ -97,11 +97,8 @@ class ArtifactFile:
 
 def runs_of(catalog: Catalog, ids: Iterable[str]) -> list[Any]:
     """Return runs by id, as `Api` gives them; those that are not in the directory are left out."""
+    from ..apis.public.directory import Directory
     from ..apis.public.run import Run
 
-    return [
-        Run(catalog.directory, info)
-        for run in ids
-        if run in catalog.runs
-        for info in catalog.runs[run]["projects"]
-    ]
+    source = Directory(catalog.directory)
+    return [Run(source, info) for run in ids if run in catalog.runs for info in catalog.runs[run]["projects"]]

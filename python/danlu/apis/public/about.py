@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
-from ... import _core
 from ..._errors import Error
-from .errors import RunNotFoundError, path_of
+from .errors import path_of
 from .history import system_key
 from .metrics import read_summary
-from .reader import Reader
 from .summary import Summary
 from .times import iso
 
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api import Api
+    from .reader import Reader
+    from .source import Source
     from .sweeps import Sweep
     from .user import User
 
@@ -40,13 +39,14 @@ def _changeable(name: str, doc: str) -> Any:
 class About:
     """What is known about a run. It is read when it is asked for, and kept until `load(force=True)`."""
 
-    def __init__(self, directory: str, info: dict[str, Any], api: Api | None = None) -> None:
-        #: The directory in which the run was found.
-        self.dir = directory
+    def __init__(self, source: Source, info: dict[str, Any], api: Api | None = None) -> None:
+        #: Where the run was found.
+        self.source = source
         self.client = api
         #: The run at a glance, as `danlu ls --json` shows it.
         self.info: dict[str, Any] = info
-        self.reader: Reader = Reader(info["parts"])
+        self.reader: Reader = source.reader(info)
+        #: Whether another run was begun later under the same id, as far as that was looked for.
         self.is_old: bool = False
         self._read: dict[str, Any] = {}
 
@@ -63,6 +63,11 @@ class About:
         return self.info
 
     load_full_data = load
+
+    @property
+    def dir(self) -> str:
+        """The directory in which the run was found."""
+        return self.source.path
 
     @property
     def parts(self) -> list[str]:
@@ -96,8 +101,8 @@ class About:
 
     @property
     def url(self) -> str:
-        """The address of the run file."""
-        return Path(self.info["path"]).absolute().as_uri()
+        """The address of the run: of its file, or of its page at a server."""
+        return self.source.address(self.info)
 
     @property
     def state(self) -> str:
@@ -198,34 +203,19 @@ class About:
         return Summary(read_summary(self.reader), self._annotate)
 
     def _annotate(self, changes: list[tuple[str, str, str]]) -> None:
-        """Append changes to the run, which must have ended."""
+        """Change the run, which must have ended."""
         self._look_again()
         self._check_changeable()
-        _core.annotate(self.dir, str(self.info["path"]), changes)
+        self.source.change(self.info, changes)
         self._look_again()
 
     def _look_again(self) -> None:
         """Find out how the run is now. What was changed here stays."""
-        same = [info for info in _core.runs(self.dir) if path_of(info) == self.storage_id]
-        first = self.info["parts"][0]
-        found = next((info for info in same if first in info["parts"]), None)
-        if found is None:
-            is_there = os.path.exists(first)
-            why = "it does not have the name of a run file" if is_there else "it is gone"
-            raise RunNotFoundError(
-                f"Run {self.storage_id} cannot be found again by its file `{first}`: {why}"
-            )
-        self.info = found
-        self.reader = Reader(found["parts"])
-        #: Whether another run was begun later under the same id.
-        self.is_old = found is not same[-1]
+        self.info, self.is_old = self.source.again(self.info)
+        self.reader = self.source.reader(self.info)
 
     def _check_changeable(self) -> None:
-        why = "another run was begun later under the same id" if self.is_old else ""
-        if os.path.basename(os.path.dirname(os.path.abspath(self.info["path"]))) != "wandb":
-            why = "its file is not in a directory `wandb`"
-        if why:
-            raise Error(f"Run {self.storage_id} of {self.created_at} cannot be changed: {why}")
+        self.source.check_changeable(self.info, self.is_old)
 
     @property
     def summary_metrics(self) -> dict[str, Any]:
@@ -253,10 +243,13 @@ class About:
         """Return what was recorded of the machine, the code and so on; nothing if that is switched off."""
         import tempfile
 
+        stored = self.reader.file("wandb-metadata.json")
+        if stored is None:
+            return {}
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "metadata.json")
             try:
-                _core.read_file(self.parts, "wandb-metadata.json", path)
+                self.source.content(self.info, stored.sha256, path)
             except Error:
                 return {}
             with open(path, encoding="utf-8") as file:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from ..._errors import Error, UsageError
+from ..._errors import UsageError
 from ..._start import DEFAULT_PROJECT, absolute
 from .directory import Directory
 from .editing import create
@@ -14,6 +13,7 @@ from .projects import Project, Projects
 from .run import Run
 from .runs import Runs
 from .server import Client, ServerOnly
+from .source import find, fits, no_project
 from .sweeps import Sweep, find_sweep
 from .user import User
 
@@ -23,20 +23,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...artifacts import Artifact
+    from .accounts import Team
     from .artifacts import ArtifactCollection, ArtifactCollections, Artifacts, ArtifactType, ArtifactTypes
+    from .source import Source
 
     AnyPath = str | os.PathLike[str]
 
 
+#: What a directory has that was synced to.
+_MARKER = "danlu-remote.json"
+
+
 class Api(ServerOnly):
-    """Reads the runs of a directory, whose `wandb/` holds them. No network, no account.
+    """Reads the runs of a directory, whose `wandb/` holds them, or of a remote: a danlu server, for instance.
 
     `Api()` reads `DANLU_DIR`, else `WANDB_DIR`, else the current directory; `Api("path")` and
-    `Api(dir="path")` read that one. `overrides` may set `entity`, `project` and `run`, which paths that
-    leave them out then mean. Nothing is kept between calls: each looks at the files as they are.
+    `Api(dir="path")` read that one. `Api("https://…")`, `Api({"base_url": "https://…"})` and
+    `Api(remote="lab")` read what is at a server, in a bucket, behind ssh, or in a directory that was synced
+    to, by its address or its name in `danlu remote`. A server takes `api_key`, else `DANLU_API_KEY` or
+    `WANDB_API_KEY`, else the key of `danlu login`. `overrides` may set `entity`, `project` and `run` too,
+    which paths that leave them out then mean.
 
-    Keywords that concern a server, such as `timeout`, `api_key`, `lazy` and `include_sweeps`, are taken and
-    do nothing; so do `per_page` and `start` of lists, which read as they are looked at.
+    Nothing is kept between calls: each looks at the runs as they are. Keywords such as `timeout`, `lazy` and
+    `include_sweeps` are taken and do nothing; so does `start` of lists, which read as they are looked at.
 
     A run that was logged without an entity is found under any, so that paths of wandb such as
     `team/project/id` can stay in scripts.
@@ -51,6 +60,7 @@ class Api(ServerOnly):
         api_key: str | None = None,
         *,
         dir: AnyPath | None = None,  # noqa: A002
+        remote: str | None = None,
     ) -> None:
         del timeout
         if isinstance(overrides, (str, os.PathLike)):
@@ -58,32 +68,40 @@ class Api(ServerOnly):
                 raise UsageError(f"Api() takes one directory, not `{overrides}` and `{dir}`")
             dir, overrides = overrides, None  # noqa: A001
         given = dict(overrides or {})
-        _refuse_server(given.get("base_url"))
-        _refuse_server(dir)
+        where = os.fspath(dir) if dir is not None else None
+        places = [place for place in (where, remote, given.get("base_url")) if place]
+        if len(places) > 1:
+            raise UsageError(f"Api() reads one place, not {' and '.join(f'`{place}`' for place in places)}")
         self.settings: dict[str, str | None] = {
             "entity": given.get("entity") or given.get("username") or _variable("ENTITY"),
             "project": given.get("project") or _variable("PROJECT"),
             "run": given.get("run") or _variable("RUN_ID"),
-            "base_url": None,
+            "base_url": given.get("base_url") or remote,
         }
-        where = os.fspath(dir) if dir is not None else _variable("DIR") or "."
-        self.directory: Directory = Directory(absolute(where))
         self._api_key = api_key
+        self.source: Source = self._source(self.settings["base_url"], where or _variable("DIR") or ".")
         self._made: set[str] = set()
+
+    def _source(self, remote: str | None, where: str) -> Source:
+        if remote is None and "://" not in where and not os.path.isfile(os.path.join(where, _MARKER)):
+            return Directory(absolute(where))
+        from .remote import open_remote
+
+        return open_remote(remote or where, self.api_key)
 
     @property
     def dir(self) -> str:
-        """The directory that is read."""
-        return self.directory.path
+        """The directory that is read; of a remote, the one that its runs are brought to."""
+        return self.source.path
 
     @property
     def url(self) -> str:
-        """The address of the directory."""
-        return Path(self.directory.shown).as_uri()
+        """The address of the directory or the remote."""
+        return self.source.url
 
     @property
     def api_key(self) -> str | None:
-        """The key that was given, else that of the environment. A directory needs none."""
+        """The key that was given, else that of the environment. Only a server needs one."""
         return self._api_key or _variable("API_KEY")
 
     @property
@@ -106,13 +124,37 @@ class Api(ServerOnly):
 
     @property
     def viewer(self) -> User:
-        """Who reads: the default entity, else the user of this machine."""
+        """Who reads: the account at a server; elsewhere the default entity, else the user of this machine."""
         import getpass
+
+        from .accounts import of_key
+
+        account = of_key(self.source)
+        if account is not None:
+            return account
 
         try:
             return User(self.default_entity or getpass.getuser())
         except (KeyError, OSError):
             return User("")
+
+    def user(self, username_or_email: str) -> User | None:
+        """Return a user of the server by name; None if there is none that the key may see."""
+        from .accounts import users
+
+        return next(iter(users(self.source, "user", username_or_email)), None)
+
+    def users(self, username_or_email: str) -> list[User]:
+        """Return the users of the server whose name is this."""
+        from .accounts import users
+
+        return users(self.source, "users", username_or_email)
+
+    def team(self, team: str) -> Team:
+        """Return a team of the server; raise NotFoundError, which is a ValueError, if there is none."""
+        from .accounts import team_of
+
+        return team_of(self.source, team)
 
     def flush(self) -> None:
         """Do nothing: nothing is kept between calls."""
@@ -141,7 +183,7 @@ class Api(ServerOnly):
         del include_sweeps, lazy
         place = self._project(path)
         made = place.project in self._made
-        return Runs(self.directory, place, filters, order, per_page, self, may_be_empty=made)
+        return Runs(self.source, place, filters, order, per_page, self, may_be_empty=made)
 
     def run(self, path: str = "") -> Run:
         """Return the run of `entity/project/id`, `project/id` or `id`.
@@ -151,7 +193,7 @@ class Api(ServerOnly):
         path = path or str(self.settings["run"] or "")
         if not path:
             raise UsageError("run() needs a path, such as `project/id`")
-        return self.directory.run(self._named(path), self)
+        return Run(self.source, find(self.source, self._named(path)), self)
 
     def create_run(
         self, *, run_id: str | None = None, project: str | None = None, entity: str | None = None
@@ -162,8 +204,8 @@ class Api(ServerOnly):
         """
         project = project or self.settings["project"] or DEFAULT_PROJECT
         entity = entity or self.settings["entity"]
-        run_id = create(self.dir, run_id, project, entity)
-        return self.directory.run(Place(entity, project, run_id), self)
+        run_id = self.source.add(lambda place: create(place, run_id, project, entity))
+        return Run(self.source, find(self.source, Place(entity, project, run_id)), self)
 
     def projects(self, entity: str | None = None, per_page: int = 200) -> Projects:
         """Return the projects of the directory, of one entity or of all."""
@@ -174,8 +216,10 @@ class Api(ServerOnly):
         place = project_place(name, entity or self.settings["entity"])
         if place.project in self._made:
             return Project(self, place.entity or "", str(place.project))
-        first = self.directory.of_project(place)[0]
-        return Project(self, first["entity"], first["project"])
+        for owner, project in self.source.projects():
+            if fits({"entity": owner, "project": project}, place):
+                return Project(self, owner, project)
+        raise no_project(self.source, place)
 
     def create_project(self, name: str, entity: str | None = None) -> None:
         """Let a project without runs be found by this Api: a project is there for all with its first run."""
@@ -287,8 +331,9 @@ class Api(ServerOnly):
 
         project = project or self.settings["project"] or DEFAULT_PROJECT
         entity = entity or self.settings["entity"]
-        made = read_in(os.fspath(root_dir), self.dir, run_id, project, entity)
-        return self.directory.run(Place(entity, project, made), self)
+        root = os.fspath(root_dir)
+        made = self.source.add(lambda place: read_in(root, place, run_id, project, entity))
+        return Run(self.source, find(self.source, Place(entity, project, made)), self)
 
     def __repr__(self) -> str:
         return f"<Api of {self.dir}>"
@@ -296,11 +341,3 @@ class Api(ServerOnly):
 
 def _variable(name: str) -> str | None:
     return os.environ.get(f"DANLU_{name}") or os.environ.get(f"WANDB_{name}") or None
-
-
-def _refuse_server(place: object) -> None:
-    if isinstance(place, str) and place.startswith(("http://", "https://")):
-        raise Error(
-            f"Api() reads directories, and cannot ask the server {place} yet: that comes with the "
-            "next release. Give the directory that has the runs in `wandb/`"
-        )

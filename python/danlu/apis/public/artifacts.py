@@ -13,6 +13,7 @@ from .errors import NotFoundError
 from .filters import Moment, compile_filter, descend
 from .order import ordered
 from .pages import Pages
+from .paths import Place
 from .times import iso
 
 TYPE_CHECKING = False
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
     from ...artifacts import Catalog, Collection, Version
     from .api import Api
-    from .paths import Place
     from .run import Run
+
+
+#: Artifacts are linked and used across projects.
+_ANYWHERE = Place(None, None)
 
 
 class _Document:
@@ -71,7 +75,7 @@ class Artifacts(Pages[Artifact]):
             if self._tags <= set(version.tags)
         ]
         versions = _in_order(documents, self._order, "-version")
-        return [Artifact._of(version, self._api.dir) for version in versions]
+        return [Artifact._of(version, self._api.source.path) for version in versions]
 
 
 def _version_values(version: Version) -> dict[str, Any]:
@@ -95,7 +99,7 @@ class RunArtifacts(Pages[Artifact]):
         self._mode = mode
 
     def _load(self) -> list[Artifact]:
-        found = catalog(self._run.dir)
+        found = self._run.source.catalog(_ANYWHERE)
         versions = found.made_by(self._run.id) if self._mode == "logged" else found.used_by(self._run.id)
         return [Artifact._of(version, self._run.dir) for version in versions]
 
@@ -242,7 +246,7 @@ def _of_project(api: Api, place: Place) -> list[Collection]:
     """Return what there is of a project, of all if none is given. Without an entity it is of any."""
     return [
         found
-        for (entity, project, _), found in catalog(api.dir).collections.items()
+        for (entity, project, _), found in api.source.catalog(place).collections.items()
         if found.versions
         and place.project in (None, project)
         and (place.entity in (None, entity) or not entity)
@@ -251,8 +255,8 @@ def _of_project(api: Api, place: Place) -> list[Collection]:
 
 def find(api: Api, name: str, type_name: str | None = None) -> Artifact:
     """Return the artifact of a name; raise ValueError if there is none, or it is of another type."""
-    found = catalog(api.dir)
-    return Artifact._of(_version(api, found, name, type_name), api.dir)
+    found = api.source.catalog(_ANYWHERE)
+    return Artifact._of(_version(api, found, name, type_name), api.source.path)
 
 
 def _version(api: Api, found: Catalog, name: str, type_name: str | None) -> Version:
@@ -280,7 +284,7 @@ def exists(api: Api, name: str, type_name: str | None = None) -> bool:
 
 def collection(api: Api, type_name: str | None, name: str) -> ArtifactCollection:
     """Return an artifact with all its versions; raise ValueError if there is none, or of another type."""
-    found = catalog(api.dir)
+    found = api.source.catalog(_ANYWHERE)
     version = _version(api, found, name.partition(":")[0], None)
     if type_name is not None and version.type != type_name:
         raise ArtifactNotFoundError(
@@ -302,7 +306,7 @@ def record(run: Run, artifact: Artifact, relation: str, aliases: list[str]) -> A
         raise UsageError(f"Artifact `{artifact.name}` links to one that is not there")
     entity, project, _ = version.key
     about = {"type": version.type, "version": version.version, "digest": version.digest, "aliases": aliases}
-    directory = os.path.dirname(os.path.abspath(run.info["path"]))
+    directory = os.path.dirname(os.path.abspath(run.parts[-1]))
     with ledger(directory) as book:
         book.catalog()
         fields = {"uid": new_uid(), "of": version.uid, "entity": entity, "project": project, **about}

@@ -1,19 +1,42 @@
-"""Where runs are looked for."""
+"""A directory of runs."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 from ... import _core
+from ..._errors import Error
 from .errors import NotFoundError, RunNotFoundError, path_of
-from .run import Run
+from .reader import Reader
+from .source import fits
+from .times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Callable
 
-    from .api import Api
+    from ...artifacts import Catalog
     from .paths import Place
+    from .source import Change, Info
+
+#: Says that an attempt only adds to a run that was over.
+_ANNOTATION = '{"annotation":true}'
+
+
+class AllAtOnce:
+    """Runs that are in no order and on one page."""
+
+    in_order = False
+    total = None
+
+    def __init__(self, infos: list[Info]) -> None:
+        self._infos = infos
+
+    def __iter__(self) -> Iterator[list[Info]]:
+        yield self._infos
 
 
 class Directory:
@@ -28,52 +51,118 @@ class Directory:
         below = os.path.join(self.path, "wandb")
         return below if os.path.isdir(below) else self.path
 
-    def infos(self) -> list[dict[str, Any]]:
-        """Return the runs, oldest first, as `danlu ls --json` does."""
+    @property
+    def url(self) -> str:
+        """The address of the directory that the run files are in."""
+        return Path(self.shown).as_uri()
+
+    def pages(
+        self,
+        place: Place,
+        filters: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 50,
+    ) -> AllAtOnce:
+        """Look for the runs of a place."""
+        del filters, order, per_page
+        return AllAtOnce(self.infos(place))
+
+    def infos(self, place: Place, run_id: str | None = None) -> list[Info]:
+        """Return the runs of a place, or those of an id, oldest first, as `danlu ls --json` does."""
+        return [info for info in self._all() if run_id in (None, info["id"]) and fits(info, place)]
+
+    def _all(self) -> list[Info]:
         if not os.path.isdir(self.path):
             raise NotFoundError(f"There is no directory `{self.path}`: nothing to read runs from")
         return _core.runs(self.path)
 
     def projects(self) -> list[tuple[str, str]]:
         """Return entity and project of all runs, in order of the first run of each."""
-        return list(dict.fromkeys((info["entity"], info["project"]) for info in self.infos()))
+        return list(dict.fromkeys((info["entity"], info["project"]) for info in self._all()))
 
-    def of_project(self, place: Place) -> list[dict[str, Any]]:
-        """Return the runs of a project; raise ValueError if there are none. Without a project: all runs."""
-        infos = self.infos()
-        found = [info for info in infos if fits(info, place)]
-        if found or place.project is None:
-            return found
-        there = dict.fromkeys("/".join(filter(None, (info["entity"], info["project"]))) for info in infos)
-        name = "/".join(filter(None, (place.entity, place.project)))
-        shown = f"there are {', '.join(there)}" if there else "there are no runs at all"
-        raise NotFoundError(f"Could not find project {name} in `{self.shown}`; {shown}")
+    def reader(self, info: Info) -> Reader:
+        """Return what reads the files of a run."""
+        return Reader(info["parts"])
 
-    def run(self, place: Place, api: Api | None = None) -> Run:
-        """Return a run, of several with the same path the newest; raise RunNotFoundError if there is none."""
-        infos = self.infos()
-        found = [info for info in infos if info["id"] == place.name and fits(info, place)]
-        paths = dict.fromkeys(path_of(info) for info in found)
-        if len(paths) > 1:
-            raise RunNotFoundError(
-                f"`{place.name}` is the id of several runs: {', '.join(paths)}; give one of these"
-            )
-        if found:
-            return Run(self.path, found[-1], api)
-        path = "/".join(part for part in (place.entity, place.project, place.name) if part)
-        elsewhere = [path_of(info) for info in infos if info["id"] == place.name]
-        hint = (
-            f"; there is {', '.join(elsewhere)}"
-            if elsewhere
-            else f"; it has {len(infos)} others"
-            if infos
-            else ""
+    def again(self, info: Info) -> tuple[Info, bool]:
+        """Return how a run is now, and whether another run was begun later under the same id."""
+        same = [other for other in _core.runs(self.path) if path_of(other) == path_of(info)]
+        first = info["parts"][0]
+        found = next((other for other in same if first in other["parts"]), None)
+        if found is None:
+            is_there = os.path.exists(first)
+            why = "it does not have the name of a run file" if is_there else "it is gone"
+            raise RunNotFoundError(f"Run {path_of(info)} cannot be found again by its file `{first}`: {why}")
+        return found, found is not same[-1]
+
+    def address(self, info: Info) -> str:
+        """Return the address of a run file."""
+        return Path(info["path"]).absolute().as_uri()
+
+    def content(self, info: Info, sha256: str, dest: str) -> None:
+        """Write a content of a run into `dest`, checked, whole or not at all."""
+        _core.read_blob(info["parts"], sha256, dest)
+
+    def check_changeable(self, info: Info, is_old: bool) -> None:
+        """Raise an error if a run cannot be changed."""
+        why = "another run was begun later under the same id" if is_old else ""
+        if os.path.basename(os.path.dirname(os.path.abspath(info["path"]))) != "wandb":
+            why = "its file is not in a directory `wandb`"
+        if why:
+            raise Error(f"Run {path_of(info)} of {iso(info['started'])} cannot be changed: {why}")
+
+    def change(self, info: Info, changes: Sequence[Change]) -> None:
+        """Append changes to a run that has ended, as a short attempt of its own."""
+        _core.annotate(self.path, str(info["path"]), changes)
+
+    def delete(self, info: Info) -> None:
+        """Delete the files of a run."""
+        for part in info["parts"]:
+            _delete(part)
+
+    def store(self, info: Info, path: str, base: str) -> str:
+        """Store a file in a run that has ended; return its name there."""
+        writer = _core.Run(
+            project=info["project"],
+            entity=info["entity"],
+            id=info["id"],
+            resume="must",
+            dir=os.path.dirname(os.path.dirname(os.path.abspath(info["path"]))),
+            silent=True,
+            info=_ANNOTATION,
+            rank=info.get("rank"),
         )
-        raise RunNotFoundError(f"Could not find run <Run {path}> in `{self.shown}`{hint}")
+        try:
+            names, problems = writer._save(path, base, "now")
+        finally:
+            writer._end(int(info["exit_code"]))
+        if problems or not names:
+            raise Error(f"`{path}` is not stored in run {info['id']}: {'; '.join(problems)}")
+        return names[0]
+
+    def add(self, make: Callable[[str], str]) -> str:
+        """Let runs be made in the directory; return what `make` returns."""
+        return make(self.path)
+
+    def catalog(self, place: Place) -> Catalog:
+        """Return the artifacts of the directory."""
+        from ...artifacts import catalog
+
+        del place
+        return catalog(self.path)
 
 
-def fits(info: dict[str, Any], place: Place) -> bool:
-    """Say whether a run is of a project. A run that was logged without an entity fits any."""
-    return (place.project in (None, info["project"])) and (
-        place.entity is None or not info["entity"] or info["entity"] == place.entity
-    )
+def _delete(part: str) -> None:
+    """Delete a run file, its journals, its directory, and the links that would lead nowhere."""
+    directory, name = os.path.split(part)
+    stem = name[: -len(".sqlite")]
+    directories = (stem, f"offline-{stem}")
+    for other in os.listdir(directory or "."):
+        path = os.path.join(directory, other)
+        is_journal = other.startswith(f"{stem}.") and other.endswith(".journal")
+        is_link = other.startswith("latest-run") and os.path.islink(path)
+        if is_journal or (is_link and os.path.basename(os.readlink(path)) in (name, *directories)):
+            os.unlink(path)
+        elif other in directories:
+            shutil.rmtree(path)
+    os.unlink(part)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 
 from ... import _core
@@ -87,8 +85,7 @@ class Editable(About):
                 f"Run {self.id} is not deleted: it holds the files of {names}; "
                 "delete(delete_artifacts=True) deletes them too"
             )
-        for part in self.parts:
-            _delete(part)
+        self.source.delete(self.info)
 
     def update_state(self, state: str) -> bool:
         """Raise an error: how a run is follows from what it did."""
@@ -108,22 +105,6 @@ class Editable(About):
         """Wait until the run is no longer running."""
         while self.load(force=True)["state"] == "running":
             time.sleep(_LOOK)
-
-
-def _delete(part: str) -> None:
-    """Delete a run file, its journals, its directory, and the links that would lead nowhere."""
-    directory, name = os.path.split(part)
-    stem = name[: -len(".sqlite")]
-    directories = (stem, f"offline-{stem}")
-    for other in os.listdir(directory or "."):
-        path = os.path.join(directory, other)
-        is_journal = other.startswith(f"{stem}.") and other.endswith(".journal")
-        is_link = other.startswith("latest-run") and os.path.islink(path)
-        if is_journal or (is_link and os.path.basename(os.readlink(path)) in (name, *directories)):
-            os.unlink(path)
-        elif other in directories:
-            shutil.rmtree(path)
-    os.unlink(part)
 
 
 def create(directory: str, run_id: str | None, project: str, entity: str | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 
-from ... import _core
 from ..._errors import Error
 from .errors import NotFoundError
 from .pages import Pages
@@ -16,27 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from .reader import Stored
     from .run import Run
-
-_FILES = "SELECT path, size, sha256, time FROM files ORDER BY path"
-
-#: Says that an attempt only adds to a run that was over.
-_ANNOTATION = '{"annotation":true}'
 
 
 class File:
     """The newest version of a file that a run has stored."""
 
-    def __init__(self, run: Run, name: str, size: int, sha256: str, time: float) -> None:
+    def __init__(self, run: Run, stored: Stored) -> None:
         self._run = run
         #: The name in the run.
-        self.name = name
+        self.name: str = stored.name
         #: The length in bytes.
-        self.size = size
+        self.size: int = stored.size
         #: The SHA-256 of the content, in hex.
-        self.sha256 = sha256
+        self.sha256: str = stored.sha256
         #: When it was stored, such as `2026-01-31T12:00:00Z`.
-        self.updated_at: str = iso(time)
+        self.updated_at: str = iso(stored.time)
 
     @property
     def id(self) -> str:
@@ -53,7 +48,7 @@ class File:
         found = hashlib.md5(usedforsecurity=False)
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "content")
-            _core.read_blob(self._run.parts, self.sha256, path)
+            self._read(path)
             with open(path, "rb") as content:
                 while chunk := content.read(1 << 20):
                     found.update(chunk)
@@ -105,8 +100,11 @@ class File:
             )
         if replace or not os.path.exists(path):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            _core.read_file(self._run.parts, self.name, path)
+            self._read(path)
         return _Text(path)
+
+    def _read(self, path: str) -> None:
+        self._run.source.content(self._run.info, self.sha256, path)
 
     def _safe_parts(self) -> list[str]:
         """Return the parts of the name; a run file of somebody else may say anything."""
@@ -150,21 +148,17 @@ class Files(Pages[File]):
         self._pattern = pattern
 
     def _load(self) -> list[File]:
-        newest: dict[str, tuple[Any, ...]] = {}
-        for row in self._run.reader.sql(_FILES):
-            if row[0] not in newest or newest[row[0]][3] <= row[3]:
-                newest[row[0]] = row
         fits = like(self._pattern or "%")
         names = None if self._names is None else set(self._names)
         return [
-            File(self._run, *newest[name])
-            for name in sorted(newest)
+            File(self._run, stored)
+            for name, stored in self._run.reader.files().items()
             if fits.fullmatch(name) and (names is None or name in names)
         ]
 
     def update_variables(self) -> None:
         """Read the list again when it is next used."""
-        self._found = None
+        self._forget()
 
 
 def like(pattern: str) -> Any:
@@ -211,21 +205,6 @@ def upload(run: Run, path: str, root: str) -> File:
         raise Error(
             f"Run {run.id} crashed; `init(id='{run.id}', resume='must')` goes on with it and stores files"
         )
-    writer = _core.Run(
-        project=run.project,
-        entity=run.entity,
-        id=run.id,
-        resume="must",
-        dir=os.path.dirname(os.path.dirname(os.path.abspath(run.info["path"]))),
-        silent=True,
-        info=_ANNOTATION,
-        rank=run.info.get("rank"),
-    )
-    try:
-        names, problems = writer._save(absolute, base, "now")
-    finally:
-        writer._end(code)
+    stored = run.source.store(run.info, absolute, base)
     run._look_again()
-    if problems or not names:
-        raise Error(f"`{path}` is not stored in run {run.id}: {'; '.join(problems)}")
-    return file_of(run, names[0])
+    return file_of(run, stored)

@@ -104,6 +104,6 @@ class Projects(Pages[Project]):
     def _load(self) -> list[Project]:
         return [
             Project(self._api, entity, name)
-            for entity, name in self._api.directory.projects()
+            for entity, name in self._api.source.projects()
             if self.entity is None or entity in ("", self.entity)
         ]

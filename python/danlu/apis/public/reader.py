@@ -29,6 +29,7 @@ SELECT a.id, a.time / 1e6, a.host, a.pid, a.danlu, a.info, a.rank,
         / 1e6
 FROM attempt AS a ORDER BY a.id
 """
+_FILES = "SELECT path, size, sha256, time FROM files ORDER BY path"
 _LAST_ROW = "SELECT step, time / 1e6 FROM row WHERE step IS NOT NULL ORDER BY id DESC LIMIT 1"
 _KEYS = """
 SELECT name FROM key
@@ -55,16 +56,34 @@ class Attempt:
     def __init__(self, row: Sequence[Any]) -> None:
         self.id, self.began, self.host, self.pid, self.danlu, info, self.rank, self.last = row
         self.info: dict[str, Any] = json.loads(info or "{}")
-        #: Whether it only said more about a run that was over.
-        self.annotates: bool = bool(self.info.get("annotation"))
+
+    @property
+    def annotates(self) -> bool:
+        """Whether it only said more about a run that was over."""
+        return bool(self.info.get("annotation"))
+
+
+class Stored:
+    """The newest version of a stored file: name, length in bytes, SHA-256, and when it was stored."""
+
+    def __init__(self, name: str, size: int, sha256: str, time: float) -> None:
+        self.name = name
+        self.size = size
+        self.sha256 = sha256
+        self.time = time
 
 
 class Reader:
     """Reads the files of one run. Where several writers say something about one thing, the newest counts."""
 
     def __init__(self, parts: Iterable[str]) -> None:
-        self.parts: list[str] = list(parts)
+        self._parts: list[str] = list(parts)
         self._kept: dict[str, Any] = {}
+
+    @property
+    def parts(self) -> list[str]:
+        """The files of the run: each of several writers has its own."""
+        return self._parts
 
     def sql(self, query: str, *parameters: Any, parts: list[str] | None = None) -> list[Row]:
         """Return the rows that a query gives, those of one file after those of another."""
@@ -141,6 +160,18 @@ class Reader:
     def keys(self) -> list[str]:
         """Return the keys of the history in the order in which they came up."""
         return list(dict.fromkeys(name for (name,) in self.keep("keys", lambda: self.sql(_KEYS))))
+
+    def files(self) -> dict[str, Stored]:
+        """Return the newest version of each stored file, by name and in order of the names."""
+        newest: dict[str, Stored] = {}
+        for stored in (Stored(*row) for row in self.sql(_FILES)):
+            if stored.name not in newest or newest[stored.name].time <= stored.time:
+                newest[stored.name] = stored
+        return {name: newest[name] for name in sorted(newest)}
+
+    def file(self, name: str) -> Stored | None:
+        """Return the newest version of a stored file; None if there is none of that name."""
+        return self.files().get(name)
 
     def system(self) -> dict[str, Any]:
         """Return the last value of each system metric."""

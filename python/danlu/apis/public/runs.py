@@ -10,26 +10,29 @@ from .frames import pandas_frame, polars_frame
 from .order import ordered
 from .pages import Pages
 from .run import Run
+from .source import fits, no_project
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Literal
 
     from .api import Api
-    from .directory import Directory
     from .paths import Place
+    from .source import Pages as Found
+    from .source import Source
 
 
 class Runs(Pages[Run]):
     """Runs that pass a filter, in order. They are looked for when they are first used.
 
-    The files of a run are read when something is asked of it that `danlu ls` does not know.
+    The records of a run are read when something is asked of it that is not known at a glance.
+    A server is asked page by page where it can filter and order them as asked for.
     """
 
     def __init__(
         self,
-        directory: Directory,
+        source: Source,
         place: Place,
         filters: Mapping[str, Any] | None = None,
         order: str | None = None,
@@ -38,7 +41,7 @@ class Runs(Pages[Run]):
         may_be_empty: bool = False,
     ) -> None:
         super().__init__(per_page)
-        self._directory = directory
+        self._source = source
         self._place = place
         self.filters: dict[str, Any] = dict(filters or {})
         self._passes = compile_filter(filters)
@@ -48,16 +51,34 @@ class Runs(Pages[Run]):
         self.entity: str | None = place.entity
         self.project: str | None = place.project
 
-    def _load(self) -> list[Run]:
-        try:
-            infos = self._directory.of_project(self._place)
-        except ValueError:
-            if not self._may_be_empty:
-                raise
-            infos = []
-        runs = (Run(self._directory.path, info, self._api) for info in infos)
-        documents = [document for document in map(RunDocument, runs) if self._passes(document)]
-        return [document.run for document in ordered(documents, self.order)]
+    def _load_pages(self) -> Iterator[list[Run]]:
+        self._asked: Found = self._source.pages(self._place, self.filters, self.order, self.per_page)
+        documents: list[RunDocument] = []
+        is_empty = True
+        for infos in self._asked:
+            is_empty = is_empty and not infos
+            page = [RunDocument(Run(self._source, info, self._api)) for info in infos]
+            if self._asked.total is None:
+                page = [document for document in page if self._passes(document)]
+            if self._asked.in_order:
+                yield [document.run for document in page]
+            else:
+                documents += page
+        if is_empty:
+            self._check_project()
+        yield [document.run for document in ordered(documents, self.order)]
+
+    def _check_project(self) -> None:
+        """Raise ValueError if there is no such project. Without a project all runs are meant."""
+        place = self._place
+        if place.project is None or self._may_be_empty:
+            return
+        there = ({"entity": entity, "project": project} for entity, project in self._source.projects())
+        if not any(fits(info, place) for info in there):
+            raise no_project(self._source, place)
+
+    def _count(self) -> int | None:
+        return self._asked.total
 
     def upgrade_to_full(self) -> None:
         """Do nothing: a run reads what it is asked for."""

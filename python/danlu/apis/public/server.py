@@ -16,7 +16,7 @@ _PAGE = "`danlu serve` has a page with charts, and a notebook can draw what `run
 
 #: The methods of wandb's Api that only a server can do, by what to do instead.
 _METHODS = {
-    _SHARE: "create_team create_user team user users organization",
+    _SHARE: "create_team create_user organization",
     _CRON: (
         "automation automations create_automation delete_automation update_automation integrations "
         "slack_integrations webhook_integrations"

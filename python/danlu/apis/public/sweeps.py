@@ -177,6 +177,6 @@ def find_sweep(api: Api, place: Place) -> Sweep:
     runs = api.runs(path, {"sweep": place.name}).objects
     if not runs:
         raise NotFoundError(
-            f"Could not find sweep <Sweep {place.name}> in `{api.directory.shown}`: no run is of it"
+            f"Could not find sweep <Sweep {place.name}> in `{api.source.shown}`: no run is of it"
         )
     return Sweep(api, runs[0].entity, runs[0].project, str(place.name))

@@ -1,0 +1,202 @@
+//! Looking at the runs of a remote: their records are brought here as run files without the contents of the files that they
+//! name, and are then read as any run. What was brought is kept, within bounds, and only what is new comes again.
+
+mod contents;
+mod ranks;
+
+use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::query::{self, RunInfo, State};
+use crate::remote::{Remote, RunHead, materialise};
+use crate::store;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// How many bytes of records are kept, unless they were asked for a moment ago.
+const KEPT_BYTES: u64 = 2 << 30;
+
+/// What was asked for so long ago may be needed by somebody still, in seconds.
+const IN_USE: u64 = 3600;
+
+/// How long nothing may have been heard of a run that is running, in microseconds.
+const SILENCE: i64 = 600_000_000;
+
+/// How many runs are brought at once: most of the time goes into waiting for answers.
+const AT_ONCE: usize = 8;
+
+/// The runs of a remote, as far as they were looked at.
+pub struct Mirror {
+    remote: Box<dyn Remote>,
+    directory: PathBuf,
+}
+
+/// A run that was brought here.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    /// The hash of its key.
+    pub key: Hash,
+    /// The run. Its path is that of the file here.
+    pub info: RunInfo,
+}
+
+impl Mirror {
+    /// Opens the mirror of a remote below a directory for such, and makes it if it is not there. It can be removed at any time.
+    ///
+    /// # Errors
+    /// The remote cannot be reached, or the directory cannot be written.
+    pub fn open(remote: Box<dyn Remote>, root: &Path) -> Result<Self> {
+        let directory = root.join(remote.identity()?.to_string());
+        let make = std::fs::create_dir_all(&directory);
+        make.map_err(|e| {
+            Error::io("create the directory", &directory, e).with_hint("DANLU_CACHE_DIR says where it may be")
+        })?;
+        Ok(Self { remote, directory })
+    }
+
+    /// Returns the remote.
+    pub fn remote(&self) -> &dyn Remote {
+        &*self.remote
+    }
+
+    /// Returns the directory with the run files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Lists all runs of the remote, ordered by key.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    pub fn heads(&self) -> Result<Vec<RunHead>> {
+        let mut heads: Vec<RunHead> = Vec::new();
+        loop {
+            let page = self.remote.runs(heads.last().map(|head| head.key))?;
+            if page.is_empty() {
+                return Ok(heads);
+            }
+            heads.extend(page);
+        }
+    }
+
+    /// Brings runs here that the remote has listed, or completes what is here of them. Of those that cannot be brought it is
+    /// said why; those that are gone are left out.
+    ///
+    /// # Errors
+    /// The remote cannot be reached, or refuses the key.
+    pub fn bring(&self, heads: &[RunHead], now: i64) -> Result<Vec<(Hash, Result<Brought>)>> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(heads.len()) {
+                scope.spawn(|| {
+                    while let Some(head) = heads.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let brought = self.bring_one(head.key, Some(head), now).transpose();
+                        let is_over = matches!(&brought, Some(Err(e)) if ends_all(e));
+                        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                        done.extend(brought.map(|brought| (head.key, brought)));
+                        if is_over {
+                            next.store(heads.len(), Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = done.iter().position(|(_, brought)| matches!(brought, Err(e) if ends_all(e))) {
+            return Err(done.swap_remove(place).1.err().unwrap_or_else(|| Error::usage("")));
+        }
+        self.trim();
+        done.sort_by_key(|(key, _)| *key);
+        Ok(done)
+    }
+
+    /// Brings a run here by the hash of its key; `None` if the remote does not have it.
+    ///
+    /// # Errors
+    /// The remote cannot be reached, or lacks an object of the run.
+    pub fn bring_run(&self, key: Hash, now: i64) -> Result<Option<Brought>> {
+        self.bring_one(key, None, now)
+    }
+
+    fn bring_one(&self, key: Hash, head: Option<&RunHead>, now: i64) -> Result<Option<Brought>> {
+        let path = self.directory.join(format!("run-{key}.sqlite"));
+        let _lock = self.lock(key)?;
+        let whole = ranks::whole(&path);
+        let is_current = head.is_some_and(|head| !head.open && is_of(&whole, head.digest));
+        if !is_current {
+            let Some(manifest) = self.remote.manifest_of(key)? else { return Ok(None) };
+            materialise(&*self.remote, &manifest, &whole, false)?;
+        }
+        touch(&whole);
+        let mut files = Vec::new();
+        for part in ranks::parts(&path, &whole, is_current)? {
+            files.push(info_of(&part, now)?);
+        }
+        Ok(query::unite(files)?.pop().map(|info| Brought { key, info }))
+    }
+
+    /// Lets others wait who bring the same run.
+    fn lock(&self, key: Hash) -> Result<File> {
+        let path = self.directory.join(format!("lock-{}", &key.to_string()[..2]));
+        let lock = File::options().create(true).append(true).open(&path);
+        let lock = lock.map_err(|e| Error::io("open", &path, e))?;
+        // Where there are no locks, what two write at once is made anew.
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).ok();
+        Ok(lock)
+    }
+
+    /// Removes what was not asked for the longest time, until the rest is within bounds.
+    fn trim(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter_map(std::result::Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "sqlite"))
+            .filter_map(|entry| entry.metadata().ok().map(|metadata| (entry, metadata)))
+            .filter_map(|(entry, metadata)| Some((metadata.modified().ok()?, metadata.len(), entry.path())))
+            .collect();
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        for (asked, bytes, path) in files {
+            let rests = asked.elapsed().is_ok_and(|rests| rests > Duration::from_secs(IN_USE));
+            if total <= KEPT_BYTES || !rests {
+                return;
+            }
+            std::fs::remove_file(path).ok();
+            total -= bytes;
+        }
+    }
+}
+
+/// Says whether there is no point in asking the remote for further runs.
+fn ends_all(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied)
+}
+
+/// Says whether a file holds a run of this digest.
+fn is_of(path: &Path, digest: Hash) -> bool {
+    path.exists()
+        && store::open_packed(path).and_then(|file| store::digest(&file)).is_ok_and(|found| found == Some(digest))
+}
+
+/// Remembers that a file was asked for.
+fn touch(path: &Path) {
+    let touched = File::options().append(true).open(path);
+    touched.and_then(|file| file.set_modified(SystemTime::now())).ok();
+}
+
+/// Reads a run file at a glance. One without an end runs as long as it is heard of.
+fn info_of(path: &Path, now: i64) -> Result<RunInfo> {
+    let file = store::open(path)?;
+    let mut info = query::info(&file, path, "", now)?;
+    let heard = query::past(&file)?.writers.iter().map(|writer| writer.last).fold(0.0, f64::max);
+    #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
+    let silence = now as f64 / 1e6 - heard;
+    #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
+    let is_heard = silence < SILENCE as f64 / 1e6;
+    if info.digest.is_none() && info.state == State::Crashed && is_heard {
+        info.state = State::Running;
+    }
+    Ok(info)
+}

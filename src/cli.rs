@@ -11,6 +11,7 @@ mod gc;
 mod get;
 mod import;
 mod login;
+mod look;
 mod ls;
 mod mode;
 mod output;
@@ -24,8 +25,11 @@ mod show;
 mod sql;
 mod status;
 mod sync;
+mod there;
 mod verify;
 mod version;
+
+pub use look::Place;
 
 use crate::model::{Clock, Error, ErrorKind, Result, SystemClock};
 use clap::{Args, Parser, Subcommand};

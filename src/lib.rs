@@ -23,6 +23,8 @@
 pub mod cli;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(feature = "http")]
+pub mod mirror;
 pub mod model;
 pub mod query;
 #[cfg(feature = "http")]

@@ -32,6 +32,21 @@ pub struct Mirror {
     directory: PathBuf,
 }
 
+/// A run that is to be brought.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The hash of its key.
+    pub key: Hash,
+    /// Its digest, if that is known: a file that is here and has it is up to date.
+    pub digest: Option<Hash>,
+}
+
+impl From<&RunHead> for Wanted {
+    fn from(head: &RunHead) -> Self {
+        Self { key: head.key, digest: (!head.open).then_some(head.digest) }
+    }
+}
+
 /// A run that was brought here.
 #[derive(Debug, Clone)]
 pub struct Brought {
@@ -80,24 +95,24 @@ impl Mirror {
         }
     }
 
-    /// Brings runs here that the remote has listed, or completes what is here of them. Of those that cannot be brought it is
+    /// Brings runs here, or completes what is here of them. Of those that cannot be brought it is
     /// said why; those that are gone are left out.
     ///
     /// # Errors
     /// The remote cannot be reached, or refuses the key.
-    pub fn bring(&self, heads: &[RunHead], now: i64) -> Result<Vec<(Hash, Result<Brought>)>> {
+    pub fn bring(&self, wanted: &[Wanted], now: i64) -> Result<Vec<(Hash, Result<Brought>)>> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            for _ in 0..AT_ONCE.min(heads.len()) {
+            for _ in 0..AT_ONCE.min(wanted.len()) {
                 scope.spawn(|| {
-                    while let Some(head) = heads.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let brought = self.bring_one(head.key, Some(head), now).transpose();
+                    while let Some(run) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let brought = self.bring_run(*run, now).transpose();
                         let is_over = matches!(&brought, Some(Err(e)) if ends_all(e));
                         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                        done.extend(brought.map(|brought| (head.key, brought)));
+                        done.extend(brought.map(|brought| (run.key, brought)));
                         if is_over {
-                            next.store(heads.len(), Ordering::Relaxed);
+                            next.store(wanted.len(), Ordering::Relaxed);
                         }
                     }
                 });
@@ -112,19 +127,16 @@ impl Mirror {
         Ok(done)
     }
 
-    /// Brings a run here by the hash of its key; `None` if the remote does not have it.
+    /// Brings a run here; `None` if the remote does not have it.
     ///
     /// # Errors
     /// The remote cannot be reached, or lacks an object of the run.
-    pub fn bring_run(&self, key: Hash, now: i64) -> Result<Option<Brought>> {
-        self.bring_one(key, None, now)
-    }
-
-    fn bring_one(&self, key: Hash, head: Option<&RunHead>, now: i64) -> Result<Option<Brought>> {
+    pub fn bring_run(&self, wanted: Wanted, now: i64) -> Result<Option<Brought>> {
+        let key = wanted.key;
         let path = self.directory.join(format!("run-{key}.sqlite"));
         let _lock = self.lock(key)?;
         let whole = ranks::whole(&path);
-        let is_current = head.is_some_and(|head| !head.open && is_of(&whole, head.digest));
+        let is_current = wanted.digest.is_some_and(|digest| is_of(&whole, digest));
         if !is_current {
             let Some(manifest) = self.remote.manifest_of(key)? else { return Ok(None) };
             materialise(&*self.remote, &manifest, &whole, false)?;
@@ -152,7 +164,7 @@ impl Mirror {
         let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .filter_map(std::result::Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "sqlite"))
+            .filter(|entry| is_kept(&entry.file_name().to_string_lossy()))
             .filter_map(|entry| entry.metadata().ok().map(|metadata| (entry, metadata)))
             .filter_map(|(entry, metadata)| Some((metadata.modified().ok()?, metadata.len(), entry.path())))
             .collect();
@@ -167,6 +179,11 @@ impl Mirror {
             total -= bytes;
         }
     }
+}
+
+/// Says whether a file is one that was brought, or part of one.
+fn is_kept(name: &str) -> bool {
+    ["run-", "part-", "read-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Says whether there is no point in asking the remote for further runs.

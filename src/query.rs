@@ -10,8 +10,8 @@ mod filter;
 mod find;
 mod leftovers;
 mod order;
-mod rows;
 mod past;
+mod rows;
 mod runs;
 mod said;
 mod series;
@@ -28,11 +28,11 @@ pub use files::{FileVersion, file_versions, pick, read_file};
 pub use filter::{
     FILTER_BYTES, FILTER_DEPTH, FILTER_PATTERNS, FILTER_VALUES, Filter, Literal, Pattern, Sense, Test,
 };
-pub use find::{find, full_name, unreadable_of};
+pub use find::{find, full_name, named, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use order::{Order, columns};
-pub use rows::{Row, Rows, RowsWanted, rows};
 pub use past::{Past, Writer, past};
+pub use rows::{Row, Rows, RowsWanted, rows};
 pub use runs::{
     FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone, list,
     newest_file, newest_files, run_directory,

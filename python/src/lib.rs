@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod read;
 mod recording;
+mod remote;
 mod run;
 mod sink;
 mod values;
@@ -54,6 +55,7 @@ fn after_fork_in_child() {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", danlu::VERSION)?;
+    module.add_class::<remote::Remote>()?;
     module.add_class::<run::Run>()?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(read::envelope, module)?)?;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -57,6 +58,8 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DANLU_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("DANLU_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     while danlu.run is not None:
@@ -105,3 +108,60 @@ class Scripts:
 @pytest.fixture
 def scripts(workdir: Path) -> Scripts:
     return Scripts(workdir)
+
+
+class Place:
+    """Where runs are read from: where they were written, or where they were synced to."""
+
+    def __init__(self, kind: str, directory: Path) -> None:
+        self.kind = kind
+        self.directory = directory
+        self.address: str | None = None
+        self.key: str | None = None
+        self._server: subprocess.Popen[str] | None = None
+
+    def begin(self) -> None:
+        if self.kind == "remote":
+            self.address = str(self.directory / "stick")
+        if self.kind == "server":
+            self.serve()
+
+    def serve(self) -> None:
+        """Start a real server on a free port."""
+        data = str(self.directory / "server-data")
+        command = ["-m", "danlu", "serve", "--data", data, "--listen", "127.0.0.1:0", "--json"]
+        self._server = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)
+        assert self._server.stdout is not None
+        said = json.loads(self._server.stdout.readline())
+        self.address = said["url"]
+        self.key = said.get("api_key") or self.key
+
+    def end(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate()
+
+    def sync(self) -> None:
+        """Push what there is."""
+        if self.address is None or not (self.directory / "wandb").is_dir():
+            return
+        command = [sys.executable, "-m", "danlu", "sync", "--dir", str(self.directory), self.address]
+        environment = {**os.environ, "DANLU_API_KEY": self.key or ""}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    def api(self, overrides: dict[str, Any] | None = None) -> Any:
+        """Return an Api that reads all runs that were written so far."""
+        self.sync()
+        given = dict(overrides or {})
+        if self.address is not None:
+            given["base_url"] = self.address
+        return danlu.Api(given, api_key=self.key)
+
+
+@pytest.fixture(params=["directory", "remote", "server"])
+def place(request: pytest.FixtureRequest, workdir: Path) -> Iterator[Place]:
+    place = Place(request.param, workdir)
+    place.begin()
+    yield place
+    place.end()

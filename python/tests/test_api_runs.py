@@ -8,7 +8,7 @@ from typing import Any
 
 import danlu
 import pytest
-from conftest import Scripts
+from conftest import Place, Scripts
 from danlu.apis import public
 from danlu.apis.public import Api, Run, RunNotFoundError
 
@@ -26,11 +26,11 @@ def ids(runs: Any) -> list[str]:
 
 
 @pytest.fixture
-def api(workdir: Path) -> Api:
+def api(place: Place) -> Api:
     make("a", 0.3, config={"lr": 0.1, "opt": "adam", "model": {"depth": 3}}, tags=["best", "x"], group="g1")
     make("b", 0.1, config={"lr": 0.01, "opt": "sgd"}, name="second", job_type="eval", entity="team")
     make("c", 0.2, 1, config={"lr": 0.5}, project="cifar", notes="broke")
-    return Api()
+    return place.api()
 
 
 def test_runs_of_a_project_are_found_by_all_forms_of_its_path(api: Api) -> None:
@@ -89,13 +89,13 @@ def test_a_directory_is_chosen(api: Api, workdir: Path, monkeypatch: pytest.Monk
         Api("missing").runs().objects  # noqa: B018
 
 
-def test_what_is_not_there_is_said_with_what_is(api: Api, workdir: Path) -> None:
+def test_what_is_not_there_is_said_with_what_is(api: Api) -> None:
     runs = api.runs("nope")
     with pytest.raises(
         ValueError, match=r"Could not find project nope in .*; there are mnist, team/mnist, cifar"
     ):
         len(runs)
-    with pytest.raises(RunNotFoundError, match=f"Could not find run <Run mnist/zzz> in `{workdir}/wandb`"):
+    with pytest.raises(RunNotFoundError, match=f"Could not find run <Run mnist/zzz> in `{api.source.shown}`"):
         api.run("mnist/zzz")
     with pytest.raises(ValueError, match="there is mnist/a"):
         api.run("cifar/a")
@@ -107,12 +107,14 @@ def test_what_is_not_there_is_said_with_what_is(api: Api, workdir: Path) -> None
     assert issubclass(RunNotFoundError, danlu.CommError), "what older versions of wandb raise"
 
 
-def test_an_id_of_two_projects_needs_its_project(api: Api) -> None:
+def test_an_id_of_two_projects_needs_its_project(api: Api, place: Place) -> None:
     make("a", project="cifar")
+    place.sync()
     with pytest.raises(RunNotFoundError, match="mnist/a, cifar/a"):
         api.run("a")
     assert api.run("cifar/a").project == "cifar"
     make("a", 0.7, project="cifar")
+    place.sync()
     assert api.run("cifar/a").summary["loss"] == 0.7, "of runs with the same path the newest"
 
 
@@ -243,10 +245,13 @@ def test_projects(api: Api) -> None:
     assert api.project("new").name == "new"
 
 
-def test_a_run_is_made(api: Api) -> None:
+def test_a_run_is_made(api: Api, place: Place) -> None:
     run = api.create_run(run_id="made", project="mnist")
     assert (run.id, run.state, run.lastHistoryStep) == ("made", "finished", -1)
     assert len(run.history()) == 0
+    assert api.run("mnist/made").id == "made"
+    if place.kind != "directory":
+        return
     with danlu.init(project="mnist", id="made", resume="must") as live:
         live.log({"loss": 1.0})
     assert api.run("mnist/made").summary["loss"] == 1.0
@@ -282,7 +287,8 @@ def test_who_reads(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "key")
     assert (Api().default_entity, Api().api_key, Api(api_key="mine").api_key) == ("us", "key", "mine")
     api.flush()
-    assert api.client.app_url.startswith("file:")
+    assert api.client.app_url == api.url
+    assert api.url.startswith(("file:", "http://127.0.0.1"))
     assert api.user_agent.startswith("danlu ")
 
 

@@ -2,7 +2,8 @@
 
 use super::ls::time;
 use super::output::{Output, warn};
-use super::{Common, here_and_now, runs_named};
+use super::there::There;
+use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result};
 use crate::query::{self, Alert};
 use crate::sync::{Hooks, Outcome, State, Status};
@@ -23,6 +24,9 @@ pub(super) struct Alerts {
     tell: bool,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -36,7 +40,7 @@ impl Alerts {
             return tell(&self.common.dir, &[alert]);
         }
         let mut found = Vec::new();
-        for run in runs_named(&self.runs, &self.common.dir)? {
+        for run in self.there.find(self.common.dir)?.runs(&self.runs)? {
             found.extend(query::alerts(&run)?);
         }
         found.sort_by(|a, b| a.time.total_cmp(&b.time));

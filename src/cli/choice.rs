@@ -2,6 +2,7 @@
 
 use super::ls::time;
 use super::output::{Output, bytes};
+use super::there::Remote;
 use crate::model::Result;
 use crate::query::{self, Field, Fields, Filter, Named, Order, RunDetails, RunInfo, Scalar};
 
@@ -58,6 +59,29 @@ impl Choice {
             Known::Whole(details) => details.info,
         };
         Ok(Chosen { runs: runs.into_iter().map(info).collect(), rows })
+    }
+}
+
+impl Choice {
+    /// Lets a server choose, by the same filter and an order as it was given, and prints what it says.
+    pub(super) fn ask(&self, remote: &Remote, sort: Option<&str>, json: bool, output: &mut Output) -> Result<bool> {
+        let filter = self.filter.as_ref().map(ToString::to_string);
+        let mut asked = vec![("sort", sort.unwrap_or("started"))];
+        asked.extend(filter.as_deref().map(|filter| ("filter", filter)));
+        let Some(columns) = &self.columns else {
+            let runs: Vec<RunInfo> = remote.listed(&asked, self.limit)?.into_iter().map(|(_, run)| run).collect();
+            if json { output.json(&runs)? } else { super::ls::show(&runs, output)? }
+            return Ok(true);
+        };
+        let names: Vec<String> = columns.iter().map(ToString::to_string).collect();
+        let list = names.join(",");
+        asked.push(("columns", &list));
+        let said = remote.pages(&asked, self.limit)?;
+        let row = |run: &serde_json::Value| {
+            names.iter().map(|name| run.get(name).map_or(Scalar::Missing, Scalar::of).into_owned()).collect()
+        };
+        show_columns(columns, &said.iter().map(row).collect::<Vec<Vec<_>>>(), json, output)?;
+        Ok(true)
     }
 }
 

@@ -1,8 +1,9 @@
 //! `danlu files`.
 
 use super::ls::time;
-use super::output::{Output, bytes, warn};
-use super::{Common, here_and_now};
+use super::Common;
+use super::output::{Output, bytes};
+use super::there::There;
 use crate::model::Result;
 use crate::query::{self, FileVersion};
 use clap::Args;
@@ -23,6 +24,9 @@ pub(super) struct Files {
     all: bool,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -35,9 +39,8 @@ struct Newest<'a> {
 }
 
 impl Files {
-    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        let (host, now) = here_and_now();
-        let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
+    pub(super) fn run(mut self, output: &mut Output) -> Result<bool> {
+        let info = std::mem::take(&mut self.there).find(self.common.dir.clone())?.run(&self.run)?;
         let versions = query::file_versions(&info)?;
         if self.all {
             self.print_all(&versions, output)?;

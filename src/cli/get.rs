@@ -1,8 +1,10 @@
 //! `danlu get`.
 
-use super::output::{Output, bytes, plain, warn};
+use super::output::{Output, bytes, plain};
 use super::progress::progress_bar;
-use super::{Common, here_and_now};
+use super::Common;
+use super::there::There;
+use crate::mirror::Mirror;
 use crate::model::{Error, ErrorKind, Result, check_file_name};
 use crate::query::{self, FileVersion};
 use crate::store;
@@ -46,6 +48,9 @@ pub(super) struct Get {
     force: bool,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -58,9 +63,10 @@ struct Got<'a> {
 }
 
 impl Get {
-    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        let (host, now) = here_and_now();
-        let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
+    pub(super) fn run(mut self, output: &mut Output) -> Result<bool> {
+        let looked = std::mem::take(&mut self.there).find(self.common.dir.clone())?;
+        let info = looked.run(&self.run)?;
+        let mirror = looked.mirror()?;
         let versions = query::file_versions(&info)?;
         let picked = query::pick(&versions, &self.file, self.version)?;
         let is_directory = self.output.ends_with('/') || Path::new(&self.output).is_dir();
@@ -74,7 +80,7 @@ impl Get {
         let bar = progress_bar(picked.iter().map(|file| file.size).sum());
         if self.output == "-" {
             for file in picked {
-                to_stdout(file, &bar, output)?;
+                to_stdout(mirror.as_ref(), file, &bar, output)?;
             }
             return Ok(true);
         }
@@ -82,7 +88,7 @@ impl Get {
         for file in picked {
             bar.set_message(plain(&file.path));
             let target = if is_directory { self.below(file) } else { Ok(PathBuf::from(&self.output)) };
-            match target.and_then(|target| self.write(file, &target, &bar).map(|()| target)) {
+            match target.and_then(|target| self.write(mirror.as_ref(), file, &target, &bar).map(|()| target)) {
                 Ok(written_to) => got.push(Got { file, written_to }),
                 Err(e) => failed.push(e),
             }
@@ -143,13 +149,22 @@ impl Get {
     }
 
     /// Writes a file beside its place, and puts it there when it is whole.
-    fn write(&self, file: &FileVersion, target: &Path, bar: &ProgressBar) -> Result<()> {
+    fn write(
+        &self,
+        mirror: Option<&Mirror>,
+        file: &FileVersion,
+        target: &Path,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         if target.symlink_metadata().is_ok() && !self.force {
             let message = format!("`{}` is there already", target.display());
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_hint("`--force` replaces it, `-o` writes elsewhere"));
         }
         check_replaceable(target)?;
+        if let Some(mirror) = mirror {
+            return fetch(mirror, file, target, bar);
+        }
         query::write_whole(target, |sink| {
             query::read_file(file, |piece| {
                 bar.inc(piece.len() as u64);
@@ -173,11 +188,32 @@ fn check_replaceable(target: &Path) -> Result<()> {
     }
 }
 
-fn to_stdout(file: &FileVersion, bar: &ProgressBar, output: &mut Output) -> Result<()> {
-    query::read_file(file, |piece| {
-        bar.inc(piece.len() as u64);
-        output.bytes(piece)
-    })?;
+/// Writes a file of a remote.
+fn fetch(mirror: &Mirror, file: &FileVersion, target: &Path, bar: &ProgressBar) -> Result<()> {
+    let before = bar.position();
+    let fetched = mirror.content(file.sha256, target, &|length| bar.set_position(before + length));
+    fetched.map(|_| ()).map_err(|e| e.in_context(format!("Cannot read `{}`", file.path)))
+}
+
+fn to_stdout(
+    mirror: Option<&Mirror>,
+    file: &FileVersion,
+    bar: &ProgressBar,
+    output: &mut Output,
+) -> Result<()> {
+    let mut piece = |piece: &[u8]| output.bytes(piece);
+    match mirror {
+        None => {
+            query::read_file(file, |bytes| {
+                bar.inc(bytes.len() as u64);
+                piece(bytes)
+            })?;
+        }
+        Some(mirror) => mirror.read_content(file.sha256, |bytes| {
+            bar.inc(bytes.len() as u64);
+            piece(bytes)
+        })?,
+    }
     bar.finish_and_clear();
     output.flush()
 }

@@ -2,12 +2,13 @@
 
 use super::choice::{Choice, Chosen, show_columns};
 use super::output::{Output, bytes, warn};
+use super::there::{Looked, There};
 use super::{Common, here_and_now};
 use crate::model::{Result, to_rfc3339};
 use crate::query::{self, Filter, Order, RunInfo};
 use crate::remote;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// List the runs of a directory, oldest first
 ///
@@ -38,20 +39,26 @@ pub(super) struct Ls {
     limit: Option<usize>,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
 impl Ls {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let choice = self.choice()?;
-        let (host, now) = here_and_now();
         let dir = self.directory.unwrap_or(self.common.dir);
-        let found = query::list(&dir, &host, now, &warn)?;
-        for (_, error) in &found.unreadable {
-            super::output::error(error);
+        let looked = self.there.find(dir.clone())?;
+        if let Looked::There(remote) = &looked
+            && remote.server.is_some()
+        {
+            return choice.ask(remote, self.sort.as_deref(), self.common.format.json, output);
         }
-        let whole = found.unreadable.is_empty();
-        let runs = query::unite(found.runs)?;
+        let (runs, whole) = match &looked {
+            Looked::Here(dir) => list(dir)?,
+            Looked::There(remote) => remote.list()?,
+        };
         let some = !runs.is_empty();
         let Chosen { runs, rows } = choice.choose(runs)?;
         if let Some((columns, rows)) = choice.columns.as_ref().zip(rows) {
@@ -60,14 +67,13 @@ impl Ls {
             output.json(&runs)?;
         } else if runs.is_empty() && some {
             output.line("No such runs")?;
-        } else if runs.is_empty() {
-            output.line(format!("No runs in {}", query::run_directory(&dir).display()))?;
-            if remote::Directory::is_one(&dir) {
-                output.line("It is a remote: `danlu verify` on it lists what was synced there")?;
+        } else if let (true, Looked::Here(dir)) = (runs.is_empty(), &looked) {
+            output.line(format!("No runs in {}", query::run_directory(dir).display()))?;
+            if remote::Directory::is_one(dir) {
+                output.line("It is a remote: `danlu ls --remote` on it lists what was synced there")?;
             }
         } else {
-            let heading = ["ID", "PROJECT", "NAME", "STATE", "STARTED", ">LAST STEP", ">SIZE"];
-            output.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())?;
+            show(&runs, output)?;
         }
         Ok(whole)
     }
@@ -80,6 +86,25 @@ impl Ls {
             limit: self.limit.unwrap_or(usize::MAX),
         })
     }
+}
+
+/// Lists the runs of a directory, and says what cannot be read. Returns whether there was none such.
+fn list(dir: &Path) -> Result<(Vec<RunInfo>, bool)> {
+    let (host, now) = here_and_now();
+    let found = query::list(dir, &host, now, &warn)?;
+    for (_, error) in &found.unreadable {
+        super::output::error(error);
+    }
+    Ok((query::unite(found.runs)?, found.unreadable.is_empty()))
+}
+
+/// Prints runs, each on a line.
+pub(super) fn show(runs: &[RunInfo], output: &mut Output) -> Result<()> {
+    if runs.is_empty() {
+        return output.line("No runs");
+    }
+    let heading = ["ID", "PROJECT", "NAME", "STATE", "STARTED", ">LAST STEP", ">SIZE"];
+    output.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
 fn row(run: &RunInfo) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! `danlu show`.
 
 use super::ls::{started, state};
-use super::output::{Output, bytes, plain, warn};
-use super::{Common, here_and_now};
+use super::Common;
+use super::output::{Output, bytes, plain};
+use super::there::{Looked, There};
 use crate::model::Result;
 use crate::query;
 use clap::Args;
@@ -15,14 +16,18 @@ pub(super) struct Show {
     run: String,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
 impl Show {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
-        let (host, now) = here_and_now();
-        let info = query::find(&self.common.dir, &self.run, &host, now, &warn)?;
-        let details = query::united_details(&info)?;
+        let details = match self.there.find(self.common.dir)? {
+            Looked::There(remote) if remote.server.is_some() => remote.details(&self.run)?,
+            looked => query::united_details(&looked.run(&self.run)?)?,
+        };
         if self.common.format.json {
             output.json(&details)?;
         } else {
@@ -36,7 +41,8 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
     let info = &details.info;
     let tags = Vec::from_iter(details.tags.iter().map(String::as_str)).join(", ");
     let digest = info.digest.map(|digest| digest.to_string()).unwrap_or_default();
-    let files: Vec<String> = info.parts.iter().map(|part| part.display().to_string()).collect();
+    let files = if info.parts.is_empty() { std::slice::from_ref(&info.path) } else { info.parts.as_slice() };
+    let files: Vec<String> = files.iter().map(|part| part.display().to_string()).collect();
     let seconds = info.ended.map(|ended| format!("{:.1} s", ended - info.started)).unwrap_or_default();
     for (title, text) in [
         ("run", &info.id),

@@ -1,7 +1,8 @@
 //! `danlu sql`.
 
-use super::output::Output;
-use super::{Common, runs_named};
+use super::output::{Output, warn};
+use super::Common;
+use super::there::{Looked, There};
 use crate::model::Result;
 use crate::query::{self, Answer};
 use clap::Args;
@@ -23,14 +24,21 @@ pub(super) struct Sql {
     arguments: Vec<String>,
 
     #[command(flatten)]
+    there: There,
+
+    #[command(flatten)]
     common: Common,
 }
 
 impl Sql {
     pub(super) fn run(mut self, output: &mut Output) -> Result<bool> {
         let query = self.arguments.pop().unwrap_or_default();
-        let runs = runs_named(&self.arguments, &self.common.dir)?;
-        let answer = query::sql(runs, self.arguments.len() == 1, &query)?;
+        let answer = match self.there.find(self.common.dir)? {
+            Looked::There(remote) if remote.server.is_some() => {
+                served(&remote.sql(&self.arguments, &query, MOST_ROWS)?)
+            }
+            looked => query::sql(looked.runs(&self.arguments)?, self.arguments.len() == 1, &query)?,
+        };
         if self.common.format.json {
             output.json(&objects(&answer))?;
         } else {
@@ -48,6 +56,29 @@ impl Sql {
         }
         Ok(true)
     }
+}
+
+/// Most rows that a server gives.
+const MOST_ROWS: usize = 100_000;
+
+/// Reads what a server answers.
+fn served(said: &serde_json::Value) -> Answer {
+    if said["truncated"] == true {
+        warn(format!("The server gives no more than {MOST_ROWS} rows, or 16 MiB: there are more"));
+    }
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let value = |value: serde_json::Value| match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(int) => Value::Integer(int),
+            None => Value::Real(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::String(text) => Value::Text(text),
+        other => Value::Text(other.to_string()),
+    };
+    let columns = list(&said["columns"]).iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+    let rows = list(&said["rows"]).iter().map(|row| list(row).into_iter().map(value).collect()).collect();
+    Answer { columns, rows }
 }
 
 fn text(value: &Value) -> String {

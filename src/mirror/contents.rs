@@ -44,6 +44,31 @@ impl Mirror {
     }
 }
 
+impl Mirror {
+    /// Hands out a content of the remote, piece by piece, when all of it has come and is checked.
+    ///
+    /// # Errors
+    /// As [`Self::content`], or `sink` fails.
+    pub fn read_content(&self, sha256: Hash, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let target = self.directory().join(format!("read-{}", crate::model::AttemptId::random()?));
+        self.content(sha256, &target, &|_| {})?;
+        let read = File::open(&target).map_err(|e| Error::io("read", &target, e));
+        let handed = read.and_then(|mut from| each_piece(&mut from, &target, &mut sink));
+        std::fs::remove_file(&target).ok();
+        handed
+    }
+}
+
+fn each_piece(from: &mut File, path: &Path, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece).map_err(|e| Error::io("read", path, e))? {
+            0 => return Ok(()),
+            read => sink(&piece[..read])?,
+        }
+    }
+}
+
 /// A content that is on its way.
 struct Coming<'a> {
     path: PathBuf,
@@ -58,16 +83,12 @@ impl<'a> Coming<'a> {
     fn open(path: PathBuf, progress: &'a dyn Fn(u64)) -> Result<Self> {
         let failed = |e| Error::io("write", &path, e);
         let mut file = File::options().create(true).read(true).append(true).open(&path).map_err(failed)?;
-        let (mut hasher, mut length, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);
-        loop {
-            match file.read(&mut piece).map_err(failed)? {
-                0 => break,
-                read => {
-                    hasher.update(&piece[..read]);
-                    length += read as u64;
-                }
-            }
-        }
+        let (mut hasher, mut length) = (Sha256::new(), 0);
+        each_piece(&mut file, &path, &mut |piece| {
+            hasher.update(piece);
+            length += piece.len() as u64;
+            Ok(())
+        })?;
         progress(length);
         Ok(Self { path, file, length, hasher, progress })
     }
@@ -108,13 +129,7 @@ impl<'a> Coming<'a> {
             // On another file system.
             crate::query::write_whole(target, |sink| {
                 let mut from = File::open(&self.path).map_err(failed)?;
-                let mut piece = vec![0; PIECE];
-                loop {
-                    match from.read(&mut piece).map_err(failed)? {
-                        0 => return Ok(()),
-                        read => sink(&piece[..read])?,
-                    }
-                }
+                each_piece(&mut from, &self.path, sink)
             })?;
             std::fs::remove_file(&self.path).ok();
         } else {

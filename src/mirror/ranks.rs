@@ -63,7 +63,7 @@ fn copy(from: &Connection, rank: Option<u32>, to: &Path) -> Result<()> {
             let records = records?;
             if let Some((first, _)) = records.first() {
                 let first = *first;
-                stream.apply(&tx, first, records.into_iter().map(|(_, record)| record).collect())?;
+                stream.apply(&tx, first, records.into_iter().map(|(_, record)| record))?;
             }
         }
         if attempt.digest.is_some() {

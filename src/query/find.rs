@@ -30,13 +30,13 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
     let mut runs = unite(runs)?;
     if name == "latest" {
         let linked = run_directory(dir).join(store::LATEST).read_link().ok();
-        let named = |run: &RunInfo| {
+        let is_linked = |run: &RunInfo| {
             run.parts.iter().any(|part| part.file_name() == linked.as_ref().map(|link| link.as_os_str()))
         };
-        let place = runs.iter().position(named).or(runs.len().checked_sub(1));
+        let place = runs.iter().position(is_linked).or(runs.len().checked_sub(1));
         return place.map(|place| runs.swap_remove(place)).ok_or_else(|| missing(dir, "There are no runs"));
     }
-    if let Some(place) = place_of(&runs, name)? {
+    if let Some(place) = named(&runs, name)? {
         tell_namesakes(&runs, place, warn);
         return Ok(runs.swap_remove(place));
     }
@@ -54,8 +54,12 @@ pub fn find(dir: &Path, name: &str, host: &str, now: i64, warn: &dyn Fn(String))
 /// Says whether a run is one that was named.
 type Fits<'a> = &'a dyn Fn(&RunInfo) -> bool;
 
-/// Finds which of the runs a name means: the newest of those that it fits best.
-fn place_of(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
+/// Finds which of the runs, the oldest first, a name means: the newest of those that it fits best. The name is an id or the
+/// beginning of one, with its project, or entity and project, in front or not.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if the name fits several.
+pub fn named(runs: &[RunInfo], name: &str) -> Result<Option<usize>> {
     let (scope, id) = name.rsplit_once('/').map_or((None, name), |(scope, id)| (Some(scope), id));
     if id.is_empty() {
         return Ok(None);

@@ -133,6 +133,7 @@ pub struct RunDetails {
     /// What is missing of it, as it says itself.
     pub losses: Vec<store::Lost>,
     /// How it came to be.
+    #[serde(default)]
     pub past: Past,
 }
 

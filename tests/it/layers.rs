@@ -3,17 +3,18 @@
 use std::path::Path;
 
 /// Each module with those it may use.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("store", &["model"]),
     ("writer", &["model", "store"]),
     ("query", &["model", "store"]),
     ("remote", &["model", "store"]),
+    ("mirror", &["model", "store", "query", "remote"]),
     ("sync", &["model", "store", "query", "remote"]),
     ("system", &["model"]),
     ("server", &["model", "store", "query", "remote"]),
     ("import", &["model", "store"]),
-    ("cli", &["model", "store", "writer", "query", "remote", "sync", "server", "system", "import"]),
+    ("cli", &["model", "store", "writer", "query", "remote", "mirror", "sync", "server", "system", "import"]),
 ];
 
 /// What the crate's root gives everybody.

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from ... import _core, _mirror
 from .directory import AllAtOnce, Directory
@@ -17,7 +18,7 @@ from .source import fits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Callable
 
     from ...artifacts import Catalog
@@ -53,7 +54,8 @@ class Remote:
     @property
     def url(self) -> str:
         """The address of the remote."""
-        return self._remote.name
+        name = self._remote.name
+        return name if "://" in name else Path(name).absolute().as_uri()
 
     def pages(
         self,
@@ -69,15 +71,16 @@ class Remote:
     def infos(self, place: Place, run_id: str | None = None) -> list[Info]:
         """Return the runs of a place, or those of an id, oldest first."""
         heads = [head for head in self._heads() if run_id in (None, head["id"]) and fits(head, place)]
-        return self._fetch([head["key"] for head in heads])
+        return self._fetch(heads)
 
     def _heads(self) -> list[Info]:
         heads: list[Info] = json.loads(self._remote.heads())
         return heads
 
-    def _fetch(self, keys: Sequence[str]) -> list[Info]:
+    def _fetch(self, runs: Iterable[Info]) -> list[Info]:
         """Bring the records of runs here; return how the runs are, oldest first."""
-        infos: list[Info] = json.loads(self._remote.fetch(list(keys)))
+        wanted = [(run["key"], run["digest"] if not run.get("open") else None) for run in runs]
+        infos: list[Info] = json.loads(self._remote.fetch(wanted))
         return sorted(infos, key=lambda info: (info["started"], info["key"]))
 
     def projects(self) -> list[tuple[str, str]]:
@@ -90,7 +93,7 @@ class Remote:
 
     def again(self, info: Info) -> tuple[Info, bool]:
         """Return how a run is now. A remote has each run once."""
-        found = self._fetch([info["key"]])
+        found = self._fetch([{"key": info["key"], "digest": None}])
         if not found:
             raise RunNotFoundError(f"Run {path_of(info)} is no longer in `{self.shown}`")
         return found[0], False
@@ -164,7 +167,7 @@ class Remote:
         """Return the artifacts of the runs of a place. Their records are brought here for it."""
         from ...artifacts import catalog
 
-        self._fetch([head["key"] for head in self._heads() if fits(head, place)])
+        self._fetch(head for head in self._heads() if fits(head, place))
         return catalog(self.path)
 
 

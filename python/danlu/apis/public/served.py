@@ -102,7 +102,7 @@ class Server(Remote):
     def brought(self, info: Info) -> list[str]:
         """Bring the records of a run here; return the files that they are in."""
         self.path  # noqa: B018
-        found = self._fetch([info["key"]])
+        found = self._fetch([info])
         if not found:
             raise RunNotFoundError(f"Run {path_of(info)} is no longer in `{self.shown}`")
         parts: list[str] = found[0]["parts"]

@@ -1,0 +1,168 @@
+//! Looking at the runs of a remote.
+
+use crate::error::sentence;
+use danlu::cli::Place;
+use danlu::mirror::{Brought, Mirror, Wanted};
+use danlu::model::{Clock, Error, ErrorKind, Hash, SystemClock};
+use danlu::remote::{Http, RunHead};
+use danlu::sync::{self, Progress};
+use danlu::Result;
+use pyo3::prelude::*;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A remote, by its address or name. Nothing is asked before something is wanted.
+#[pyclass(frozen, module = "danlu._core")]
+pub(crate) struct Remote {
+    place: Place,
+    server: Option<Http>,
+    mirror: Mutex<Option<Arc<Mirror>>>,
+}
+
+#[pymethods]
+impl Remote {
+    #[new]
+    #[pyo3(signature = (address, key=None))]
+    fn new(py: Python<'_>, address: &str, key: Option<String>) -> PyResult<Self> {
+        let open = || {
+            let place = Place::named(address, key)?;
+            let server = place.server()?;
+            Ok(Self { place, server, mirror: Mutex::default() })
+        };
+        py.detach(open).map_err(|e| to_python(py, &e))
+    }
+
+    /// The address.
+    #[getter]
+    fn name(&self) -> &str {
+        self.place.address()
+    }
+
+    /// Whether it is a server, which answers `ask`.
+    #[getter]
+    fn is_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Asks the API of a server at a path below `/api/v1/`; takes and returns JSON.
+    #[pyo3(signature = (method, path, body=None))]
+    fn ask(&self, py: Python<'_>, method: &str, path: &str, body: Option<String>) -> PyResult<String> {
+        let ask = || {
+            let server = self.server.as_ref();
+            let server = server.ok_or_else(|| Error::usage(format!("`{}` is no server", self.name())))?;
+            server.ask(method, path, body)
+        };
+        py.detach(ask).map_err(|e| to_python(py, &e))
+    }
+
+    /// The directory that records are brought to.
+    fn directory(&self, py: Python<'_>) -> PyResult<PathBuf> {
+        let found = py.detach(|| self.mirror().map(|mirror| mirror.directory().to_owned()));
+        found.map_err(|e| to_python(py, &e))
+    }
+
+    /// Lists all runs: JSON with key, entity, project, id, digest, records and whether it is open.
+    fn heads(&self, py: Python<'_>) -> PyResult<String> {
+        let heads = py.detach(|| self.mirror()?.heads()).map_err(|e| to_python(py, &e))?;
+        let shown = |head: &RunHead| {
+            serde_json::json!({
+                "key": head.key, "entity": head.run.entity, "project": head.run.project, "id": head.run.id,
+                "digest": head.digest, "records": head.records, "open": head.open,
+            })
+        };
+        Ok(serde_json::Value::from_iter(heads.iter().map(shown)).to_string())
+    }
+
+    /// Brings the records of runs here, by their keys, each with its digest if that is known. Returns JSON with what `danlu ls --json` says of each, and its key. Those
+    /// that are gone are left out; what cannot be read is warned about, unless it is all that was asked for.
+    fn fetch(&self, py: Python<'_>, runs: Vec<(String, Option<String>)>) -> PyResult<String> {
+        let (found, warnings) = py.detach(|| self.bring(&runs)).map_err(|e| to_python(py, &e))?;
+        let say = py.import("danlu._say")?.getattr("warn")?;
+        warnings.into_iter().try_for_each(|warning| say.call1((warning,)).map(|_| ()))?;
+        Ok(serde_json::Value::from(found).to_string())
+    }
+
+    /// Writes a content into `dest`, checked, whole or not at all; returns its size.
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+    fn content(&self, py: Python<'_>, sha256: &str, dest: PathBuf) -> PyResult<u64> {
+        let read = || self.mirror()?.content(parse(sha256)?, &dest, &|_| {});
+        py.detach(read).map_err(|e| to_python(py, &e))
+    }
+
+    /// Pushes a run file whose run has ended.
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+    fn push(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let push = || {
+            let progress: Arc<dyn Progress> = Arc::new(Silent);
+            sync::push(&path, self.mirror()?.remote(), &progress).map(|_| ())
+        };
+        py.detach(push).map_err(|e| to_python(py, &e))
+    }
+}
+
+impl Remote {
+    fn mirror(&self) -> Result<Arc<Mirror>> {
+        let mut mirror = self.mirror.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mirror) = &*mirror {
+            return Ok(Arc::clone(mirror));
+        }
+        let opened = Arc::new(self.place.mirror()?);
+        *mirror = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn bring(&self, runs: &[(String, Option<String>)]) -> Result<(Vec<serde_json::Value>, Vec<String>)> {
+        let mirror = self.mirror()?;
+        let now = SystemClock.now();
+        let wanted = |(key, digest): &(String, Option<String>)| {
+            Ok(Wanted { key: parse(key)?, digest: digest.as_deref().map(parse).transpose()? })
+        };
+        let wanted = runs.iter().map(wanted).collect::<Result<Vec<_>>>()?;
+        if let [only] = wanted.as_slice() {
+            let found = mirror.bring_run(*only, now)?;
+            return Ok((found.iter().map(shown).collect::<Result<_>>()?, Vec::new()));
+        }
+        let (mut found, mut warnings) = (Vec::new(), Vec::new());
+        for (key, brought) in mirror.bring(&wanted, now)? {
+            match brought {
+                Ok(brought) => found.push(shown(&brought)?),
+                Err(e) => warnings.push(format!("Run {key} is left out: {}", sentence(&e))),
+            }
+        }
+        Ok((found, warnings))
+    }
+}
+
+fn parse(hash: &str) -> Result<Hash> {
+    Hash::parse(hash).ok_or_else(|| Error::usage(format!("`{hash}` is no SHA-256: it takes 64 hexadecimal digits")))
+}
+
+fn shown(brought: &Brought) -> Result<serde_json::Value> {
+    let mut value =
+        serde_json::to_value(&brought.info).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
+    if let Some(object) = value.as_object_mut() {
+        object.insert("key".to_owned(), brought.key.to_string().into());
+    }
+    Ok(value)
+}
+
+/// Nobody watches.
+struct Silent;
+
+impl Progress for Silent {
+    fn run(&self, _: &str, _: u64) {}
+    fn sent(&self, _: u64) {}
+}
+
+/// Makes the exception that programs for wandb catch.
+fn to_python(py: Python<'_>, error: &Error) -> PyErr {
+    let (module, name) = match error.kind() {
+        ErrorKind::Unreachable => ("danlu.errors", "CommError"),
+        ErrorKind::Denied => ("danlu.errors", "AuthenticationError"),
+        ErrorKind::NotFound => ("danlu.apis.public.errors", "NotFoundError"),
+        _ => return crate::error::to_python(py, error),
+    };
+    let class = py.import(module).and_then(|module| module.getattr(name));
+    let made = class.and_then(|class| class.call1((sentence(error),)));
+    made.map_or_else(|e| e, PyErr::from_value)
+}

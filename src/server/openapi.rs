@@ -116,6 +116,9 @@ pub(super) struct Run {
     config: Option<Map<String, Value>>,
     /// The summary.
     summary: Option<Map<String, Value>>,
+    /// Who wrote it and when, how its metrics are defined, and the step and time of its last row.
+    #[schema(value_type = Option<Object>)]
+    past: Option<Value>,
     /// The keys of the history. Only of a run that is asked for alone, as the next two.
     keys: Option<Vec<crate::query::KeyInfo>>,
     /// The newest version of each file.

@@ -16,6 +16,8 @@ pub(in crate::server) struct Project {
     pub(in crate::server) runs: i64,
     /// When one of them changed last, in seconds since 1970.
     pub(in crate::server) updated: f64,
+    /// When the first of them began, in seconds since 1970.
+    pub(in crate::server) begun: f64,
 }
 
 impl Catalogue {
@@ -25,13 +27,13 @@ impl Catalogue {
     /// The database cannot be used.
     pub(in crate::server) fn projects(&self, who: &Who) -> Result<Vec<Project>> {
         let rows = self.database.query(
-            "SELECT entity, project, count(*), max(updated) FROM run WHERE removed IS NULL
+            "SELECT entity, project, count(*), max(updated), min(started) FROM run WHERE removed IS NULL
              GROUP BY entity, project ORDER BY entity, project",
             &[],
         )?;
         let read = |row: &crate::server::database::Row| {
             let updated = seconds(row.get(3)?);
-            Ok(Project { entity: row.get(0)?, project: row.get(1)?, runs: row.get(2)?, updated })
+            Ok(Project { entity: row.get(0)?, project: row.get(1)?, runs: row.get(2)?, updated, begun: row.get(4)? })
         };
         let seen = |project: &Result<Project>| {
             project.as_ref().map_or(true, |p| who.may(super::Scope::Read, &p.entity, &p.project).is_ok())

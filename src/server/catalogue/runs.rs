@@ -55,13 +55,16 @@ pub(in crate::server) struct Listed {
     pub(in crate::server) config: Value,
     /// The summary, a JSON object.
     pub(in crate::server) summary: Value,
+    /// Who wrote it, and how its metrics are defined: see [`crate::query::Past`].
+    past: Value,
 }
 
 impl Listed {
     /// The columns of `run` (as `r`) that [`Self::read`] reads.
     pub(in crate::server) const COLUMNS: &'static str = "r.key, r.entity, r.project, r.run_id, r.name, r.job_group, \
         r.notes, r.tags, r.archived, r.job_type, r.host, r.state, r.open, r.heard, r.exit_code, r.started, r.ended, \
-        r.last_step, r.records, r.lost, r.bytes, r.digest, r.updated, r.removed, r.config, r.summary";
+        r.last_step, r.records, r.lost, r.bytes, r.digest, r.updated, r.removed, r.config, r.summary, \
+        r.past";
 
     /// Reads a row of [`Self::COLUMNS`].
     ///
@@ -96,6 +99,7 @@ impl Listed {
             removed: row.get(23)?,
             config: json_of(row, 24)?,
             summary: json_of(row, 25)?,
+            past: json_of(row, 26)?,
         })
     }
 
@@ -131,6 +135,7 @@ impl Listed {
             "updated": super::accounts::seconds(self.updated),
             "config": self.config,
             "summary": self.summary,
+            "past": self.past,
         })
     }
 }
@@ -215,7 +220,7 @@ pub(in crate::server) struct Before {
 /// The columns that follow from a run, in the order of [`put_run`].
 const WRITTEN: &str = "key, entity, project, run_id, name, job_group, job_type, notes, tags, host, state, open, heard, \
     exit_code, started, ended, duration, last_step, records, points, lost, bytes, absent, digest, created, updated, archived, \
-    config, summary, own";
+    config, summary, own, past";
 
 fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Before> {
     let key = glance.run.hash();
@@ -255,6 +260,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         config.clone(),
         summary.clone(),
         serde_json::to_string(&own).map_err(damaged)?.into(),
+        serde_json::to_string(&details.past).map_err(damaged)?.into(),
     ];
     let sql = "SELECT records, points, config, summary, tags FROM run WHERE key = ?1";
     let before = session.row(sql, cells![key])?;

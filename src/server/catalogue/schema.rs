@@ -71,7 +71,8 @@ CREATE TABLE run (
     removed   $INT,                 -- when it was deleted; it is purged later
     config    $TEXT NOT NULL,       -- JSON objects
     summary   $TEXT NOT NULL,
-    own       $TEXT NOT NULL        -- what the run itself says of name, job_group, notes, tags, as a JSON object
+    own       $TEXT NOT NULL,       -- what the run itself says of name, job_group, notes, tags, as a JSON object
+    past      $TEXT NOT NULL        -- who wrote it, and how its metrics are defined, as a JSON object
 ) $END;
 CREATE INDEX run_place ON run (entity, project, started);
 CREATE INDEX run_started ON run (started);

@@ -33,12 +33,12 @@ _NUMBERS = ("NaN", "Infinity", "-Infinity")
 class Answers:
     """The pages of a list of runs that a server gives."""
 
-    def __init__(self, server: Server, said: Said, order: str | None, per_page: int) -> None:
+    def __init__(self, server: Server, said: Said, order: str | None, per_page: int, **more: str) -> None:
         self._server = server
         self.in_order = order is not None
         self._is_all = said.is_all
         limit = max(1, min(per_page, _PAGE)) if self.in_order else _PAGE
-        self._asked = {"limit": str(limit), "sort": order or "started"}
+        self._asked = {"limit": str(limit), "sort": order or "started", **more}
         if said.text is not None:
             self._asked["filter"] = said.text
         self._total: int | None = None
@@ -87,12 +87,14 @@ class Server(Remote):
 
     def infos(self, place: Place, run_id: str | None = None) -> list[Info]:
         """Return the runs of a place, or those of an id, oldest first."""
-        filters = {} if run_id is None else {"id": run_id}
-        return [info for page in self.pages(place, filters, None, _PAGE) for info in page]
+        said = all_of([of_place(place), filter_of({} if run_id is None else {"id": run_id})])
+        # A run that is put away is found when it is asked for.
+        archived = "false" if run_id is None else "all"
+        return [info for page in Answers(self, said, "started", _PAGE, archived=archived) for info in page]
 
     def projects(self) -> list[tuple[str, str]]:
         """Return entity and project of all runs, in order of the first run of each."""
-        found = self.ask("GET", "projects")
+        found = sorted(self.ask("GET", "projects"), key=lambda project: project["begun"])
         return [(project["entity"], project["project"]) for project in found]
 
     def reader(self, info: Info) -> Reader:

@@ -150,8 +150,10 @@ class Place:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr + done.stdout
 
-    def api(self, overrides: dict[str, Any] | None = None) -> Any:
-        """Return an Api that reads all runs that were written so far."""
+    def api(self, overrides: dict[str, Any] | str | Path | None = None, **keywords: Any) -> danlu.Api:
+        """Return an Api that reads all runs that were written so far, unless another place is named."""
+        if keywords or isinstance(overrides, (str, Path)):
+            return danlu.Api(overrides, **keywords)
         self.sync()
         given = dict(overrides or {})
         if self.address is not None:
@@ -159,7 +161,22 @@ class Place:
         return danlu.Api(given, api_key=self.key)
 
 
-@pytest.fixture(params=["directory", "remote", "server"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Read runs from everywhere, unless a test is marked as one of a directory alone."""
+    if "place" in metafunc.fixturenames:
+        kinds = ["directory"]
+        if metafunc.definition.get_closest_marker("local") is None:
+            kinds += ["remote", "server"]
+        metafunc.parametrize("place", kinds, indirect=True)
+
+
+@pytest.fixture
+def everywhere(place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `Api()` of a test module read the runs from each place that they can be in."""
+    monkeypatch.setattr(request.module, "Api", place.api)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, workdir: Path) -> Iterator[Place]:
     place = Place(request.param, workdir)
     place.begin()

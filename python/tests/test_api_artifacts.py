@@ -10,6 +10,8 @@ from danlu.apis.public import Api, NotFoundError
 from danlu.artifacts import Artifact
 from danlu.artifacts.of_run import log_artifact, use_artifact
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 @pytest.fixture
 def api(workdir: Path) -> Api:

@@ -16,6 +16,8 @@ import pytest
 from conftest import Scripts
 from danlu.apis.public import Api, Run
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def one() -> Run:
     return Api().runs()[-1]

@@ -20,6 +20,8 @@ from conftest import Scripts
 from danlu.apis.public import Api, IncompleteRunHistoryError, Run, RunNotFoundError
 from danlu.apis.public.summary import SubSummary
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def one(run_id: str | None = None) -> Run:
     runs = Api().runs()

@@ -13,6 +13,8 @@ from danlu.apis.public import Api, NotFoundError, Sweep
 
 CONFIG = {"name": "by hand", "metric": {"name": "acc", "goal": "maximize"}, "run_cap": 5}
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def make(directory: Path, run_id: str, acc: float, **info: Any) -> None:
     run: Any = _core.Run(project="p", id=run_id, dir=directory, silent=True, info=json.dumps(info))

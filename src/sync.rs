@@ -6,6 +6,7 @@
 //!
 //! [`Hooks`] tell people of alerts, once each.
 
+mod book;
 mod hooks;
 mod pass;
 pub mod plan;
@@ -13,6 +14,7 @@ mod push;
 mod state;
 mod watch;
 
+pub use book::Book;
 pub use hooks::Hooks;
 pub use pass::{Outcome, RunOutcome, Settings, Status, pass};
 pub use push::{Progress, Sent, push};

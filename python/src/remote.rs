@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A remote, by its address or name. Nothing is asked before something is wanted.
+/// A remote, by its address or the name that it has in a directory. Nothing is asked before something is wanted.
 #[pyclass(frozen, module = "danlu._core")]
 pub(crate) struct Remote {
     place: Place,
@@ -22,10 +22,11 @@ pub(crate) struct Remote {
 #[pymethods]
 impl Remote {
     #[new]
-    #[pyo3(signature = (address, key=None))]
-    fn new(py: Python<'_>, address: &str, key: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (address, dir, key=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+    fn new(py: Python<'_>, address: &str, dir: PathBuf, key: Option<String>) -> PyResult<Self> {
         let open = || {
-            let place = Place::named(address, key)?;
+            let place = Place::named(address, &dir, key)?;
             let server = place.server()?;
             Ok(Self { place, server, mirror: Mutex::default() })
         };
@@ -159,7 +160,7 @@ fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     let (module, name) = match error.kind() {
         ErrorKind::Unreachable => ("danlu.errors", "CommError"),
         ErrorKind::Denied => ("danlu.errors", "AuthenticationError"),
-        ErrorKind::NotFound => ("danlu.apis.public.errors", "NotFoundError"),
+        ErrorKind::NotFound | ErrorKind::Gone => ("danlu.apis.public.errors", "NotFoundError"),
         _ => return crate::error::to_python(py, error),
     };
     let class = py.import(module).and_then(|module| module.getattr(name));

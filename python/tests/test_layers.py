@@ -13,8 +13,8 @@ PACKAGE = Path(danlu.__file__).parent
 #: The modules that are files of their own, by the part that they belong to; a package is a part by itself.
 PARTS = {
     "base": (
-        "_core _errors _exit _fields _files _git _hooks _login _mirror _notebook _parse _redirect _say _secrets "
-        "_sources _spare _start _syncer _tee _term env errors"
+        "_core _errors _exit _fields _files _git _hooks _login _mirror _notebook _parse _redirect _say "
+        "_secrets _sources _spare _start _syncer _tee _term env errors"
     ),
     "values": "_values",
     "run": (

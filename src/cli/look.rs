@@ -3,9 +3,10 @@
 use super::config::options_for;
 use crate::mirror::{Mirror, Wanted};
 use crate::model::{Clock, Error, ErrorKind, Result, SystemClock};
-use crate::query::RunInfo;
+use crate::query::{self, RunInfo};
 use crate::remote::{self, Directory, Http, Options, Remote, RunHead};
-use std::path::PathBuf;
+use crate::sync::Book;
+use std::path::{Path, PathBuf};
 
 /// A remote that is looked at.
 pub struct Place {
@@ -14,12 +15,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds a remote by its address or name. A server is asked with this key, else with that of the user.
+    /// Finds a remote by its address, or the name that it has in a directory of runs. A server is asked with this key, else with that of the user.
     ///
     /// # Errors
     /// There is no such remote, or the settings of the user cannot be read.
-    pub fn named(name: &str, key: Option<String>) -> Result<Self> {
-        let address = name.to_owned();
+    pub fn named(name: &str, dir: &Path, key: Option<String>) -> Result<Self> {
+        let address = Book::load(&query::run_directory(dir))?.resolve(name).to_owned();
         if let Some(directory) = remote::directory_of(&address)
             && !Directory::is_one(directory)
         {

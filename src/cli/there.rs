@@ -37,7 +37,7 @@ impl There {
     /// Finds where to look.
     pub(super) fn find(self, dir: PathBuf) -> Result<Looked> {
         let Some(name) = self.remote else { return Ok(Looked::Here(dir)) };
-        let place = Place::named(&name, None)?;
+        let place = Place::named(&name, &dir, None)?;
         let server = place.server()?;
         Ok(Looked::There(Box::new(Remote { place, server })))
     }

@@ -1,9 +1,9 @@
 //! A manifest and its objects become a run file, by the one function that turns records into rows.
 
 use super::{AttemptEntry, Manifest, Object, PART_BYTES, Remote};
-use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Record, Result};
 use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use std::io::Read;
 use std::path::Path;
 
@@ -76,7 +76,7 @@ fn complete<T>(
     look: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
     let tx = file.begin()?;
-    for entry in &manifest.attempts {
+    for entry in in_order(remote, manifest, &tx)? {
         take_in(remote, &tx, entry)?;
     }
     check(&Manifest::of_live(&tx)?, &manifest.whole())?;
@@ -97,6 +97,42 @@ fn check(found: &Manifest, said: &Manifest) -> Result<()> {
         Some(entry) => format!("The records of attempt {} do not lead to its digest", entry.attempt),
         None => format!("The manifest of run {} is not that of its records", said.run),
     }))
+}
+
+/// Returns the attempts in the order in which they began: of what several say of one thing, the newest counts.
+///
+/// A file that has a later one already, and not this one, is to be made anew.
+fn in_order<'a>(
+    remote: &dyn Remote,
+    manifest: &'a Manifest,
+    tx: &Transaction<'_>,
+) -> Result<Vec<&'a AttemptEntry>> {
+    if manifest.attempts.len() < 2 {
+        return Ok(manifest.attempts.iter().collect());
+    }
+    let known: Vec<AttemptId> = store::attempts(tx)?.into_iter().map(|known| known.attempt).collect();
+    let mut entries = Vec::new();
+    for entry in &manifest.attempts {
+        let sql = "SELECT time FROM attempt WHERE attempt = ?";
+        let time = tx.query_row(sql, [entry.attempt.0], |row| row.get(0)).optional()?;
+        entries.push((time.map_or_else(|| begun(remote, entry), Ok)?, entry));
+    }
+    entries.sort_by_key(|(time, entry)| (*time, entry.attempt));
+    let entries: Vec<&AttemptEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
+    if entries.iter().zip(&known).any(|(entry, known)| entry.attempt != *known) {
+        return Err(Error::damaged("An attempt began before those that the run file has"));
+    }
+    Ok(entries)
+}
+
+/// Reads when an attempt began.
+fn begun(remote: &dyn Remote, entry: &AttemptEntry) -> Result<i64> {
+    let Some(first) = entry.segments.first() else { return Ok(0) };
+    let (_, _, records) = store::decode_segment(&read_segment(remote, first.sha256)?)?;
+    Ok(match records.first() {
+        Some(Record::Start(start)) => start.time,
+        _ => 0,
+    })
 }
 
 /// Applies what the file does not have of an attempt.

@@ -79,15 +79,17 @@ class Api(ServerOnly):
             "base_url": given.get("base_url") or remote,
         }
         self._api_key = api_key
-        self.source: Source = self._source(self.settings["base_url"], where or _variable("DIR") or ".")
+        self.source: Source = self._source(self.settings["base_url"], where)
         self._made: set[str] = set()
 
-    def _source(self, remote: str | None, where: str) -> Source:
-        if remote is None and "://" not in where and not os.path.isfile(os.path.join(where, _MARKER)):
-            return Directory(absolute(where))
+    def _source(self, remote: str | None, where: str | None) -> Source:
+        here = _variable("DIR") or "."
+        place = where or here
+        if remote is None and "://" not in place and not os.path.isfile(os.path.join(place, _MARKER)):
+            return Directory(absolute(place))
         from .remote import open_remote
 
-        return open_remote(remote or where, self.api_key)
+        return open_remote(remote or place, here, self.api_key)
 
     @property
     def dir(self) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .source import Change, Info, Pages
 
 _ANYWHERE = Place(None, None)
+_NO_TIME = "00000000_000000"
 
 
 class Remote:
@@ -93,10 +94,14 @@ class Remote:
 
     def again(self, info: Info) -> tuple[Info, bool]:
         """Return how a run is now. A remote has each run once."""
+        return self._bring_again(info), False
+
+    def _bring_again(self, info: Info) -> Info:
+        """Bring what is new of a run here; return how it is."""
         found = self._fetch([{"key": info["key"], "digest": None}])
         if not found:
             raise RunNotFoundError(f"Run {path_of(info)} is no longer in `{self.shown}`")
-        return found[0], False
+        return found[0]
 
     def address(self, info: Info) -> str:
         """Return the address of a run: that of the remote and its key there."""
@@ -125,7 +130,7 @@ class Remote:
         if not found:
             raise RunNotFoundError(f"Run {run_id} is no longer in `{self.shown}`")
         self.change(found[-1], changes)
-        self.again(found[-1])
+        self._bring_again(found[-1])
 
     def delete(self, info: Info) -> None:
         """Raise an error: what was carried to a remote stays there."""
@@ -144,8 +149,9 @@ class Remote:
         with tempfile.TemporaryDirectory(prefix="danlu-") as above:
             below = os.path.join(above, "wandb")
             os.mkdir(below)
-            for part in self.reader(info).parts:
-                shutil.copy(part, below)
+            for number, part in enumerate(self.reader(info).parts):
+                # A run that goes on is looked for by the name of its file.
+                shutil.copy(part, os.path.join(below, f"run-{_NO_TIME}-{info['id']}-{number}.sqlite"))
             directory = Directory(above)
             [copy] = directory.infos(_ANYWHERE)
             yield directory, copy
@@ -171,9 +177,9 @@ class Remote:
         return catalog(self.path)
 
 
-def open_remote(address: str, key: str | None) -> Remote:
-    """Return the runs of a remote, by its address or the name that `danlu remote add` gave it."""
+def open_remote(address: str, directory: str, key: str | None) -> Remote:
+    """Return the runs of a remote, by its address or the name that `danlu remote add` gave it there."""
     from .served import Server
 
-    remote = _core.Remote(address, key)
+    remote = _core.Remote(address, directory, key)
     return Server(remote) if remote.is_server else Remote(remote)

@@ -233,7 +233,10 @@ fn read_completed(path: &Path, journals: &[PathBuf], host: &str, now: i64) -> Re
 
 /// Finds the run files of a directory, each with its journals: those that are there, and those that only a journal tells
 /// of.
-fn run_files(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn run_files(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
     let entries = std::fs::read_dir(directory).map_err(|e| {
         Error::io("read the directory", directory, e)
             .with_hint("runs are in `./wandb` of the directory that training ran in")
@@ -324,7 +327,8 @@ fn info_of(
     })
 }
 
-fn is_running(journals: &[PathBuf], host: &str, now: i64) -> bool {
+/// Says whether one of the journals of a run file has a writer that lives.
+pub fn is_running(journals: &[PathBuf], host: &str, now: i64) -> bool {
     journals.iter().any(|journal| matches!(store::liveness(journal, host, now), Ok(Liveness::Alive)))
 }
 

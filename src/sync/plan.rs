@@ -8,15 +8,17 @@
 //! - Trouble that may pass makes the run or the remote wait, longer each time. What cannot pass parks the run.
 
 mod backoff;
+mod event;
 mod failure;
 mod health;
 mod known;
 mod local;
 
 use backoff::Backoff;
+pub use event::{Event, News, Seen};
 pub use failure::{Failure, Side};
 pub use health::{Gate, Health};
-pub use known::{Event, Known, News, Parked, Proved, Seen, Trouble};
+pub use known::{Known, Parked, Proved, Trouble};
 pub use local::{Class, Local, Thing};
 
 use crate::remote::Object;

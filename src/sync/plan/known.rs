@@ -1,7 +1,7 @@
 //! What a syncer knows of a run at a remote, and how it learns.
 
 use super::failure::Meaning;
-use super::{Backoff, Failure, Local, Moment, Policy, Side};
+use super::{Backoff, Event, Failure, Local, Moment, News, Policy, Seen, Side};
 use crate::model::{AttemptId, ErrorKind, Hash};
 use crate::remote::{Object, Receipt};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,16 @@ pub struct Proved {
     /// Whether an attempt of ours was still being written.
     #[serde(default)]
     pub open: bool,
+    /// How many contents of files it did not have.
+    #[serde(default)]
+    pub absent: u64,
+}
+
+impl Proved {
+    /// Says whether this is what was proved. The digest is of records alone.
+    fn is_still(&self, seen: Seen) -> bool {
+        seen.digest == self.there && (self.open || !seen.open) && seen.absent <= self.absent
+    }
 }
 
 /// Why a run is not pushed until it changes.
@@ -57,65 +67,6 @@ pub struct Trouble {
     pub why: String,
     /// What to do about it.
     pub hint: Option<String>,
-}
-
-/// A run as a remote lists it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// Its digest there.
-    pub digest: Hash,
-    /// How many records it has there.
-    pub records: u64,
-    /// Whether an attempt of it is open there.
-    pub open: bool,
-}
-
-/// What came of a step, or was noticed.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The remote was asked for objects and lacks these of them.
-    Asked {
-        /// What it was asked for.
-        objects: Vec<Object>,
-        /// What it lacks.
-        missing: Vec<Object>,
-    },
-    /// An object was sent, and taken.
-    Sent(Object),
-    /// So many bytes of a large blob are there.
-    Part(Hash, u64),
-    /// The commit was answered.
-    Committed(Receipt),
-    /// A step failed.
-    Failed(Failure),
-    /// The remote was listed.
-    Listed {
-        /// The run as it is there, if it is.
-        seen: Option<Seen>,
-        /// What was [`Known::proved`] when the list was asked for: what was proved since is not compared.
-        before: Option<Proved>,
-    },
-    /// The remote says who it is.
-    Identified(AttemptId),
-    /// Somebody wants everything checked, parked runs too.
-    Recheck,
-}
-
-/// What is worth telling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// The run is pushed: a receipt proves it.
-    Pushed,
-    /// The remote had proved to hold the run, and has less now. It is pushed again.
-    Lost,
-    /// Another remote is in the place of the one that this is about.
-    Elsewhere,
-    /// The remote took the run and proved something else.
-    Unproved,
-    /// The run is parked.
-    Parked,
-    /// A step failed, and is tried again.
-    Failed,
 }
 
 /// What is known of a run at one remote. What is worth keeping is serialised; the rest costs a question.
@@ -251,7 +202,11 @@ impl Known {
 
     fn committed(&mut self, local: &Local, receipt: &Receipt, at: Moment<'_>) -> News {
         if receipt.remote.is_some_and(|remote| Some(remote) != self.identity) {
-            self.forget_answers();
+            self.trouble = Some(Trouble {
+                why: "Another remote has answered in the place of the one that was asked".to_owned(),
+                hint: None,
+            });
+            self.doubt_it(at);
             return News::Elsewhere;
         }
         if !local.manifest().is_proved_by(receipt) {
@@ -269,6 +224,7 @@ impl Known {
             there: receipt.digest,
             records: ended.map(|entry| entry.records).sum(),
             open: local.manifest().is_open(),
+            absent: receipt.absent.len() as u64,
         });
         self.doubted = false;
         (self.parked, self.trouble) = (None, None);
@@ -318,7 +274,7 @@ impl Known {
     /// Compares what a remote lists with what it proved. More than that may be from others; it is proved again.
     fn listed(&mut self, seen: Option<Seen>, before: Option<&Proved>) -> Option<News> {
         let proved = self.proved.as_ref().filter(|proved| Some(*proved) == before)?;
-        if seen.is_some_and(|seen| seen.digest == proved.there && (proved.open || !seen.open)) {
+        if seen.is_some_and(|seen| proved.is_still(seen)) {
             return None;
         }
         let lost = seen.is_none_or(|seen| seen.records < proved.records);

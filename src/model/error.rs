@@ -114,6 +114,13 @@ impl Error {
         }
     }
 
+    /// Says the same again: the cause, which cannot be copied, becomes words.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let again = Self::new(self.kind, self.to_string());
+        Self { hint: self.hint.clone(), retry_after: self.retry_after, ..again }
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind

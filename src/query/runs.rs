@@ -193,7 +193,7 @@ fn named(error: Error) -> Error {
 const CREATION: i64 = 5_000_000;
 
 /// Says whether a file is empty because somebody is just creating it.
-fn is_being_created(path: &Path, now: i64) -> bool {
+pub fn is_being_created(path: &Path, now: i64) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
     let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let modified = modified.and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or(0);

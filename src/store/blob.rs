@@ -1,7 +1,7 @@
 //! Blobs: the contents of files, kept once each by their SHA-256, in chunks of a mebibyte. [`super::put_blob`] stores
 //! them.
 
-use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -74,6 +74,24 @@ impl BlobReader {
     pub fn new(connection: Connection, blob: &Blob) -> Self {
         let (next, end) = (blob.n << CHUNK_BITS, (blob.n + 1) << CHUNK_BITS);
         Self { connection, next, end, chunk: Vec::new(), used: 0 }
+    }
+}
+
+impl BlobReader {
+    /// Starts at a place of the blob of this name.
+    ///
+    /// # Errors
+    /// The file does not have it, or is damaged.
+    pub fn of(connection: Connection, sha256: Hash, offset: u64) -> Result<Self> {
+        let blob = find(&connection, sha256)?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("Blob {sha256} is not in the run file"))
+        })?;
+        let mut reader = Self::new(connection, &blob);
+        let chunk = limits::CHUNK_BYTES as u64;
+        reader.next = (reader.next + (offset / chunk).cast_signed()).min(reader.end);
+        let skipped = std::io::copy(&mut (&mut reader).take(offset % chunk), &mut std::io::sink());
+        skipped.map_err(|e| Error::new(ErrorKind::Io, "Cannot read a stored file").with_source(e))?;
+        Ok(reader)
     }
 }
 

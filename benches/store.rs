@@ -447,8 +447,32 @@ fn copy_and_sync(from: &Path, to: &Path) {
 struct Silent;
 
 impl sync::Progress for Silent {
-    fn run(&self, _: &str, _: u64) {}
-    fn sent(&self, _: u64) {}
+    fn start(&self, _: &str, _: sync::Counts) {}
+    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn sent(&self, _: &str, _: &str, _: u64) {}
+    fn ended(&self, _: &str, _: &sync::RunOutcome) {}
+}
+
+fn push(directory: &Path, remote: &remote::Directory) {
+    let clock = Arc::new(danlu::model::SystemClock);
+    let source = sync::LocalRuns::new(directory, "bench", clock.clone(), Arc::new(|_| ()));
+    let settings = sync::Settings {
+        selection: sync::Selection::default(),
+        recheck: false,
+        retry: false,
+        live: false,
+        dry_run: false,
+        jobs: 4,
+        patience: 0,
+        policy: sync::plan::Policy::default(),
+        limit: None,
+        clock,
+        progress: Arc::new(Silent),
+        warn: Arc::new(|_| ()),
+    };
+    let state = sync::State::in_memory().unwrap();
+    let done = sync::pass(&source, remote, &state, &mut sync::Session::default(), &settings).unwrap();
+    assert_eq!(done.runs[0].status, sync::Status::Pushed);
 }
 
 /// A push of a run with large files to a directory, beside copying the run file.
@@ -468,8 +492,7 @@ fn sync_directory(scratch: &Path) {
     let (mut ours, mut copy) = (Vec::new(), Vec::new());
     for round in 0..3 {
         let remote = remote::Directory::create(&directory.join(format!("remote-{round}"))).unwrap();
-        let progress: Arc<dyn sync::Progress> = Arc::new(Silent);
-        ours.push(mib / timed(|| assert!(sync::push(&path, &remote, &progress).is_ok())));
+        ours.push(mib / timed(|| push(&directory, &remote)));
         copy.push(mib / timed(|| copy_and_sync(&path, &directory.join("copy.sqlite"))));
     }
     row("cp+fsync", &format!("sync of {mib:.0} MiB to a directory"), median(ours), median(copy), "MiB/s");

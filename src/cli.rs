@@ -16,12 +16,15 @@ mod ls;
 mod mode;
 mod output;
 mod progress;
+mod pull;
 mod recover;
+mod remote;
 mod remote_stdio;
 mod run;
 mod serve;
 mod server_settings;
 mod show;
+mod size;
 mod sql;
 mod status;
 mod sync;
@@ -68,7 +71,9 @@ enum Command {
     Get(get::Get),
     Verify(verify::Verify),
     Recover(recover::Recover),
-    Sync(sync::Sync),
+    Sync(Box<sync::Sync>),
+    Pull(pull::Pull),
+    Remote(remote::Remote),
     Compact(compact::Compact),
     Expand(compact::Expand),
     Gc(gc::Gc),
@@ -131,6 +136,8 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         Command::Verify(command) => command.run(&mut output),
         Command::Recover(command) => command.run(&mut output),
         Command::Sync(command) => command.run(&mut output),
+        Command::Pull(command) => command.run(&mut output),
+        Command::Remote(command) => command.run(&mut output),
         Command::Compact(command) => command.run(&mut output),
         Command::Expand(command) => command.run(&mut output),
         Command::Gc(command) => command.run(&mut output),

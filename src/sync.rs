@@ -6,17 +6,29 @@
 //!
 //! [`Hooks`] tell people of alerts, once each.
 
+mod bell;
 mod book;
 mod hooks;
+mod limit;
 mod pass;
 pub mod plan;
-mod push;
+mod progress;
+mod pull;
+mod selection;
+mod source;
+mod standing;
 mod state;
 mod watch;
 
+pub use bell::Bell;
 pub use book::Book;
 pub use hooks::Hooks;
-pub use pass::{Outcome, RunOutcome, Settings, Status, pass};
-pub use push::{Progress, Sent, push};
-pub use state::State;
-pub use watch::watch;
+pub use limit::Limiter;
+pub use pass::{Session, Settings, pass};
+pub use progress::{Counts, Outcome, Progress, RunOutcome, Status};
+pub use pull::{Pulled, PulledRun, heads, local_files, pull};
+pub use selection::{Selection, check_named};
+pub use source::{Candidate, Content, Listed, LocalRuns, Name, Place, Relay, Source};
+pub use standing::{At, RunAt, compare, standing};
+pub use state::{Facts, Held, Peer, Stamp, State};
+pub use watch::{Watched, watch};

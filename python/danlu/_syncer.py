@@ -90,8 +90,8 @@ def _pass(directory: str) -> str:
     command = [*_python("__main__", "main()"), "sync", "--json", "--dir", directory]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603
     try:
-        states = {run["status"] for run in json.loads(done.stdout)["runs"]}
-    except (ValueError, KeyError, TypeError):
+        states = {run["status"] for run in json.loads(done.stdout.splitlines()[-1])["runs"]}
+    except (ValueError, IndexError, KeyError, TypeError):
         return "failed"
     if "running" in states:
         return "running"

@@ -6,6 +6,7 @@ use super::there::There;
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result};
 use crate::query::{self, Alert};
+use crate::store;
 use crate::sync::{Hooks, Outcome, State, Status};
 use clap::Args;
 use std::path::Path;
@@ -76,9 +77,11 @@ pub(super) fn tell_pushed(dir: &Path, outcome: &Outcome) -> Result<()> {
     }
     let (host, now) = here_and_now();
     let mut alerts = Vec::new();
-    let pushed = |id: &str| outcome.runs.iter().any(|run| run.id == id && run.status == Status::Pushed);
-    for run in query::list(dir, &host, now, &warn)?.runs.iter().filter(|run| pushed(&run.id)) {
-        alerts.extend(query::alerts(run)?);
+    for path in
+        outcome.runs.iter().filter(|run| run.status == Status::Pushed).filter_map(|run| run.path.as_ref())
+    {
+        let info = query::info(&store::open(path)?, path, &host, now)?;
+        alerts.extend(query::alerts(&info)?);
     }
     tell(dir, &alerts).map(|_| ())
 }

@@ -64,6 +64,7 @@ impl Login {
             output.json(&serde_json::json!({"url": url, "stored_in": path}))?;
         } else {
             output.line(format!("The key for {} is stored in {}", url, path.display()))?;
+            output.line(super::remote::after_login(&url)?)?;
         }
         Ok(true)
     }

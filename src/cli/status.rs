@@ -1,16 +1,25 @@
 //! `danlu status`.
 
+mod remotes;
+
 use super::output::{Output, warn};
 use super::sync::default_remote;
 use super::{Common, here_and_now, mode};
 use crate::model::Result;
 use crate::query::{self, State};
 use clap::Args;
+use remotes::AtRemote;
 use serde::Serialize;
 
-/// Say how the next runs of a directory are written, and where they can be sent
+/// Say how the next runs of a directory are written, and how its runs stand at the remotes
+///
+/// What is said of the remotes is what they have proved, and is known without asking them.
 #[derive(Debug, Args)]
 pub(super) struct Status {
+    /// Ask the remotes what they have
+    #[arg(long)]
+    check: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -26,6 +35,8 @@ struct Standing {
     remote: Option<String>,
     runs: usize,
     running: usize,
+    /// How the runs stand at each remote.
+    remotes: Vec<AtRemote>,
 }
 
 impl Status {
@@ -35,13 +46,14 @@ impl Status {
             output.json(&standing)?;
             return Ok(true);
         }
-        let Standing { mode, set_by, project, entity, remote, runs, running } = standing;
+        let Standing { mode, set_by, project, entity, remote, runs, running, remotes } = standing;
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
         output.line(format!("mode     {mode} ({set_by})"))?;
         output.line(format!("project  {}", or_none(project)))?;
         output.line(format!("entity   {}", or_none(entity)))?;
         output.line(format!("remote   {}", or_none(remote)))?;
         output.line(format!("runs     {runs}, {running} of them running"))?;
+        remotes.iter().try_for_each(|remote| remote.print(output))?;
         Ok(true)
     }
 
@@ -71,6 +83,7 @@ impl Status {
             remote: default_remote(&self.common.dir)?,
             running: runs.iter().filter(|run| run.state == State::Running).count(),
             runs: runs.len(),
+            remotes: remotes::standing(&self.common.dir, self.check)?,
         })
     }
 }

@@ -1,230 +1,377 @@
 //! `danlu sync`.
 
-use super::alerts;
+mod print;
+mod show;
+mod wandb;
+mod watching;
+
 use super::config::{Credentials, options_for};
-use super::output::{Output, bytes, count, plain, to_stderr, warn};
-use super::progress::progress_bar;
-use super::{Common, here_and_now};
+use super::output::{Output, plain, to_stderr, warn};
+use super::size::{parse_rate, parse_size};
+use super::{Common, alerts, here_and_now};
 use crate::model::{Error, Result, SystemClock};
-use crate::sync::{self, Outcome, Progress, RunOutcome, Settings, State, Status};
-use crate::{query, remote};
+use crate::query::{self, Filter};
+use crate::remote::{self, Directory, Memory, Remote};
+use crate::sync::plan::Policy;
+use crate::sync::{
+    self, Book, Limiter, LocalRuns, Outcome, Relay, Selection, Session, Settings, Source, State,
+};
 use clap::Args;
-use indicatif::ProgressBar;
-use std::path::Path;
+use show::{Show, Way};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Push runs to a directory or a server
+/// How often something that may pass is tried again by a sync that ends: some ten seconds.
+const PATIENCE: u32 = 4;
+
+/// Push runs to directories, buckets or servers
 ///
 /// Sends what the remote does not have and makes sure that it holds exactly what is here. It can be interrupted and
-/// repeated at any time. Without REMOTE it goes to $DANLU_REMOTE, else where this directory was synced to last, else
-/// to the server of `danlu login`.
+/// repeated at any time. Without REMOTE it goes to $DANLU_REMOTE, else to the default of `danlu remote`, else where this
+/// directory was synced to last, else to the server of `danlu login`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options of a command")]
+#[command(after_help = "Examples:
+  danlu sync /media/usb                       everything to a stick
+  danlu sync --from /media/usb https://…      from the stick to a server
+  danlu sync lab backup --watch --live        to two remotes, also while runs are written
+  danlu sync --exclude '*.ckpt' --limit-rate 2MB/s
+  danlu sync --dry-run                        what would be sent")]
 pub(super) struct Sync {
-    /// A directory, such as a USB stick, or the http:// or https:// address of a danlu server
-    remote: Option<String>,
+    /// A name of `danlu remote`, a directory such as a USB stick, or the address of a bucket or a danlu server
+    #[arg(value_name = "REMOTE")]
+    remotes: Vec<String>,
 
-    /// Stay, and push each run as it finishes; wait while the remote cannot be reached
+    /// To all remotes of `danlu remote ls`
+    #[arg(long, conflicts_with = "remotes")]
+    all: bool,
+
+    /// Push what another remote has, not the runs of a directory
+    #[arg(long, value_name = "REMOTE", conflicts_with_all = ["watch", "live"])]
+    from: Option<String>,
+
+    /// Stay, and push each run as it finishes; wait while a remote cannot be reached
     #[arg(long)]
     watch: bool,
+
+    /// Push also runs that are still written, as far as they are
+    #[arg(long)]
+    live: bool,
+
+    /// With `--watch --live`: how often
+    #[arg(long, value_name = "SECONDS", default_value = "5")]
+    live_interval: f64,
 
     /// Ask the remote about every run, even if it has proved before that it holds it
     #[arg(long)]
     recheck: bool,
 
+    /// Try again the runs that are parked
+    #[arg(long)]
+    retry: bool,
+
+    /// Only these runs: ids, with the project in front if several have one, or run files
+    #[arg(long = "run", value_name = "RUN")]
+    runs: Vec<String>,
+
+    /// Only runs of this project
+    #[arg(short, long, value_name = "PROJECT")]
+    project: Option<String>,
+
+    /// Only runs of this team or user
+    #[arg(short, long, value_name = "ENTITY")]
+    entity: Option<String>,
+
+    /// Only runs that match, such as `state = finished and summary.loss < 0.5`
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
+
+    /// Only files whose stored path matches; the others can be sent later
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+
+    /// No files whose stored path matches
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+
+    /// No files that are larger, such as `100MB`
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<String>,
+
+    /// Send no faster, such as `2MB/s`
+    #[arg(long, value_name = "RATE")]
+    limit_rate: Option<String>,
+
+    /// How many send at the same time
+    #[arg(short = 'n', long, value_name = "N", default_value = "4")]
+    jobs: usize,
+
+    /// Only say what would be sent
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    wandb: wandb::Wandb,
+
     #[command(flatten)]
     common: Common,
 }
 
+/// Where to push to.
+struct Target {
+    address: String,
+}
+
 /// Finds where the runs of a directory go when no remote is named, if anywhere.
 pub(super) fn default_remote(dir: &Path) -> Result<Option<String>> {
-    if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
-        return Ok(Some(named));
-    }
     let directory = query::run_directory(dir);
-    let last =
-        if directory.join("sync.sqlite").is_file() { State::open(&directory)?.last_remote()? } else { None };
-    last.map_or_else(|| Ok(Credentials::load()?.default_server()), |last| Ok(Some(last)))
+    let book = Book::load(&directory)?;
+    if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
+        return Ok(Some(book.resolve(&named).to_owned()));
+    }
+    if let Some(address) = book.default_address() {
+        return Ok(Some(address.to_owned()));
+    }
+    match last_remote(&directory)? {
+        Some(last) => Ok(Some(last)),
+        None => Ok(Credentials::load()?.default_server()),
+    }
+}
+
+/// Returns the remote that a directory of runs was synced to last.
+pub(super) fn last_remote(directory: &Path) -> Result<Option<String>> {
+    if directory.join("sync.sqlite").is_file() { State::open(directory)?.last_remote() } else { Ok(None) }
 }
 
 impl Sync {
-    pub(super) fn run(self, output: &mut Output) -> Result<bool> {
+    pub(super) fn run(mut self, output: &mut Output) -> Result<bool> {
+        self.wandb.check()?;
+        self.dry_run |= self.wandb.wants_a_look();
+        self.recheck |= self.wandb.wants_synced();
+        self.take_runs();
+        if let Some(from) = self.from.clone() {
+            return self.relay(&from, output);
+        }
         let directory = query::run_directory(&self.common.dir);
         std::fs::read_dir(&directory).map_err(|e| Error::io("read the directory", &directory, e))?;
-        let address = self.address()?;
-        if !self.watch && !query::has_runs(&directory)? {
-            return self.nothing(address, &directory, output);
-        }
-        let is_new = remote::directory_of(&address).is_some_and(|path| !remote::Directory::is_one(path));
-        let remote = remote::open(&address, &options_for(&address)?)?;
-        if is_new {
-            to_stderr(&format!("created the remote `{}`", plain(&address)));
-        }
-        let settings = Settings {
-            dir: self.common.dir.clone(),
-            recheck: self.recheck,
-            host: here_and_now().0,
-            clock: Arc::new(SystemClock),
-            progress: Bar::shown(),
-            warn: Arc::new(warn),
-        };
+        let targets = self.targets()?;
+        // What is wrong with the call is said before anything is made.
+        let show = Arc::new(Show::new(self.way()));
+        let settings = self.settings(Arc::clone(&show))?;
         if self.watch {
-            return self.watch(&*remote, &settings, output);
+            return watching::watch(&self, &targets, output);
         }
-        let outcome = sync::pass(&*remote, &settings)?;
-        self.print(&outcome, output)?;
-        alerts::tell_pushed(&self.common.dir, &outcome)?;
-        Ok(outcome.runs.iter().all(|run| run.status != Status::Failed))
-    }
-
-    /// Says that there is nothing to push, and makes nothing.
-    fn nothing(&self, remote: String, directory: &Path, output: &mut Output) -> Result<bool> {
-        if self.common.format.json {
-            output.json(&Outcome { remote, objects_sent: 0, bytes_sent: 0, runs: Vec::new() })?;
-        } else {
-            output.line(format!("No runs in {}", directory.display()))?;
+        if !query::has_runs(&directory)? {
+            return self.nothing(&targets, &directory, &show, output);
         }
-        Ok(true)
-    }
-
-    fn address(&self) -> Result<String> {
-        let named =
-            self.remote.clone().map_or_else(|| default_remote(&self.common.dir), |named| Ok(Some(named)));
-        named?.ok_or_else(|| {
-            Error::usage("There is no remote to sync to")
-                .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
+        let source =
+            LocalRuns::new(&self.common.dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
+        let mut state = None;
+        self.push_to_each(&targets, output, &show, |remote| {
+            // Only when there is a remote: nothing is left behind for one that is not there.
+            let state = match &mut state {
+                Some(state) => state,
+                none => none.insert(if self.dry_run && !directory.join("sync.sqlite").is_file() {
+                    State::in_memory()?
+                } else {
+                    State::open(&directory)?
+                }),
+            };
+            self.check_selection(&source, state)?;
+            sync::pass(&source, remote, state, &mut Session::default(), &settings)
         })
     }
 
-    fn print(&self, outcome: &Outcome, output: &mut Output) -> Result<()> {
-        if self.common.format.json {
-            return output.json(outcome);
-        }
-        for run in &outcome.runs {
-            print_run(run, output)?;
-        }
-        output.line(total(outcome))
+    fn way(&self) -> Way {
+        if self.common.format.json { Way::Events } else { Way::Plain }
     }
 
-    fn watch(&self, remote: &dyn remote::Remote, settings: &Settings, output: &mut Output) -> Result<bool> {
-        to_stderr(&format!(
-            "watching {} for runs to push to {}; end with Ctrl-C",
-            self.common.dir.display(),
-            remote.name()
-        ));
-        let (mut down, mut told) = (false, std::collections::BTreeSet::new());
-        let mut printing = Ok(());
-        sync::watch(remote, settings, |done, wait| {
-            match done {
-                Ok(outcome) => {
-                    if std::mem::take(&mut down) {
-                        to_stderr(&format!("{} is there again", remote.name()));
-                    }
-                    printing = self.print_news(&outcome, &mut told, output);
-                    if let Err(e) = alerts::tell_pushed(&self.common.dir, &outcome) {
-                        super::output::error(&e);
-                    }
-                }
-                Err(e) => {
-                    if !down {
-                        super::output::error(&e);
-                    }
-                    down = true;
-                    to_stderr(&format!("next try in {} s", wait.as_secs_f64().ceil()));
-                }
+    /// Takes run files, and directories of them, out of what is named as remotes: so scripts name what to sync.
+    fn take_runs(&mut self) {
+        let (mut runs, mut dir): (Vec<String>, Option<PathBuf>) = (Vec::new(), None);
+        self.remotes.retain(|named| {
+            let path = Path::new(named);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_file() && name.starts_with("run-") && name.ends_with(".sqlite") {
+                runs.push(name);
+                dir = path.parent().map(Path::to_owned);
+                return false;
             }
-            printing.is_ok()
-        })?;
-        printing.map(|()| true)
+            let is_of_runs = path.is_dir()
+                && !Directory::is_one(path)
+                && query::has_runs(&query::run_directory(path)).unwrap_or(false);
+            if is_of_runs {
+                dir = Some(path.to_owned());
+            }
+            !is_of_runs
+        });
+        self.runs.extend(runs);
+        if let Some(dir) = dir {
+            self.common.dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
+        }
     }
 
-    /// Prints what a pass changed: runs pushed, and runs that fail, those once.
-    fn print_news(
+    fn targets(&self) -> Result<Vec<Target>> {
+        let book = Book::load(&query::run_directory(&self.common.dir))?;
+        let none = || {
+            Error::usage("There is no remote to sync to")
+                .with_hint("name one: `danlu sync /media/usb` or `danlu sync https://…`; it is remembered for this directory")
+        };
+        let mut addresses: Vec<String> = match (self.all, self.remotes.as_slice()) {
+            (true, _) => book.remotes.values().cloned().collect(),
+            (false, []) => vec![default_remote(&self.common.dir)?.ok_or_else(none)?],
+            (false, named) => named.iter().map(|named| book.resolve(named).to_owned()).collect(),
+        };
+        addresses.dedup();
+        if addresses.is_empty() {
+            return Err(Error::usage("This directory has no remotes")
+                .with_hint("`danlu remote add NAME ADDRESS` adds one"));
+        }
+        Ok(addresses.into_iter().map(|address| Target { address }).collect())
+    }
+
+    fn settings(&self, show: Arc<Show>) -> Result<Settings> {
+        let globs = |texts: &[String]| texts.iter().map(|text| Selection::glob(text)).collect::<Result<_>>();
+        let selection = Selection {
+            runs: self.runs.clone(),
+            project: self.project.clone(),
+            entity: self.entity.clone(),
+            filter: self.filter.as_deref().map(Filter::parse).transpose()?,
+            include: globs(&self.include)?,
+            exclude: globs(&self.exclude)?,
+            max_size: self.max_size.as_deref().map(parse_size).transpose()?,
+        };
+        let rate = self.limit_rate.as_deref().map(parse_rate).transpose()?;
+        if self.jobs == 0 || self.jobs > 64 {
+            return Err(Error::usage(format!("`--jobs {}` is not between 1 and 64", self.jobs)));
+        }
+        Ok(Settings {
+            selection,
+            recheck: self.recheck,
+            retry: self.retry,
+            live: self.live,
+            dry_run: self.dry_run,
+            jobs: self.jobs,
+            patience: PATIENCE,
+            policy: Policy::default(),
+            limit: rate.map(|rate| Arc::new(Limiter::new(rate))),
+            clock: Arc::new(SystemClock),
+            progress: show,
+            warn: Arc::new(warn),
+        })
+    }
+
+    /// Refuses names of runs that there are none of: a slip of the pen must not look like success.
+    fn check_selection(&self, source: &dyn Source, state: &State) -> Result<()> {
+        if self.runs.is_empty() {
+            return Ok(());
+        }
+        sync::check_named(&self.runs, source, state)
+    }
+
+    /// Pushes to one remote after the other; one that fails does not stop the others.
+    fn push_to_each(
         &self,
-        outcome: &Outcome,
-        told: &mut std::collections::BTreeSet<String>,
+        targets: &[Target],
         output: &mut Output,
-    ) -> Result<()> {
-        for run in &outcome.runs {
-            let news = match run.status {
-                Status::Pushed => true,
-                Status::Failed => told.insert(run.id.clone()),
-                Status::UpToDate | Status::Running => false,
-            };
-            if news && self.common.format.json {
-                let line = serde_json::to_string(run)
-                    .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
-                output.line(line)?;
-            } else if news {
-                print_run(run, output)?;
+        show: &Show,
+        mut push: impl FnMut(&dyn Remote) -> Result<Outcome>,
+    ) -> Result<bool> {
+        let mut well = true;
+        let mut failed = Vec::new();
+        for target in targets {
+            let opened = if self.dry_run { target.look() } else { target.open() };
+            match opened.and_then(|remote| push(&*remote)) {
+                Ok(mut outcome) => {
+                    show.done(&outcome)?;
+                    show.end();
+                    if !self.common.format.json {
+                        print::print(&outcome, output)?;
+                    }
+                    well &= !outcome.runs.iter().any(sync::RunOutcome::is_failure);
+                    failed.extend(outcome.error.take());
+                    if self.from.is_none() && !self.dry_run {
+                        alerts::tell_pushed(&self.common.dir, &outcome)?;
+                    }
+                }
+                Err(e) => failed.push(e),
             }
         }
-        Ok(())
+        show.end();
+        let last = failed.pop();
+        failed.iter().for_each(super::output::error);
+        last.map_or(Ok(well), Err)
+    }
+
+    fn relay(&self, from: &str, output: &mut Output) -> Result<bool> {
+        let targets = match query::run_directory(&self.common.dir).is_dir() {
+            true => self.targets()?,
+            false => self.remotes.iter().map(|address| Target { address: address.clone() }).collect(),
+        };
+        let book = Book::load(&query::run_directory(&self.common.dir))?;
+        let address = book.resolve(from);
+        if targets.iter().any(|target| target.address == address) {
+            return Err(Error::usage(format!(
+                "`{from}` is where the runs come from, and cannot be where they go"
+            )));
+        }
+        let show = Arc::new(Show::new(self.way()));
+        let settings = self.settings(Arc::clone(&show))?;
+        let source = Relay::new(Arc::from(open_there(address)?));
+        self.push_to_each(&targets, output, &show, |remote| {
+            let state = State::in_memory()?;
+            self.check_selection(&source, &state)?;
+            sync::pass(&source, remote, &state, &mut Session::default(), &settings)
+        })
+    }
+
+    /// Says that there is nothing to push, and makes nothing.
+    fn nothing(
+        &self,
+        targets: &[Target],
+        directory: &Path,
+        show: &Show,
+        output: &mut Output,
+    ) -> Result<bool> {
+        if !self.common.format.json {
+            output.line(format!("No runs in {}", directory.display()))?;
+            return Ok(true);
+        }
+        for target in targets {
+            let remote = target.address.clone();
+            show.done(&Outcome { remote, objects_sent: 0, bytes_sent: 0, runs: Vec::new(), error: None })?;
+        }
+        Ok(true)
     }
 }
 
-fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
-    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
-    let name = plain(&name);
-    match run.status {
-        Status::Pushed => output.line(format!(
-            "pushed      {name}: {}, {}",
-            count(run.objects_sent, "object"),
-            bytes(run.bytes_sent)
-        )),
-        Status::UpToDate => output.line(format!("up to date  {name}")),
-        Status::Running => output.line(format!("running     {name}: will be pushed when it has finished")),
-        Status::Failed => {
-            output
-                .line(format!("FAILED      {name}: {}", plain(run.error.as_deref().unwrap_or_default())))?;
-            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
+impl Target {
+    /// Opens it, and makes a directory if it is new.
+    fn open(&self) -> Result<Box<dyn Remote>> {
+        let is_new = remote::directory_of(&self.address).is_some_and(|path| !Directory::is_one(path));
+        let remote = remote::open(&self.address, &options_for(&self.address)?)?;
+        if is_new {
+            to_stderr(&format!("created the remote `{}`", plain(&self.address)));
+        }
+        Ok(remote)
+    }
+
+    /// Opens it for a look. A directory that would be made stays unmade: it is as good as one with nothing in it.
+    fn look(&self) -> Result<Box<dyn Remote>> {
+        match remote::directory_of(&self.address).filter(|path| !path.exists()) {
+            Some(_) => Ok(Box::new(Memory::new(&self.address, crate::model::AttemptId::random()?))),
+            None => open_there(&self.address),
         }
     }
 }
 
-fn total(outcome: &Outcome) -> String {
-    let how_many = |status| outcome.runs.iter().filter(|run| run.status == status).count();
-    let mut parts = Vec::new();
-    for (status, word) in [
-        (Status::Pushed, "pushed"),
-        (Status::UpToDate, "up to date"),
-        (Status::Running, "running"),
-        (Status::Failed, "failed"),
-    ] {
-        if how_many(status) > 0 {
-            parts.push(format!("{} {word}", how_many(status)));
+/// Opens a remote that must be there.
+pub(super) fn open_there(address: &str) -> Result<Box<dyn Remote>> {
+    match remote::directory_of(address) {
+        Some(path) if !path.exists() => {
+            Err(Error::io("open the remote", path, std::io::Error::from(std::io::ErrorKind::NotFound)))
         }
-    }
-    let runs = if parts.is_empty() { "no runs".to_owned() } else { parts.join(", ") };
-    format!(
-        "{runs}; {}, {} sent to {}",
-        count(outcome.objects_sent, "object"),
-        bytes(outcome.bytes_sent),
-        outcome.remote
-    )
-}
-
-/// A progress bar on a terminal; nothing elsewhere.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn shown() -> Arc<dyn Progress> {
-        Arc::new(Self(progress_bar(0)))
-    }
-}
-
-impl Progress for Bar {
-    fn run(&self, name: &str, bytes: u64) {
-        self.0.inc_length(bytes);
-        self.0.set_message(plain(name));
-    }
-
-    fn sent(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+        Some(path) => Ok(Box::new(Directory::open(path)?)),
+        None => remote::open(address, &options_for(address)?),
     }
 }

@@ -1,168 +1,221 @@
-//! One pass over a directory: push what is pending.
+//! One pass: push what a remote has not yet proved to hold.
 
-use super::{Progress, Sent, State, push};
-use crate::model::{Clock, Error, Hash, Result};
-use crate::query::{self, Found, RunInfo};
+mod large;
+mod line;
+mod scan;
+mod settle;
+mod window;
+
+use super::limit::Limiter;
+use super::plan::{Gate, Health, Known, Policy};
+use super::progress::{Outcome, Progress, RunOutcome, Status};
+use super::selection::Selection;
+use super::source::{Candidate, Source};
+use super::state::{Held, Peer, State};
+use crate::model::{Clock, Result};
 use crate::remote::Remote;
-use crate::store;
-use serde::Serialize;
-use std::path::PathBuf;
-use std::sync::Arc;
+use line::Line;
+pub(super) use scan::id_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a pass works on.
+/// How a pass goes about it.
 pub struct Settings {
-    /// The directory of the runs, or the one above it.
-    pub dir: PathBuf,
+    /// What to push.
+    pub selection: Selection,
     /// Ask the remote even about runs that it has proved to hold before.
     pub recheck: bool,
-    /// The machine's name.
-    pub host: String,
+    /// Try again what cannot be pushed as it is.
+    pub retry: bool,
+    /// Push runs that are still written, as far as they are.
+    pub live: bool,
+    /// Only say what would be sent.
+    pub dry_run: bool,
+    /// How many send at the same time.
+    pub jobs: usize,
+    /// How often something that may pass is tried again before the pass gives it up.
+    pub patience: u32,
+    /// How patient the syncer is beyond that.
+    pub policy: Policy,
+    /// How fast bytes may go.
+    pub limit: Option<Arc<Limiter>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Is told what a push does.
+    /// Is told what goes on.
     pub progress: Arc<dyn Progress>,
-    /// Is told what had to be mended on the way.
+    /// Is told what is worth a warning.
     pub warn: Arc<dyn Fn(String) + Send + Sync>,
 }
 
-/// How a pass went for a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It was pushed, and the remote proved it.
-    Pushed,
-    /// The remote had proved before that it holds it.
-    UpToDate,
-    /// It is still being written.
-    Running,
-    /// It could not be pushed.
-    Failed,
+/// What one pass leaves to the next one to the same remote, and need not outlive the process.
+#[derive(Debug, Default)]
+pub struct Session {
+    pub(super) health: Health,
+    /// Whether the remote was asked who it is, and nothing went wrong since.
+    pub(super) sure: bool,
+    /// Whether it is written down that it is synced to.
+    noted: bool,
+    /// Runs with which something went wrong: how long they wait.
+    troubled: BTreeMap<String, Known>,
 }
 
-/// What a pass did for a run.
-#[derive(Debug, Serialize)]
-pub struct RunOutcome {
-    /// The run id, or the name of a file that cannot be read.
-    pub id: String,
-    /// The project.
-    pub project: String,
-    /// How it went.
-    pub status: Status,
-    /// Objects sent.
-    pub objects_sent: u64,
-    /// Bytes sent.
-    pub bytes_sent: u64,
-    /// The digest that the remote proved.
-    pub digest: Option<Hash>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// What to do about it.
-    pub hint: Option<String>,
+/// A run that is to be pushed, or looked at.
+struct Pending {
+    candidate: Candidate,
+    held: Option<Held>,
 }
 
-/// What a pass did.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    /// The remote.
-    pub remote: String,
-    /// Objects sent.
-    pub objects_sent: u64,
-    /// Bytes sent.
-    pub bytes_sent: u64,
-    /// What it did for each run.
-    pub runs: Vec<RunOutcome>,
+/// A pass at work.
+struct Pass<'a> {
+    source: &'a dyn Source,
+    state: &'a State,
+    settings: &'a Settings,
+    line: Line<'a>,
+    signature: String,
+    troubled: Mutex<BTreeMap<String, Known>>,
+    outcomes: Mutex<Vec<(String, RunOutcome)>>,
+    /// By the names of runs, the files that begin them.
+    begun: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    broken: Mutex<Option<crate::model::Error>>,
 }
 
-/// Pushes every run of a directory that a remote has not yet proved to hold. A run that fails does not stop the others.
+/// Pushes every run of a source that a remote has not yet proved to hold. A run that fails does not stop the others.
+///
+/// What ends the pass before it is through, such as a remote that went away, is in the outcome: what was pushed before stays
+/// pushed.
 ///
 /// # Errors
-/// The directory cannot be read; or the remote cannot be reached or refuses the key, which ends the pass: then what
-/// was pushed before stays pushed.
-pub fn pass(remote: &dyn Remote, settings: &Settings) -> Result<Outcome> {
+/// The source cannot be listed, the remote does not say who it is, or what the syncer knows cannot be read.
+pub fn pass(
+    source: &dyn Source,
+    remote: &dyn Remote,
+    state: &State,
+    session: &mut Session,
+    settings: &Settings,
+) -> Result<Outcome> {
+    let candidates = source.list()?;
     let now = settings.clock.now();
-    let directory = query::run_directory(&settings.dir);
-    let Found { runs, unreadable } = query::list(&directory, &settings.host, now, &*settings.warn)?;
-    let mut outcome =
-        Outcome { remote: remote.name().to_owned(), objects_sent: 0, bytes_sent: 0, runs: Vec::new() };
-    let identity = remote.identity()?.to_string();
-    if runs.is_empty() && unreadable.is_empty() {
-        // There is nothing to know of a directory without runs.
-        return Ok(outcome);
+    // Before it is looked through, it is asked once more: a list of another one says nothing.
+    let sure = session.sure && session.health.gate(&settings.policy, now) == Gate::Open;
+    let identity = match session.health.identity().filter(|_| sure) {
+        Some(identity) => identity,
+        None => remote.identity().inspect_err(|e| {
+            state.missed(remote.name(), e, now).ok();
+        })?,
+    };
+    if session.health.identified(identity) {
+        session.troubled.clear();
     }
-    let state = State::open(&directory)?;
-    state.use_remote(remote.name(), now)?;
-    for (path, error) in unreadable {
-        outcome.runs.push(failed(path.display().to_string(), String::new(), &error));
+    if !settings.dry_run && !std::mem::replace(&mut session.noted, true) {
+        state.use_remote(remote.name(), now)?;
     }
-    let namesakes = query::namesakes(&runs);
-    for run in runs {
-        let done = push_pending(&run, remote, &identity, &state, settings)?;
-        if done.status == Status::Pushed && namesakes.contains(&query::full_name(&run)) {
-            (settings.warn)(format!(
-                "Run {} was begun more than once: here these are runs of their own, at `{}` they are one",
-                query::full_name(&run),
-                remote.name()
+    let line = Line::new(remote, identity, std::mem::take(&mut session.health), settings);
+    let pass = Pass {
+        source,
+        state,
+        settings,
+        line,
+        signature: settings.selection.signature(),
+        troubled: Mutex::new(std::mem::take(&mut session.troubled)),
+        outcomes: Mutex::default(),
+        begun: Mutex::default(),
+        broken: Mutex::default(),
+    };
+    let done = pass.run(candidates);
+    let outcome = pass.outcome();
+    let health = pass.line.into_health();
+    let peer = Peer {
+        name: remote.name().to_owned(),
+        identity: Some(identity),
+        looked: health.last_look().unwrap_or(0),
+        error: outcome.error.as_ref().map(ToString::to_string),
+        hint: outcome.error.as_ref().and_then(|e| e.hint().map(str::to_owned)),
+        time: now,
+    };
+    if !settings.dry_run && state.peer(remote.name())?.is_none_or(|known| known.says_other_than(&peer)) {
+        state.meet(&peer)?;
+    }
+    session.sure = outcome.error.is_none();
+    session.health = health;
+    session.troubled = pass.troubled.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.map(|()| outcome)
+}
+
+impl Pass<'_> {
+    fn run(&self, candidates: Vec<Candidate>) -> Result<()> {
+        let pending = self.scan(candidates)?;
+        let deferred = Mutex::new(Vec::new());
+        let window = (pending.len() / self.settings.jobs.max(1)).clamp(1, window::RUNS);
+        let windows = Mutex::new(pending.chunks(window));
+        self.with_workers(|| {
+            while !self.line.is_stopped() && !self.is_broken() {
+                // The lock is not kept while a window is pushed.
+                let next = lock(&windows).next();
+                let Some(next) = next else { return };
+                match self.push_window(next, true) {
+                    Ok(left) => lock(&deferred).extend(left),
+                    Err(e) => self.break_off(e),
+                }
+            }
+        });
+        let deferred = deferred.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !deferred.is_empty() {
+            self.push_large(deferred);
+        }
+        lock(&self.broken).take().map_or(Ok(()), Err)
+    }
+
+    /// Runs something in as many threads as there are jobs. Where no thread can be started, this one does.
+    fn with_workers(&self, work: impl Fn() + Sync) {
+        std::thread::scope(|scope| {
+            for n in 1..self.settings.jobs {
+                let name = format!("danlu-push-{n}");
+                if std::thread::Builder::new().name(name).spawn_scoped(scope, &work).is_err() {
+                    break;
+                }
+            }
+            work();
+        });
+    }
+
+    /// Ends the pass because of something here: what the syncer knows cannot be written.
+    fn break_off(&self, error: crate::model::Error) {
+        lock(&self.broken).get_or_insert(error);
+    }
+
+    fn is_broken(&self) -> bool {
+        lock(&self.broken).is_some()
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut runs = std::mem::take(&mut *lock(&self.outcomes));
+        runs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let runs: Vec<RunOutcome> = runs.into_iter().map(|(_, run)| run).collect();
+        let begun = lock(&self.begun);
+        let twice: BTreeSet<&String> =
+            begun.iter().filter(|(_, files)| files.len() > 1).map(|(name, _)| name).collect();
+        let pushed = |name: &String| {
+            runs.iter().any(|run| {
+                run.status == Status::Pushed
+                    && (run.name() == *name || name.ends_with(&format!("/{}", run.name())))
+            })
+        };
+        for name in twice.into_iter().filter(|name| pushed(name)) {
+            (self.settings.warn)(format!(
+                "Run {name} was begun more than once: here these are runs of their own, at `{}` they are one",
+                self.line.remote.name()
             ));
         }
-        outcome.objects_sent += done.objects_sent;
-        outcome.bytes_sent += done.bytes_sent;
-        outcome.runs.push(done);
-    }
-    Ok(outcome)
-}
-
-fn push_pending(
-    run: &RunInfo,
-    remote: &dyn Remote,
-    identity: &str,
-    state: &State,
-    settings: &Settings,
-) -> Result<RunOutcome> {
-    let proved = if settings.recheck { None } else { state.proved(identity, &run.path)? };
-    let status = match (run.state, run.digest) {
-        (query::State::Running, _) | (_, None) => Status::Running,
-        (_, digest) if digest == proved => Status::UpToDate,
-        _ => match push(&run.path, remote, &settings.progress) {
-            Ok((digest, sent)) => {
-                let key = store::run_key(&store::open(&run.path)?)?.hash();
-                state.prove(identity, key, &run.path, digest, settings.clock.now())?;
-                return Ok(outcome_of(run, Status::Pushed, sent, Some(digest)));
-            }
-            Err(e) if ends_the_pass(&e) => return Err(e),
-            Err(e) => return Ok(failed(run.id.clone(), run.project.clone(), &e)),
-        },
-    };
-    Ok(outcome_of(run, status, Sent::default(), run.digest))
-}
-
-/// Says whether an error is about the remote, so that the next run would meet it too.
-fn ends_the_pass(error: &Error) -> bool {
-    use crate::model::ErrorKind::{Denied, Unreachable};
-    matches!(error.kind(), Denied | Unreachable)
-}
-
-fn outcome_of(run: &RunInfo, status: Status, sent: Sent, digest: Option<Hash>) -> RunOutcome {
-    RunOutcome {
-        id: run.id.clone(),
-        project: run.project.clone(),
-        status,
-        objects_sent: sent.objects,
-        bytes_sent: sent.bytes,
-        digest,
-        error: None,
-        hint: None,
+        Outcome {
+            remote: self.line.remote.name().to_owned(),
+            objects_sent: runs.iter().map(|run| run.objects_sent).sum(),
+            bytes_sent: runs.iter().map(|run| run.bytes_sent).sum(),
+            runs,
+            error: self.line.take_error(),
+        }
     }
 }
 
-fn failed(id: String, project: String, error: &Error) -> RunOutcome {
-    RunOutcome {
-        id,
-        project,
-        status: Status::Failed,
-        objects_sent: 0,
-        bytes_sent: 0,
-        digest: None,
-        error: Some(error.to_string()),
-        hint: error.hint().map(str::to_owned),
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,23 +1,60 @@
-//! What the syncer knows: which digest each remote has proved to hold of each run.
+//! What the syncer knows, in `sync.sqlite`: of each run file how it was, and what each remote has proved of it.
 
-use crate::model::{Error, Hash, Result};
-use crate::query::Alert;
+mod alerts;
+mod files;
+mod peers;
+
+pub use files::{Facts, Stamp};
+pub use peers::Peer;
+
+use super::plan::Known;
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS proved (
+DROP TABLE IF EXISTS proved;
+CREATE TABLE IF NOT EXISTS run (
+    path      TEXT PRIMARY KEY, -- name of the run file
+    stamp     BLOB NOT NULL,    -- its size, time and inode when it was read
+    entity    TEXT NOT NULL,
+    project   TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    key       BLOB,             -- hash of the run's key; none if the file cannot be read
+    digest    BLOB,
+    records   INTEGER NOT NULL,
+    selection TEXT NOT NULL,    -- what of its files was selected then
+    content   BLOB,             -- what was to be pushed of it then
+    condition BLOB,
+    begins    INTEGER NOT NULL, -- whether it begins a run, and does not go on with one
+    error     TEXT,             -- why it cannot be read
+    hint      TEXT,
+    version   TEXT NOT NULL     -- the danlu that has read it
+) STRICT;
+CREATE TABLE IF NOT EXISTS known (
     remote TEXT NOT NULL,       -- identity of the remote
-    run    BLOB NOT NULL,       -- hash of the run's key
-    path   TEXT NOT NULL,       -- name of the run file: a run may have several
-    digest BLOB NOT NULL,
+    path   TEXT NOT NULL,
+    key    BLOB NOT NULL,
+    known  TEXT NOT NULL,       -- what is known of the run there, as JSON
+    left   INTEGER NOT NULL,    -- contents that were left out, and their bytes
+    bytes  INTEGER NOT NULL,
     time   INTEGER NOT NULL,
     PRIMARY KEY (remote, path)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS remote (
     name TEXT PRIMARY KEY,
     time INTEGER NOT NULL       -- when it was last synced to
+) STRICT;
+CREATE TABLE IF NOT EXISTS peer (
+    name     TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    looked   INTEGER NOT NULL,  -- when its runs were last compared with what it proved
+    error    TEXT,              -- what is wrong with it
+    hint     TEXT,
+    time     INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS alert (
     hook    TEXT NOT NULL,      -- how people are told of it
@@ -29,97 +66,136 @@ CREATE TABLE IF NOT EXISTS alert (
 ) STRICT;
 ";
 
-/// How long somebody may take to tell of an alert, in microseconds; after that he counts as dead.
-const CLAIM: i64 = 120_000_000;
-
 /// The database `sync.sqlite` of a directory of runs.
 #[derive(Debug)]
 pub struct State {
-    connection: Connection,
+    connection: Mutex<Connection>,
+}
+
+/// What is known of a run file at a remote.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The hash of the run's key.
+    pub key: Hash,
+    /// What is known.
+    pub known: Known,
+    /// Contents that were left out by choice when it was pushed.
+    pub left_out: u64,
+    /// Their bytes.
+    pub left_bytes: u64,
+    /// When this was written down.
+    pub time: i64,
 }
 
 impl State {
     /// Opens or makes it. One that is damaged is made anew: it can be asked for again.
     ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The directory cannot be written, or somebody else keeps it locked.
     pub fn open(directory: &Path) -> Result<Self> {
         let path = directory.join("sync.sqlite");
-        Self::try_open(&path).or_else(|_| {
-            std::fs::remove_file(&path).ok();
-            Self::try_open(&path).map_err(|e| {
-                // It is of no use, and on a full disk it is one file more.
+        let failed = |e: Error| {
+            Error::new(e.kind(), format!("Cannot write `{}`", path.display())).with_source(e).with_hint(
+                "the syncer keeps there what it has pushed; let it write to the directory of the runs",
+            )
+        };
+        match Self::try_open(&path) {
+            Err(e) if e.kind() == ErrorKind::Busy => Err(failed(e)),
+            Err(_) => {
                 std::fs::remove_file(&path).ok();
-                Error::new(e.kind(), format!("Cannot write `{}`", path.display())).with_source(e).with_hint(
-                    "the syncer keeps there what it has pushed; let it write to the directory of the runs",
-                )
-            })
-        })
+                Self::try_open(&path).map_err(|e| {
+                    // It is of no use, and on a full disk it is one file more.
+                    std::fs::remove_file(&path).ok();
+                    failed(e)
+                })
+            }
+            opened => opened,
+        }
+    }
+
+    /// Makes one that is forgotten with the process.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub fn in_memory() -> Result<Self> {
+        Self::of(Connection::open_in_memory()?)
     }
 
     fn try_open(path: &Path) -> Result<Self> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(20))?;
-        connection.execute_batch(SCHEMA)?;
-        Ok(Self { connection })
+        Self::of(Connection::open(path)?)
     }
 
-    /// Returns the digest that a remote has proved to hold of a run file.
+    fn of(connection: Connection) -> Result<Self> {
+        connection.busy_timeout(Duration::from_secs(20))?;
+        // It is a cache: after a power cut it may be made anew.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let has_all: bool = connection.query_row(
+            "SELECT count(*) = 5 FROM sqlite_schema WHERE type = 'table' AND name IN ('run', 'known', 'remote', 'peer', 'alert')",
+            [],
+            |row| row.get(0),
+        )?;
+        if !has_all {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
+        }
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns all that is known of run files at a remote, by their names.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn proved(&self, remote: &str, run_file: &Path) -> Result<Option<Hash>> {
-        let sql = "SELECT digest FROM proved WHERE remote = ? AND path = ?";
-        let found =
-            self.connection.query_row(sql, [remote, &file_name(run_file)], |row| row.get(0)).optional()?;
-        Ok(found.map(Hash))
+    pub fn known_at(&self, remote: AttemptId) -> Result<BTreeMap<String, Held>> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare("SELECT path, key, known, left, bytes, time FROM known WHERE remote = ?")?;
+        let mut rows = statement.query([remote.to_string()])?;
+        let mut all = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            // What another danlu has written is asked for again.
+            let Ok(known) = serde_json::from_str(&row.get::<_, String>(2)?) else { continue };
+            let held = Held {
+                key: Hash(row.get(1)?),
+                known,
+                left_out: row.get::<_, i64>(3)?.cast_unsigned(),
+                left_bytes: row.get::<_, i64>(4)?.cast_unsigned(),
+                time: row.get(5)?,
+            };
+            all.insert(row.get(0)?, held);
+        }
+        Ok(all)
     }
 
-    /// Writes down that a remote has proved to hold a digest of a run file.
+    /// Writes down what is known of run files at a remote.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn prove(&self, remote: &str, run: Hash, run_file: &Path, digest: Hash, now: i64) -> Result<()> {
-        self.connection.execute(
-            "INSERT OR REPLACE INTO proved VALUES (?, ?, ?, ?, ?)",
-            params![remote, run.0, file_name(run_file), digest.0, now],
-        )?;
-        Ok(())
-    }
-
-    /// Writes down an alert that people are to be told of, unless it is known.
-    pub(super) fn remember_alert(&self, hook: &str, alert: &Alert) -> Result<()> {
-        let data =
-            serde_json::to_string(alert).map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
-        let sql = "INSERT OR IGNORE INTO alert VALUES (?, ?, ?, 0, 0)";
-        self.connection.execute(sql, params![hook, alert.id, data])?;
-        Ok(())
-    }
-
-    /// Returns the alerts that people were not told of yet.
-    pub(super) fn alerts_to_tell(&self, hook: &str) -> Result<Vec<Alert>> {
-        let sql = "SELECT data FROM alert WHERE hook = ? AND told = 0 ORDER BY rowid";
-        let mut statement = self.connection.prepare(sql)?;
-        let found = statement.query_map([hook], |row| row.get::<_, String>(0))?;
-        let mut alerts = Vec::new();
-        for data in found {
-            alerts.extend(serde_json::from_str::<Alert>(&data?));
+    pub fn keep<'a>(
+        &self,
+        remote: AttemptId,
+        all: impl IntoIterator<Item = (&'a str, &'a Held)>,
+    ) -> Result<()> {
+        let mut connection = self.lock();
+        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for (path, held) in all {
+            let known = serde_json::to_string(&held.known)
+                .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
+            tx.prepare_cached("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(
+                params![
+                    remote.to_string(),
+                    path,
+                    held.key.0,
+                    known,
+                    held.left_out.cast_signed(),
+                    held.left_bytes.cast_signed(),
+                    held.time
+                ],
+            )?;
         }
-        Ok(alerts)
-    }
-
-    /// Sets about to tell of an alert; false if somebody else does.
-    pub(super) fn claim_alert(&self, hook: &str, id: &str, now: i64) -> Result<bool> {
-        let sql =
-            "UPDATE alert SET claimed = ?3 WHERE hook = ?1 AND id = ?2 AND told = 0 AND claimed < ?3 - ?4";
-        Ok(self.connection.execute(sql, params![hook, id, now, CLAIM])? == 1)
-    }
-
-    /// Writes down whether people were told.
-    pub(super) fn end_claim(&self, hook: &str, id: &str, told: bool) -> Result<()> {
-        let sql = "UPDATE alert SET claimed = 0, told = ? WHERE hook = ? AND id = ?";
-        self.connection.execute(sql, params![told, hook, id])?;
-        Ok(())
+        Ok(tx.commit()?)
     }
 
     /// Returns the remote that was synced to last.
@@ -128,7 +204,7 @@ impl State {
     /// The database cannot be read.
     pub fn last_remote(&self) -> Result<Option<String>> {
         let sql = "SELECT name FROM remote ORDER BY time DESC LIMIT 1";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+        Ok(self.lock().query_row(sql, [], |row| row.get(0)).optional()?)
     }
 
     /// Writes down that a remote is synced to now.
@@ -136,11 +212,7 @@ impl State {
     /// # Errors
     /// The database cannot be written.
     pub fn use_remote(&self, remote: &str, now: i64) -> Result<()> {
-        self.connection.execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
+        self.lock().execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
         Ok(())
     }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,87 +1,107 @@
 //! The separate syncer: pushes runs as they finish, and waits out a remote that is down.
 
-use super::{Outcome, Settings, pass};
+use super::bell::Bell;
+use super::plan::{Failure, Gate, Moment, Side};
+use super::{Outcome, Session, Settings, Source, State, pass};
 use crate::model::{Error, ErrorKind, Result};
-use crate::query;
 use crate::remote::Remote;
-use notify::{RecursiveMode, Watcher};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the directory is looked through although nothing was heard: a network file system says nothing.
-const POLL: Duration = Duration::from_secs(2);
+/// How often the runs are looked through at least and at most although nothing was heard: a network file system says
+/// nothing.
+const LOOK_FIRST: Duration = Duration::from_secs(1);
+const LOOK_MOST: Duration = Duration::from_secs(30);
 
-/// The first wait after a remote could not be reached, and the longest.
-const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-const BACKOFF_MOST: Duration = Duration::from_secs(60);
+/// Looking takes no more than this part of the time.
+const LOOK_PART: u32 = 10;
 
-/// Pushes runs of a directory as they finish, until `go_on` says no; it is asked after each pass with its outcome, or
-/// with the error that ended it and the time until the next try.
+/// What a watch tells after each pass.
+pub enum Watched {
+    /// A pass is through.
+    Done(Outcome),
+    /// What ended a pass, and the time until the next try.
+    Failed(Error, Duration),
+}
+
+/// Pushes runs of a source as they finish, until `go_on` says no; it is asked after each pass. `open` gives the remote: another
+/// one whenever it may have changed.
 ///
 /// # Errors
-/// The directory cannot be read, or the remote refuses the key: waiting does not help.
+/// The remote refuses the key, or the address is none: waiting does not help.
 pub fn watch(
-    remote: &dyn Remote,
-    settings: &Settings,
-    mut go_on: impl FnMut(Result<Outcome>, Duration) -> bool,
+    source: &dyn Source,
+    open: &dyn Fn() -> Result<Arc<dyn Remote>>,
+    state: &State,
+    (settings, bell): (&Settings, &Bell),
+    live_every: Option<Duration>,
+    mut go_on: impl FnMut(Watched) -> bool,
 ) -> Result<()> {
-    let (sender, events) = channel();
-    let directory = query::run_directory(&settings.dir);
-    // Without a watcher the poll finds everything, a little later.
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            sender.send(()).ok();
-        }
-    })
-    .ok();
-    if let Some(watcher) = &mut watcher {
-        watcher.watch(&directory, RecursiveMode::NonRecursive).ok();
-    }
-    let mut backoff = BACKOFF_FIRST;
+    let mut session = Session::default();
+    let mut last: Option<Arc<dyn Remote>> = None;
+    let mut heard = 0;
     loop {
-        let (done, wait) = match pass(remote, settings) {
-            Ok(outcome) => {
-                backoff = BACKOFF_FIRST;
-                (Ok(outcome), POLL)
+        let began = settings.clock.now();
+        let done = open().and_then(|remote| {
+            if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &remote)) {
+                session.doubt();
             }
-            Err(e) if e.kind() == ErrorKind::Unreachable => {
-                let wait = jittered(backoff)?;
-                backoff = (backoff * 2).min(BACKOFF_MOST);
-                (Err(e), wait)
+            last = Some(Arc::clone(&remote));
+            pass(source, &*remote, state, &mut session, settings)
+        });
+        let took = Duration::from_micros(u64::try_from(settings.clock.now() - began).unwrap_or(0));
+        let failed = match done {
+            Ok(mut outcome) => {
+                let error = outcome.error.take();
+                if !go_on(Watched::Done(outcome)) {
+                    return Ok(());
+                }
+                error
             }
-            Err(e) => return Err(e),
+            Err(e) => Some(e),
         };
-        let reachable = done.is_ok();
-        if !go_on(done, wait) {
+        let Some(error) = failed else {
+            let idle = (took * LOOK_PART).clamp(LOOK_FIRST, LOOK_MOST);
+            heard = bell.wait(heard, live_every.unwrap_or(idle).max(took));
+            continue;
+        };
+        if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Usage | ErrorKind::Version) {
+            return Err(error);
+        }
+        let wait = session.back_off(&error, settings);
+        if !go_on(Watched::Failed(error, wait)) {
             return Ok(());
         }
-        pause(&events, wait, reachable);
+        // Nothing that happens here brings the remote back.
+        sleep(wait);
     }
 }
 
-/// Waits for the time to pass or, while the remote is there, for something to happen in the directory.
-fn pause(events: &Receiver<()>, wait: Duration, wake: bool) {
-    let quiet = Duration::from_millis(50);
-    if wake {
-        if events.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
-            std::thread::park_timeout(wait);
-        }
-        // A finishing run writes several times: wait until it is quiet, but not for ever.
-        for _ in 0..20 {
-            if events.recv_timeout(quiet).is_err() {
-                break;
-            }
-        }
-    } else {
-        std::thread::park_timeout(wait);
-        while events.try_recv().is_ok() {}
-    }
+fn sleep(wait: Duration) {
+    std::thread::park_timeout(wait);
 }
 
-/// Half to all of a time, at random, so that many syncers do not come back at once.
-fn jittered(time: Duration) -> Result<Duration> {
-    let random = getrandom::u32().map_err(|e| {
-        Error::new(ErrorKind::Io, "Cannot get random bytes").with_source(std::io::Error::other(e))
-    })?;
-    Ok(time / 2 + time / 2 * (random >> 16) / (1 << 16))
+impl Session {
+    /// Notes that the remote may be another one now.
+    fn doubt(&mut self) {
+        self.sure = false;
+    }
+
+    /// Waits longer each time the remote cannot be reached, and returns how long.
+    fn back_off(&mut self, error: &Error, settings: &Settings) -> Duration {
+        let at = Moment {
+            policy: &settings.policy,
+            now: settings.clock.now(),
+            random: getrandom::u32().unwrap_or(0),
+        };
+        if !matches!(self.health.gate(at.policy, at.now), Gate::WaitUntil(_)) {
+            let asked = error.retry_after().and_then(|wait| i64::try_from(wait.as_micros()).ok());
+            self.health.unidentified(&Failure::new(error, Side::There, asked), at);
+        }
+        self.sure = false;
+        match self.health.gate(at.policy, at.now) {
+            Gate::WaitUntil(time) => Duration::from_micros(u64::try_from(time - at.now).unwrap_or(0)),
+            _ => LOOK_FIRST,
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod machine;
 mod metric;
 
 mod paths;
+mod proxy;
 mod remotes;
 mod rescue;
 mod resume;
@@ -44,6 +45,8 @@ mod stranger;
 mod stream;
 mod support;
 mod sync;
+mod sync_kill;
+mod syncer;
 mod system;
 mod together;
 mod waiting;

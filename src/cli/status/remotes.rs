@@ -1,0 +1,170 @@
+//! How the runs of a directory stand at its remotes.
+
+use crate::cli::here_and_now;
+use crate::cli::ls::time;
+use crate::cli::output::{Output, bytes, count, plain, warn};
+use crate::cli::sync::{default_remote, open_there};
+use crate::model::{Error, Hash, Result, SystemClock};
+use crate::query;
+use crate::remote::Remote;
+use crate::sync::{
+    At, Book, Candidate, Listed, LocalRuns, Peer, RunAt, Source, State, compare, standing as stand,
+};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// More runs than this of a kind are only counted.
+const MANY: usize = 20;
+
+/// A remote, and how the runs stand there.
+#[derive(Serialize)]
+pub(super) struct AtRemote {
+    name: Option<String>,
+    address: String,
+    default: bool,
+    /// When it was met last, in seconds since 1970.
+    met: Option<f64>,
+    error: Option<String>,
+    hint: Option<String>,
+    /// Whether it was asked just now.
+    checked: bool,
+    runs: Vec<RunAt>,
+}
+
+/// Says how the runs of a directory stand at all remotes that it has or had.
+pub(super) fn standing(dir: &Path, check: bool) -> Result<Vec<AtRemote>> {
+    let directory = query::run_directory(dir);
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let book = Book::load(&directory)?;
+    let has_state = directory.join("sync.sqlite").is_file();
+    let state = if has_state { State::open(&directory)? } else { State::in_memory()? };
+    let mut remotes: Vec<(Option<String>, String)> =
+        book.remotes.iter().map(|(name, address)| (Some(name.clone()), address.clone())).collect();
+    for address in state.peers()? {
+        if remotes.iter().all(|(_, known)| *known != address) {
+            remotes.push((None, address));
+        }
+    }
+    if remotes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let default = default_remote(dir)?;
+    let source = LocalRuns::new(dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
+    let candidates = source.list()?;
+    remotes
+        .into_iter()
+        .map(|(name, address)| {
+            let is_default = default.as_ref() == Some(&address);
+            one(&state, &candidates, name, address, check).map(|at| AtRemote { default: is_default, ..at })
+        })
+        .collect()
+}
+
+fn one(
+    state: &State,
+    candidates: &[Candidate],
+    name: Option<String>,
+    address: String,
+    check: bool,
+) -> Result<AtRemote> {
+    let peer = state.peer(&address)?;
+    let mut identity = peer.as_ref().and_then(|peer| peer.identity);
+    let mut trouble = peer.as_ref().and_then(|peer| Some((peer.error.clone()?, peer.hint.clone())));
+    let mut listed = None;
+    if check {
+        match ask(&address) {
+            Ok((who, runs)) => {
+                (identity, trouble, listed) = (Some(who), None, Some(runs));
+            }
+            Err(e) => trouble = Some((e.to_string(), e.hint().map(str::to_owned))),
+        }
+    }
+    let mut runs = stand(candidates, state, identity)?;
+    if let (Some(listed), Some(identity)) = (&listed, identity) {
+        compare(&mut runs, candidates, &state.known_at(identity)?, listed);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]
+    let met = |peer: &Peer| peer.time as f64 / 1e6;
+    Ok(AtRemote {
+        name,
+        address,
+        default: false,
+        met: peer.as_ref().map(met),
+        error: trouble.as_ref().map(|(error, _)| error.clone()),
+        hint: trouble.and_then(|(_, hint)| hint),
+        checked: listed.is_some(),
+        runs,
+    })
+}
+
+/// Asks a remote who it is and what it has.
+fn ask(address: &str) -> Result<(crate::model::AttemptId, HashMap<Hash, Listed>), Error> {
+    let remote: Box<dyn Remote> = open_there(address)?;
+    let identity = remote.identity()?;
+    let (mut all, mut after) = (HashMap::new(), None);
+    loop {
+        let page = remote.runs(after)?;
+        let Some(last) = page.last() else { return Ok((identity, all)) };
+        after = Some(last.key);
+        all.extend(page.iter().map(|head| (head.key, Listed::of(head))));
+    }
+}
+
+impl AtRemote {
+    pub(super) fn print(&self, output: &mut Output) -> Result<()> {
+        let name = self.name.as_ref().map_or(String::new(), |name| format!("{name}, "));
+        let default = if self.default { ", the default" } else { "" };
+        output.line("")?;
+        output.line(plain(&format!("{name}{}{default}", self.address)))?;
+        if let Some(error) = &self.error {
+            let when = self.met.map_or(String::new(), |met| format!(" ({})", time(met)));
+            output.line(format!("  last error{when}: {}", plain(error)))?;
+        }
+        if let Some(hint) = &self.hint {
+            output.line(format!("  {}", plain(hint)))?;
+        }
+        for (at, word) in WORDS {
+            let of_kind: Vec<&RunAt> = self.runs.iter().filter(|run| run.status == at).collect();
+            if of_kind.len() > MANY {
+                output.line(format!("  {word:<10}  {}", count(of_kind.len() as u64, "run")))?;
+                continue;
+            }
+            for run in of_kind {
+                output.line(format!("  {word:<10}  {}", line_of(run)))?;
+                if let Some(hint) = &run.hint {
+                    output.line(format!("              {}", plain(hint)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const WORDS: [(At, &str); 7] = [
+    (At::Diverged, "diverged"),
+    (At::Parked, "parked"),
+    (At::Failed, "failed"),
+    (At::LocalOnly, "local only"),
+    (At::Partly, "partly"),
+    (At::Running, "running"),
+    (At::Pushed, "pushed"),
+];
+
+fn line_of(run: &RunAt) -> String {
+    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
+    let mut parts = Vec::new();
+    if let (Some(digest), Some(when)) = (run.digest, run.time) {
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]
+        let when = time(when as f64 / 1e6);
+        parts.push(format!("{}, digest {}, {when}", count(run.records, "record"), &digest.to_string()[..8]));
+    }
+    if run.left_out > 0 {
+        parts.push(format!("without {} ({})", count(run.left_out, "file"), bytes(run.left_bytes)));
+    }
+    parts.extend(run.why.clone());
+    if parts.is_empty() { plain(&name) } else { plain(&format!("{name}: {}", parts.join("; "))) }
+}

@@ -1,0 +1,126 @@
+//! `danlu sync --watch`.
+
+use super::print::print_run;
+use super::show::{Show, Way};
+use super::{Sync, Target};
+use crate::cli::output::{Output, error, to_stderr};
+use crate::cli::{alerts, here_and_now, output::warn};
+use crate::model::{Error, Result, SystemClock};
+use crate::remote::{self, Remote};
+use crate::sync::{self, Bell, LocalRuns, Outcome, Settings, State, Status, Watched};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Watches for several remotes, each in a thread of its own: one that is down does not hold up the others.
+pub(super) fn watch(command: &Sync, targets: &[Target], output: &mut Output) -> Result<bool> {
+    let source =
+        LocalRuns::new(&command.common.dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
+    let names: Vec<&str> = targets.iter().map(|target| target.address.as_str()).collect();
+    to_stderr(&format!(
+        "watching {} for runs to push to {}; end with Ctrl-C",
+        command.common.dir.display(),
+        names.join(", ")
+    ));
+    let state = State::open(source.directory())?;
+    let show = Arc::new(Show::new(if command.common.format.json { Way::News } else { Way::Plain }));
+    let settings = command.settings(Arc::clone(&show))?;
+    let bell = Bell::of(source.directory());
+    let live = command
+        .live
+        .then(|| Duration::try_from_secs_f64(command.live_interval.max(0.2)).unwrap_or(Duration::MAX));
+    let output = Mutex::new(output);
+    let watcher = Watcher { command, show: &show, output: &output };
+    let ended: Vec<Result<()>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = targets
+            .iter()
+            .map(|target| {
+                let (source, state, settings, bell, watcher) = (&source, &state, &settings, &bell, &watcher);
+                scope.spawn(move || watcher.one(target, source, state, (settings, bell), live))
+            })
+            .collect();
+        let broke = || Err(Error::new(crate::ErrorKind::Io, "A thread of the syncer broke down"));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broke())).collect()
+    });
+    show.end();
+    let all_well = ended.iter().all(Result::is_ok);
+    ended.into_iter().find(Result::is_err).unwrap_or(Ok(())).map(|()| all_well)
+}
+
+struct Watcher<'a> {
+    command: &'a Sync,
+    show: &'a Show,
+    output: &'a Mutex<&'a mut Output>,
+}
+
+impl Watcher<'_> {
+    fn one(
+        &self,
+        target: &Target,
+        source: &LocalRuns,
+        state: &State,
+        how: (&Settings, &Bell),
+        live: Option<Duration>,
+    ) -> Result<()> {
+        let known: Mutex<Option<Arc<dyn Remote>>> = Mutex::default();
+        let open = || -> Result<Arc<dyn Remote>> {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(remote) = known.as_ref() {
+                return Ok(Arc::clone(remote));
+            }
+            let remote: Arc<dyn Remote> = Arc::from(target.open()?);
+            // A directory may be another one the next time: a stick is pulled out, and another one put in.
+            if remote::directory_of(&target.address).is_none() {
+                *known = Some(Arc::clone(&remote));
+            }
+            Ok(remote)
+        };
+        let (mut down, mut told) = (false, BTreeSet::new());
+        let mut printing = Ok(());
+        let ended = sync::watch(source, &open, state, how, live, |watched| {
+            match watched {
+                Watched::Done(outcome) => {
+                    if std::mem::take(&mut down) && outcome.error.is_none() {
+                        to_stderr(&format!("{} is there again", target.address));
+                    }
+                    printing = self.print_news(&outcome, &mut told);
+                    if let Err(e) = alerts::tell_pushed(&self.command.common.dir, &outcome) {
+                        error(&e);
+                    }
+                }
+                Watched::Failed(e, wait) => {
+                    if !std::mem::replace(&mut down, true) {
+                        error(&e);
+                    }
+                    to_stderr(&format!("{}: next try in {} s", target.address, wait.as_secs_f64().ceil()));
+                    self.show.away(&target.address, &e, wait);
+                }
+            }
+            printing.is_ok()
+        });
+        if let Err(e) = &ended {
+            error(&e.again().in_context(format!("No longer pushing to `{}`", target.address)));
+        }
+        ended.and(printing)
+    }
+
+    /// Prints what a pass changed: runs pushed, and runs that cannot be, those once. Programs were told by events.
+    fn print_news(&self, outcome: &Outcome, told: &mut BTreeSet<String>) -> Result<()> {
+        if self.command.common.format.json {
+            return Ok(());
+        }
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in &outcome.runs {
+            let news = match run.status {
+                Status::Pushed => true,
+                Status::Failed | Status::Parked => told.insert(format!("{} {:?}", run.name(), run.error)),
+                Status::Live => told.insert(run.name()),
+                Status::UpToDate | Status::Running | Status::Pending => false,
+            };
+            if news {
+                print_run(run, &mut output)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! What came of runs: written down, and told.
+
+use super::scan::{id_of, path_of, unreadable};
+use super::window::Item;
+use super::{Pass, Pending, lock};
+use crate::model::{Error, ErrorKind, Result};
+use crate::sync::progress::{RunOutcome, Status};
+use crate::sync::source::{Name, Place};
+use crate::sync::state::{Facts, Held};
+
+impl Pass<'_> {
+    /// Settles how runs stand.
+    pub(super) fn settle(&self, items: Vec<Item<'_>>) -> Result<()> {
+        let now = self.settings.clock.now();
+        let (mut facts, mut held, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            let status = self.status_of_item(&item);
+            let file = &item.pending.candidate.file;
+            outcomes.push((file.clone(), outcome_of(&item, status)));
+            if self.settings.dry_run {
+                continue;
+            }
+            if !matches!(status, Status::Pushed | Status::UpToDate | Status::Live | Status::Parked) {
+                lock(&self.troubled).insert(file.clone(), item.known.clone());
+            }
+            facts.push((file.as_str(), self.facts_of(&item)));
+            let manifest = item.local.manifest();
+            held.push((
+                file.as_str(),
+                Held {
+                    key: manifest.run.hash(),
+                    left_out: manifest.absent.len() as u64,
+                    left_bytes: manifest.absent.iter().map(|blob| blob.size).sum(),
+                    time: now,
+                    known: item.known,
+                },
+            ));
+        }
+        self.state.learn_files(facts.iter().map(|(file, facts)| (*file, facts)))?;
+        self.state.keep(self.line.identity, held.iter().map(|(file, held)| (*file, held)))?;
+        self.note(outcomes);
+        Ok(())
+    }
+
+    fn note(&self, outcomes: Vec<(String, RunOutcome)>) {
+        for (_, outcome) in &outcomes {
+            self.settings.progress.ended(self.line.remote.name(), outcome);
+        }
+        lock(&self.outcomes).extend(outcomes);
+    }
+
+    fn status_of_item(&self, item: &Item<'_>) -> Status {
+        let proved = item.known.has_proved(&item.local);
+        let before = item.pending.held.as_ref().is_some_and(|held| held.known.has_proved(&item.local));
+        match () {
+            () if proved && item.local.manifest().is_open() => Status::Live,
+            () if proved && before && !self.settings.recheck => Status::UpToDate,
+            () if proved => Status::Pushed,
+            () if self.settings.dry_run => Status::Pending,
+            () if item.known.parked().is_some() => Status::Parked,
+            () => Status::Failed,
+        }
+    }
+
+    fn facts_of(&self, item: &Item<'_>) -> Facts {
+        let manifest = item.local.manifest();
+        Facts {
+            // What is still written is another one the next time.
+            stamp: if manifest.is_open() { crate::sync::state::Stamp::default() } else { item.stamp },
+            entity: item.name.entity.clone(),
+            project: item.name.project.clone(),
+            id: item.name.id.clone(),
+            key: Some(manifest.run.hash()),
+            digest: Some(manifest.digest),
+            records: manifest.head().records,
+            selection: self.signature.clone(),
+            content: Some(item.local.content()),
+            condition: Some(item.local.condition()),
+            begins: item.begins,
+            error: None,
+            hint: None,
+            version: self.settings.policy.version.clone(),
+        }
+    }
+
+    /// Settles a run that cannot be opened. What is damaged stays so until the file changes.
+    pub(super) fn settle_unreadable(&self, pending: &Pending, error: &Error) -> Result<()> {
+        let candidate = &pending.candidate;
+        let name = candidate.name.clone().unwrap_or_else(|| match error.kind() {
+            ErrorKind::Busy => Name { id: id_of(&candidate.file), ..Name::default() },
+            _ => Name { id: candidate.file.clone(), ..Name::default() },
+        });
+        let gone =
+            error.kind() == ErrorKind::NotFound && path_of(candidate).is_some_and(|path| !path.exists());
+        if gone {
+            // It was empty, or somebody has removed it.
+            return Ok(());
+        }
+        let lasting = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Version | ErrorKind::Limit);
+        let status = match error.kind() {
+            ErrorKind::Busy => Status::Running,
+            _ if lasting => Status::Parked,
+            ErrorKind::Usage => return Err(error.again()),
+            _ => Status::Failed,
+        };
+        if lasting && matches!(candidate.place, Place::File(..)) && !self.settings.dry_run {
+            let facts = unreadable(&candidate.file, candidate.stamp, error, &self.settings.policy.version);
+            self.state.learn_files([(candidate.file.as_str(), &facts)])?;
+        }
+        let failed = status != Status::Running;
+        self.note(vec![(
+            candidate.file.clone(),
+            RunOutcome {
+                id: name.id,
+                project: name.project,
+                status,
+                objects_sent: 0,
+                bytes_sent: 0,
+                digest: None,
+                left_out: 0,
+                error: failed.then(|| error.to_string()),
+                hint: error.hint().filter(|_| failed).map(str::to_owned),
+                path: path_of(candidate),
+            },
+        )]);
+        Ok(())
+    }
+}
+
+fn outcome_of(item: &Item<'_>, status: Status) -> RunOutcome {
+    let parked = item.known.parked().filter(|_| status == Status::Parked);
+    let trouble = item.known.trouble().filter(|_| status == Status::Failed);
+    let error = parked.map(|parked| (&parked.why, &parked.hint)).or(trouble.map(|t| (&t.why, &t.hint)));
+    RunOutcome {
+        id: item.name.id.clone(),
+        project: item.name.project.clone(),
+        status,
+        objects_sent: item.sent.0,
+        bytes_sent: item.sent.1,
+        digest: Some(item.local.manifest().digest),
+        left_out: item.local.manifest().absent.len() as u64,
+        error: error.map(|(why, _)| why.clone()),
+        hint: error.and_then(|(_, hint)| hint.clone()),
+        path: path_of(&item.pending.candidate),
+    }
+}

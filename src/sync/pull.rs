@@ -1,0 +1,231 @@
+//! Bringing runs back: the same run file again, from a remote.
+
+use super::source::{LocalRuns, Source};
+use crate::model::{Error, ErrorKind, Hash, Record, Result, RunKey, file_stamp};
+use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, materialise, read_segment};
+use crate::store::{self, Appender, BUSY_TIMEOUT};
+use serde::Serialize;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Contents that are no longer than this are stored many at once.
+const SMALL: u64 = 1 << 20;
+const SMALL_AT_ONCE: u64 = 8 << 20;
+
+/// How a run came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pulled {
+    /// There is a run file that was not there.
+    New,
+    /// The run file that was there has more now.
+    Completed,
+    /// The run file has all of it.
+    UpToDate,
+    /// The run file that is there is another one, and stays as it is.
+    Left,
+}
+
+/// What came of a run.
+#[derive(Debug, Serialize)]
+pub struct PulledRun {
+    /// How it came back.
+    pub status: Pulled,
+    /// Its run file.
+    pub path: PathBuf,
+    /// The digest of the run, as its file has it.
+    pub digest: Option<Hash>,
+    /// Contents of files that came, and their bytes.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Contents that the remote does not have.
+    pub absent: u64,
+    /// Why it was left.
+    pub why: Option<String>,
+}
+
+/// Lists all runs of a remote.
+///
+/// # Errors
+/// It cannot be reached, or refuses.
+pub fn heads(remote: &dyn Remote) -> Result<Vec<RunHead>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = remote.runs(after)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.key);
+        all.extend(page);
+    }
+}
+
+/// Finds the run file of a directory for each run that it has.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn local_files(source: &LocalRuns) -> Result<Vec<(RunKey, PathBuf)>> {
+    let mut files = Vec::new();
+    for candidate in source.list()? {
+        let super::Place::File(path, _) = &candidate.place else { continue };
+        // What cannot be read is not in the way: the run comes under another name.
+        if let Ok(content) = source.open(&candidate.place, true) {
+            files.push((content.manifest().run.clone(), path.clone()));
+        }
+    }
+    Ok(files)
+}
+
+/// Brings a run back into a directory of runs, where `here` are the files of that run. What is there is completed or left,
+/// never changed. It can be broken off and repeated at any time.
+///
+/// `got` is told how many bytes have come.
+///
+/// # Errors
+/// The remote cannot be reached or lacks something; the directory cannot be written.
+pub fn pull(
+    remote: &dyn Remote,
+    head: &RunHead,
+    directory: &Path,
+    here: &[PathBuf],
+    files: bool,
+    got: &(dyn Fn(u64) + Sync),
+) -> Result<PulledRun> {
+    let manifest = remote.manifest_of(head.key)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("`{}` has no run {} any more", remote.name(), head.run))
+    })?;
+    if manifest.is_open() {
+        return Err(Error::new(ErrorKind::Busy, format!("Run {} is still being written", head.run))
+            .with_hint("pull it when it has ended and was pushed to its end"));
+    }
+    let (path, is_new) = match here {
+        [] => (directory.join(name_of(remote, &manifest)?), true),
+        [one] => (one.clone(), false),
+        [first, ..] => return left(first, "it is in several files here"),
+    };
+    let mut has_more = is_new;
+    if !is_new {
+        let known = Manifest::of_live(&store::open_packed(&path)?)?;
+        if known.is_open() {
+            return left(&path, "it is still being written here");
+        }
+        let has = |of: &Manifest, entry| of.attempts.contains(entry);
+        if !known.attempts.iter().all(|entry| has(&manifest, entry)) {
+            return left(&path, "what is here is not at the remote");
+        }
+        has_more = !manifest.attempts.iter().all(|entry| has(&known, entry));
+        if has_more && !manifest.absent.is_empty() {
+            return left(&path, "the remote has not all of its files, and those here must stay");
+        }
+    }
+    if has_more {
+        // The records first: then what comes later has a place to come to.
+        materialise(remote, &manifest, &path, false)?;
+    }
+    let (count, bytes) = if files { take_files(remote, &manifest, &path, got)? } else { (0, 0) };
+    Ok(PulledRun {
+        status: match (is_new, has_more || count > 0) {
+            (true, _) => Pulled::New,
+            (false, true) => Pulled::Completed,
+            (false, false) => Pulled::UpToDate,
+        },
+        digest: store::digest(&store::open_packed(&path)?)?,
+        path,
+        files: count,
+        bytes,
+        absent: manifest.absent.len() as u64,
+        why: None,
+    })
+}
+
+fn left(path: &Path, why: &str) -> Result<PulledRun> {
+    Ok(PulledRun {
+        status: Pulled::Left,
+        path: path.to_owned(),
+        digest: store::digest(&store::open_packed(path)?)?,
+        files: 0,
+        bytes: 0,
+        absent: 0,
+        why: Some(why.to_owned()),
+    })
+}
+
+/// Returns the name that the run file of a run has: after its first start.
+fn name_of(remote: &dyn Remote, manifest: &Manifest) -> Result<String> {
+    let mut first: Option<i64> = None;
+    for entry in &manifest.attempts {
+        let Some(segment) = entry.segments.first() else { continue };
+        let (_, _, records) = store::decode_segment(&read_segment(remote, segment.sha256)?)?;
+        if let Some(Record::Start(start)) = records.first() {
+            first = Some(first.map_or(start.time, |first| first.min(start.time)));
+        }
+    }
+    let time = first.ok_or_else(|| Error::damaged(format!("Run {} has no start", manifest.run)))?;
+    Ok(format!("run-{}-{}.sqlite", file_stamp(time), manifest.run.id))
+}
+
+/// Stores the contents of files that a run file does not have, small ones together.
+fn take_files(
+    remote: &dyn Remote,
+    manifest: &Manifest,
+    path: &Path,
+    got: &(dyn Fn(u64) + Sync),
+) -> Result<(u64, u64)> {
+    let known = store::open_packed(path)?;
+    let mut lacking = Vec::new();
+    for blob in &manifest.blobs {
+        if !store::has_blob(&known, blob.sha256)? {
+            lacking.push(*blob);
+        }
+    }
+    drop(known);
+    if lacking.is_empty() {
+        return Ok((0, 0));
+    }
+    lacking.sort_by_key(|blob| blob.size);
+    let mut file = Appender::open(path, BUSY_TIMEOUT)?;
+    let (mut small, mut waiting) = (Vec::new(), 0);
+    for blob in &lacking {
+        if blob.size > SMALL {
+            let source = remote.get(Object::Blob(blob.sha256), 0)?;
+            store::put_blob(&mut file, blob.sha256, Told { source, got })
+                .map_err(|e| e.in_context(format!("`{}`", remote.name())))?;
+            continue;
+        }
+        small.push(whole(remote, *blob)?);
+        got(blob.size);
+        waiting += blob.size;
+        if waiting > SMALL_AT_ONCE {
+            store::put_small(&mut file, &std::mem::take(&mut small))?;
+            waiting = 0;
+        }
+    }
+    store::put_small(&mut file, &small)?;
+    Ok((lacking.len() as u64, lacking.iter().map(|blob| blob.size).sum()))
+}
+
+fn whole(remote: &dyn Remote, blob: SizedHash) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = remote.get(Object::Blob(blob.sha256), 0)?.take(blob.size + 1).read_to_end(&mut bytes);
+    read.map_err(|e| {
+        Error::new(ErrorKind::Unreachable, format!("`{}` broke off in the middle", remote.name()))
+            .with_source(e)
+    })?;
+    if Hash::of(&bytes) == blob.sha256 {
+        return Ok(bytes);
+    }
+    Err(super::source::other_bytes(blob.sha256).in_context(format!("`{}`", remote.name())))
+}
+
+/// Tells how many bytes are read from it.
+struct Told<'a, R> {
+    source: R,
+    got: &'a (dyn Fn(u64) + Sync),
+}
+
+impl<R: Read> Read for Told<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        (self.got)(read as u64);
+        Ok(read)
+    }
+}

@@ -1,0 +1,150 @@
+//! How runs stand at a remote, as far as is known here.
+
+use super::plan::Known;
+use super::source::{Candidate, Listed, Place};
+use super::state::{Facts, Held, State};
+use crate::model::{AttemptId, Hash, Result};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+/// How a run stands at a remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum At {
+    /// The remote has something else under one of its attempts.
+    Diverged,
+    /// It cannot be pushed until it changes.
+    Parked,
+    /// Something went wrong the last time.
+    Failed,
+    /// It was never pushed.
+    LocalOnly,
+    /// The remote has some of it: what it was before, or all but some files.
+    Partly,
+    /// It is still written, and was not pushed yet.
+    Running,
+    /// The remote has proved that it holds all of it.
+    Pushed,
+}
+
+/// A run at a remote.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunAt {
+    /// The run id.
+    pub id: String,
+    /// The project.
+    pub project: String,
+    /// How it stands.
+    pub status: At,
+    /// Records that the remote proved to hold; also the number of the last, if one attempt wrote them.
+    pub records: u64,
+    /// The digest of the run that it proved.
+    pub digest: Option<Hash>,
+    /// When that was, in microseconds since 1970.
+    pub time: Option<i64>,
+    /// Contents that were left out by choice, and their bytes.
+    pub left_out: u64,
+    /// Their bytes.
+    pub left_bytes: u64,
+    /// What is wrong, or what is missing.
+    pub why: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Says how the run files of a directory stand at a remote, from what is written down. No run file is opened.
+///
+/// # Errors
+/// What the syncer knows cannot be read.
+pub fn standing(candidates: &[Candidate], state: &State, remote: Option<AttemptId>) -> Result<Vec<RunAt>> {
+    let facts = state.facts()?;
+    let held = match remote {
+        Some(remote) => state.known_at(remote)?,
+        None => BTreeMap::new(),
+    };
+    Ok(candidates.iter().map(|run| one(run, facts.get(&run.file), held.get(&run.file))).collect())
+}
+
+/// Corrects what is written down by what a remote lists.
+pub fn compare(
+    runs: &mut [RunAt],
+    candidates: &[Candidate],
+    held: &BTreeMap<String, Held>,
+    listed: &HashMap<Hash, Listed>,
+) {
+    for (run, candidate) in runs.iter_mut().zip(candidates) {
+        let Some(held) = held.get(&candidate.file) else { continue };
+        let Some(proved) = held.known.proved().filter(|_| matches!(run.status, At::Pushed | At::Partly))
+        else {
+            continue;
+        };
+        let (status, why) = match listed.get(&held.key) {
+            None => (At::LocalOnly, "the remote had it, and has it no more"),
+            Some(there) if there.seen.digest == proved.there => continue,
+            Some(there) if there.seen.records < proved.records => {
+                (At::Partly, "the remote has less of it than it had")
+            }
+            Some(_) => (run.status, "the remote has more of it, from elsewhere"),
+        };
+        run.status = status;
+        run.why = Some(why.to_owned());
+        run.hint = (status != At::Pushed).then(|| "`danlu sync --recheck` sends what is missing".to_owned());
+    }
+}
+
+fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> RunAt {
+    let known: Option<&Known> = held.map(|held| &held.known);
+    let proved = known.and_then(Known::proved);
+    let id = match (&candidate.place, facts) {
+        (_, Some(facts)) if !facts.id.is_empty() => facts.id.clone(),
+        (Place::File(..), _) => super::pass::id_of(&candidate.file),
+        (Place::Key(_), _) => candidate.file.clone(),
+    };
+    let (status, why, hint) = status_of(candidate, facts, held);
+    RunAt {
+        id,
+        project: facts.map(|facts| facts.project.clone()).unwrap_or_default(),
+        status,
+        records: proved.map_or(0, |proved| proved.records),
+        digest: proved.map(|proved| proved.digest),
+        time: held.filter(|_| proved.is_some()).map(|held| held.time),
+        left_out: held.map_or(0, |held| held.left_out),
+        left_bytes: held.map_or(0, |held| held.left_bytes),
+        why,
+        hint,
+    }
+}
+
+type Judged = (At, Option<String>, Option<String>);
+
+fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Judged {
+    let as_read = facts.filter(|facts| facts.stamp == candidate.stamp);
+    if let Some(Facts { error: Some(error), hint, .. }) = as_read {
+        return (At::Parked, Some(error.clone()), hint.clone());
+    }
+    let Some(held) = held else {
+        return (if candidate.running { At::Running } else { At::LocalOnly }, None, None);
+    };
+    let same = as_read
+        .is_some_and(|facts| facts.content.is_some_and(|content| held.known.has_proved_content(content)));
+    if same && held.left_out > 0 {
+        let why = format!("{} of its files are left out by choice", held.left_out);
+        return (At::Partly, Some(why), Some("`danlu sync` without limits sends them".to_owned()));
+    }
+    if same {
+        return (At::Pushed, None, None);
+    }
+    if let Some(parked) = held.known.parked() {
+        let at = if parked.diverged { At::Diverged } else { At::Parked };
+        return (at, Some(parked.why.clone()), parked.hint.clone());
+    }
+    if let Some(trouble) = held.known.trouble() {
+        return (At::Failed, Some(trouble.why.clone()), trouble.hint.clone());
+    }
+    match (held.known.proved(), candidate.running) {
+        (Some(_), true) => (At::Partly, Some("it is still being written".to_owned()), None),
+        (Some(_), false) => (At::Partly, Some("it has changed since it was pushed".to_owned()), None),
+        (None, true) => (At::Running, None, None),
+        (None, false) => (At::LocalOnly, None, None),
+    }
+}

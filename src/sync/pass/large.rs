@@ -11,9 +11,13 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs that are committed together when all of them is there.
 const COMMITS: usize = 32;
+
+/// Contents that are sent in parts at the same time: each takes the memory of a part.
+const LARGE: usize = 2;
 
 /// A content, and the runs that lack it.
 struct Task {
@@ -32,6 +36,8 @@ struct Work<'p> {
     /// Objects and bytes sent for each run.
     sent: Mutex<Vec<(u64, u64)>>,
     ready: Mutex<Vec<usize>>,
+    /// How many workers are at a large content.
+    large: AtomicUsize,
 }
 
 impl Pass<'_> {
@@ -53,6 +59,7 @@ impl Pass<'_> {
             tasks: Mutex::new(tasks.into_iter()),
             failed: Mutex::default(),
             ready: Mutex::default(),
+            large: AtomicUsize::new(0),
         };
         self.with_workers(|| {
             let mut open = None;
@@ -63,6 +70,7 @@ impl Pass<'_> {
                 }
                 let large = batch.iter().any(|task| task.blob.size > PART_BYTES);
                 self.send_tasks(&work, &batch, &mut open);
+                work.large.fetch_sub(usize::from(large), Ordering::AcqRel);
                 let done = work.done(&batch, if large { 1 } else { COMMITS });
                 self.commit_ready(&work, &done);
             }
@@ -264,13 +272,19 @@ impl Pass<'_> {
 }
 
 impl Work<'_> {
-    /// Takes what is to be sent next: one large content, or several that are not.
+    /// Takes what is to be sent next: one large content, or several that are not. Nothing, where only large ones are left and enough
+    /// are at these.
     fn next(&self) -> Vec<Task> {
         let mut tasks = lock(&self.tasks);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(task) = tasks.as_slice().first() {
             let large = task.blob.size > PART_BYTES;
             if !batch.is_empty() && (large || bytes + task.blob.size > BATCH_BYTES as u64) {
+                break;
+            }
+            // The lock on the tasks lets only one come here at a time.
+            if large && self.large.fetch_add(1, Ordering::AcqRel) >= LARGE {
+                self.large.fetch_sub(1, Ordering::AcqRel);
                 break;
             }
             bytes += task.blob.size;

@@ -166,18 +166,20 @@ impl Sync {
         }
         let source =
             LocalRuns::new(&self.common.dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
+        let has_state = directory.join("sync.sqlite").is_file();
+        let known = if has_state { State::open(&directory)? } else { State::in_memory()? };
+        self.check_selection(&source, &known)?;
         let mut state = None;
         self.push_to_each(&targets, output, &show, |remote| {
             // Only when there is a remote: nothing is left behind for one that is not there.
             let state = match &mut state {
                 Some(state) => state,
-                none => none.insert(if self.dry_run && !directory.join("sync.sqlite").is_file() {
+                none => none.insert(if self.dry_run && !has_state {
                     State::in_memory()?
                 } else {
                     State::open(&directory)?
                 }),
             };
-            self.check_selection(&source, state)?;
             sync::pass(&source, remote, state, &mut Session::default(), &settings)
         })
     }

@@ -30,7 +30,7 @@ fn remotes_have_names_that_survive_the_loss_of_what_the_syncer_knows() {
     let row = |n: usize| (listed[n]["name"].as_str().unwrap(), listed[n]["default"].as_bool().unwrap());
     assert_eq!((row(0), row(1)), (("backup", false), ("lab", true)), "the first is the default");
     assert!(
-        listed[1]["address"].as_str().unwrap().starts_with('/'),
+        listed[1]["address"].as_str().unwrap().starts_with("[DIR]/"),
         "it can be used from anywhere: {listed}"
     );
     assert_eq!(place.danlu(&["sync"]).code, 0);

@@ -51,7 +51,9 @@ impl Remote {
         let ask = || {
             let server = self.server.as_ref();
             let server = server.ok_or_else(|| Error::usage(format!("`{}` is no server", self.name())))?;
-            server.ask(method, path, body)
+            let body = body.as_deref().map(serde_json::from_str).transpose();
+            let body = body.map_err(|e| Error::usage("The body is no JSON").with_source(e))?;
+            server.ask(method, path, body.as_ref()).map(|answer| answer.to_string())
         };
         py.detach(ask).map_err(|e| to_python(py, &e))
     }

@@ -180,16 +180,15 @@ impl Remote {
             let keys = names.iter().map(|name| self.key_of(name).map(|(key, _)| key.to_string()));
             body["runs"] = keys.collect::<Result<Vec<_>>>()?.into();
         }
-        self.ask("POST", "sql", Some(body.to_string()))
+        self.ask("POST", "sql", Some(&body))
     }
 
     fn address_of(&self, key: Hash) -> String {
         format!("{}#{key}", self.place.address())
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<String>) -> Result<Value> {
-        let server = self.server.as_ref().ok_or_else(|| Error::usage("It is no server"))?;
-        serde_json::from_str(&server.ask(method, path, body)?).map_err(|e| self.no_answer().with_source(e))
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.server.as_ref().ok_or_else(|| Error::usage("It is no server"))?.ask(method, path, body)
     }
 
     fn no_answer(&self) -> Error {

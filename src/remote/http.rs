@@ -15,9 +15,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take, beside the time for its bytes at [`SLOWEST`].
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an answer in JSON may be that is given time for, in bytes.
-const ANSWER_BYTES: u64 = 8 << 20;
-
 /// The slowest line that a request is given time for, in bytes per second.
 const SLOWEST: u64 = 8 << 10;
 
@@ -155,24 +152,6 @@ impl Http {
             (_, Some(hint)) => error.with_hint(hint),
             (_, None) => error,
         }
-    }
-
-    /// Asks the API for something at a path below `/api/v1/`, with a body in JSON or none. Returns what it answers, in JSON.
-    ///
-    /// # Errors
-    /// The server cannot be reached, or refuses.
-    pub fn ask(&self, method: &str, path: &str, body: Option<String>) -> Result<String> {
-        let method = reqwest::Method::from_bytes(method.as_bytes())
-            .map_err(|e| Error::usage(format!("`{method}` is no method of HTTP")).with_source(e))?;
-        let request = self.client.request(method, self.url(path));
-        let bytes = body.as_ref().map_or(0, |body| body.len() as u64);
-        let request = match body {
-            Some(body) => request.header("content-type", JSON).body(body),
-            None => request,
-        };
-        // A long answer takes its time.
-        let response = self.send(request, bytes + ANSWER_BYTES)?;
-        response.text().map_err(|e| self.broke_off().with_source(e.without_url()))
     }
 
     fn commit_some(&self, mut body: Vec<u8>, manifests: usize) -> Result<Vec<Result<Receipt>>> {

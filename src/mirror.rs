@@ -194,7 +194,9 @@ fn ends_all(error: &Error) -> bool {
 /// Says whether a file holds a run of this digest.
 fn is_of(path: &Path, digest: Hash) -> bool {
     path.exists()
-        && store::open_packed(path).and_then(|file| store::digest(&file)).is_ok_and(|found| found == Some(digest))
+        && store::open_packed(path)
+            .and_then(|file| store::digest(&file))
+            .is_ok_and(|found| found == Some(digest))
 }
 
 /// Remembers that a file was asked for.

@@ -1,12 +1,12 @@
 //! Looking at the runs of a remote.
 
 use crate::error::sentence;
+use danlu::Result;
 use danlu::cli::Place;
 use danlu::mirror::{Brought, Mirror, Wanted};
 use danlu::model::{Clock, Error, ErrorKind, Hash, SystemClock};
 use danlu::remote::{Http, RunHead};
 use danlu::sync::{self, Progress};
-use danlu::Result;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,12 +137,13 @@ impl Remote {
 }
 
 fn parse(hash: &str) -> Result<Hash> {
-    Hash::parse(hash).ok_or_else(|| Error::usage(format!("`{hash}` is no SHA-256: it takes 64 hexadecimal digits")))
+    Hash::parse(hash)
+        .ok_or_else(|| Error::usage(format!("`{hash}` is no SHA-256: it takes 64 hexadecimal digits")))
 }
 
 fn shown(brought: &Brought) -> Result<serde_json::Value> {
-    let mut value =
-        serde_json::to_value(&brought.info).map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
+    let mut value = serde_json::to_value(&brought.info)
+        .map_err(|e| Error::damaged("Cannot show a run").with_source(e))?;
     if let Some(object) = value.as_object_mut() {
         object.insert("key".to_owned(), brought.key.to_string().into());
     }

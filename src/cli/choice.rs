@@ -64,13 +64,24 @@ impl Choice {
 
 impl Choice {
     /// Lets a server choose, by the same filter and an order as it was given, and prints what it says.
-    pub(super) fn ask(&self, remote: &Remote, sort: Option<&str>, json: bool, output: &mut Output) -> Result<bool> {
+    pub(super) fn ask(
+        &self,
+        remote: &Remote,
+        sort: Option<&str>,
+        json: bool,
+        output: &mut Output,
+    ) -> Result<bool> {
         let filter = self.filter.as_ref().map(ToString::to_string);
         let mut asked = vec![("sort", sort.unwrap_or("started"))];
         asked.extend(filter.as_deref().map(|filter| ("filter", filter)));
         let Some(columns) = &self.columns else {
-            let runs: Vec<RunInfo> = remote.listed(&asked, self.limit)?.into_iter().map(|(_, run)| run).collect();
-            if json { output.json(&runs)? } else { super::ls::show(&runs, output)? }
+            let runs: Vec<RunInfo> =
+                remote.listed(&asked, self.limit)?.into_iter().map(|(_, run)| run).collect();
+            if json {
+                output.json(&runs)?
+            } else {
+                super::ls::show(&runs, output)?
+            }
             return Ok(true);
         };
         let names: Vec<String> = columns.iter().map(ToString::to_string).collect();

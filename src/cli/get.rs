@@ -1,8 +1,8 @@
 //! `danlu get`.
 
+use super::Common;
 use super::output::{Output, bytes, plain};
 use super::progress::progress_bar;
-use super::Common;
 use super::there::There;
 use crate::mirror::Mirror;
 use crate::model::{Error, ErrorKind, Result, check_file_name};
@@ -88,7 +88,8 @@ impl Get {
         for file in picked {
             bar.set_message(plain(&file.path));
             let target = if is_directory { self.below(file) } else { Ok(PathBuf::from(&self.output)) };
-            match target.and_then(|target| self.write(mirror.as_ref(), file, &target, &bar).map(|()| target)) {
+            match target.and_then(|target| self.write(mirror.as_ref(), file, &target, &bar).map(|()| target))
+            {
                 Ok(written_to) => got.push(Got { file, written_to }),
                 Err(e) => failed.push(e),
             }

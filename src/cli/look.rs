@@ -75,7 +75,8 @@ fn cache() -> Result<PathBuf> {
         .or_else(|| Some(set("XDG_CACHE_HOME")?.join("danlu")))
         .or_else(|| Some(set("HOME")?.join(".cache").join("danlu")))
         .ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "There is no place for a cache").with_hint("set DANLU_CACHE_DIR or HOME")
+            Error::new(ErrorKind::NotFound, "There is no place for a cache")
+                .with_hint("set DANLU_CACHE_DIR or HOME")
         })
 }
 

@@ -1,7 +1,7 @@
 //! `danlu sql`.
 
-use super::output::{Output, warn};
 use super::Common;
+use super::output::{Output, warn};
 use super::there::{Looked, There};
 use crate::model::Result;
 use crate::query::{self, Answer};
@@ -76,7 +76,8 @@ fn served(said: &serde_json::Value) -> Answer {
         serde_json::Value::String(text) => Value::Text(text),
         other => Value::Text(other.to_string()),
     };
-    let columns = list(&said["columns"]).iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+    let columns =
+        list(&said["columns"]).iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
     let rows = list(&said["rows"]).iter().map(|row| list(row).into_iter().map(value).collect()).collect();
     Answer { columns, rows }
 }

@@ -110,7 +110,9 @@ impl Remote {
         match query::named(&runs, name)? {
             Some(place) => Ok(runs.swap_remove(place)),
             None if whole => Err(self.missing(name)),
-            None => Err(Error::damaged(format!("Run `{name}` cannot be read from `{}`", self.place.address()))),
+            None => {
+                Err(Error::damaged(format!("Run `{name}` cannot be read from `{}`", self.place.address())))
+            }
         }
     }
 
@@ -118,9 +120,15 @@ impl Remote {
     fn key_of(&self, name: &str) -> Result<(Hash, RunInfo)> {
         let id = name.rsplit_once('/').map_or(name, |(_, id)| id);
         let (filter, limit) = match name {
-            "" => return Err(Error::usage("The name of the run is empty").with_hint("`danlu ls` lists the runs")),
+            "" => {
+                return Err(
+                    Error::usage("The name of the run is empty").with_hint("`danlu ls` lists the runs")
+                );
+            }
             "latest" => ("id exists".to_owned(), 1),
-            _ => (format!("id ~ \"^{}\"", regex::escape(id).replace('\\', "\\\\").replace('"', "\\\"")), 1000),
+            _ => {
+                (format!("id ~ \"^{}\"", regex::escape(id).replace('\\', "\\\\").replace('"', "\\\"")), 1000)
+            }
         };
         let asked = [("filter", &*filter), ("sort", "-started"), ("archived", "all")];
         let mut found = self.listed(&asked, limit)?;

@@ -30,7 +30,9 @@ impl Mirror {
             match coming.go_on(self.remote(), sha256) {
                 Ok(()) if coming.length > before => {}
                 Ok(()) => return Err(coming.damaged(sha256, self.remote().name())),
-                Err(e) if e.kind() == ErrorKind::NotFound => return Err(not_pushed(e, self.remote().name(), sha256)),
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    return Err(not_pushed(e, self.remote().name(), sha256));
+                }
                 Err(e) if e.kind() != ErrorKind::Unreachable => return Err(e),
                 Err(e) => {
                     tries = if coming.length > before { 0 } else { tries + 1 };
@@ -102,7 +104,8 @@ impl<'a> Coming<'a> {
                 Ok(read) => read,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(e) => {
-                    let message = format!("`{}` broke off its answer after {} bytes", remote.name(), self.length);
+                    let message =
+                        format!("`{}` broke off its answer after {} bytes", remote.name(), self.length);
                     return Err(Error::new(ErrorKind::Unreachable, message)
                         .with_source(e)
                         .with_hint("again, it goes on from there"));

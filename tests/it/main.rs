@@ -29,6 +29,7 @@ mod journal;
 mod kill;
 mod layers;
 mod limits;
+mod look;
 mod machine;
 mod metric;
 

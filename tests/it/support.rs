@@ -38,6 +38,7 @@ impl Place {
             .args(args)
             .current_dir(self.path())
             .env_clear()
+            .env("DANLU_CACHE_DIR", self.join("cache"))
             .env("DANLU_CONFIG_DIR", self.join("settings"));
         command
     }

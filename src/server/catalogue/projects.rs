@@ -33,7 +33,13 @@ impl Catalogue {
         )?;
         let read = |row: &crate::server::database::Row| {
             let updated = seconds(row.get(3)?);
-            Ok(Project { entity: row.get(0)?, project: row.get(1)?, runs: row.get(2)?, updated, begun: row.get(4)? })
+            Ok(Project {
+                entity: row.get(0)?,
+                project: row.get(1)?,
+                runs: row.get(2)?,
+                updated,
+                begun: row.get(4)?,
+            })
         };
         let seen = |project: &Result<Project>| {
             project.as_ref().map_or(true, |p| who.may(super::Scope::Read, &p.entity, &p.project).is_ok())

@@ -107,9 +107,7 @@ class Run:
 
 @final
 class Remote:
-    def __new__(
-        cls, address: str, dir: str | os.PathLike[str], key: str | None = None
-    ) -> Remote: ...
+    def __new__(cls, address: str, dir: str | os.PathLike[str], key: str | None = None) -> Remote: ...
     @property
     def name(self) -> str: ...
     @property

@@ -257,7 +257,7 @@ def test_a_run_is_made(api: Api, place: Place) -> None:
     assert api.run("mnist/made").summary["loss"] == 1.0
 
 
-def test_what_takes_a_server_says_so(api: Api) -> None:
+def test_what_takes_a_server_says_so(api: Api, place: Place) -> None:
     names = """
         automation automations create_automation create_custom_chart create_registry create_report
         create_run_queue create_team create_user delete_automation integrations job list_jobs load_report
@@ -270,7 +270,7 @@ def test_what_takes_a_server_says_so(api: Api) -> None:
         assert getattr(Api, name).__doc__
     with pytest.raises(danlu.Error, match="SQL"):
         api.client.execute("query {}")
-    for name in ("team", "user", "users"):
+    for name in () if place.kind == "server" else ("team", "user", "users"):
         with pytest.raises(danlu.Error, match=rf"{name}.*takes a server"):
             getattr(api, name)("x")
     run = api.run("a")

@@ -25,14 +25,17 @@ impl Mirror {
         let part = self.directory().join(format!("part-{sha256}"));
         let mut coming = Coming::open(part, progress)?;
         let mut tries = 0;
-        while coming.hasher.clone().finalize().as_slice() != sha256.0 {
+        while !coming.is(sha256) {
             let before = coming.length;
             match coming.go_on(self.remote(), sha256) {
-                Ok(()) if coming.length > before => {}
+                Ok(()) if coming.is(sha256) => break,
+                // What was there before may not have been the beginning of it.
+                Ok(()) if coming.resumed => coming = coming.anew()?,
                 Ok(()) => return Err(coming.damaged(sha256, self.remote().name())),
                 Err(e) if e.kind() == ErrorKind::NotFound => {
                     return Err(not_pushed(e, self.remote().name(), sha256));
                 }
+                Err(e) if e.kind() == ErrorKind::Usage && coming.resumed => coming = coming.anew()?,
                 Err(e) if e.kind() != ErrorKind::Unreachable => return Err(e),
                 Err(e) => {
                     tries = if coming.length > before { 0 } else { tries + 1 };
@@ -77,6 +80,8 @@ struct Coming<'a> {
     file: File,
     length: u64,
     hasher: Sha256,
+    /// Whether its beginning was there before.
+    resumed: bool,
     progress: &'a dyn Fn(u64),
 }
 
@@ -92,7 +97,17 @@ impl<'a> Coming<'a> {
             Ok(())
         })?;
         progress(length);
-        Ok(Self { path, file, length, hasher, progress })
+        Ok(Self { path, file, length, hasher, resumed: length > 0, progress })
+    }
+
+    /// Forgets what there is, and begins again.
+    fn anew(self) -> Result<Self> {
+        std::fs::remove_file(&self.path).map_err(|e| Error::io("remove", &self.path, e))?;
+        Self::open(self.path, self.progress)
+    }
+
+    fn is(&self, sha256: Hash) -> bool {
+        self.hasher.clone().finalize().as_slice() == sha256.0
     }
 
     fn go_on(&mut self, remote: &dyn Remote, sha256: Hash) -> Result<()> {

@@ -12,7 +12,8 @@ from .entries import Topic, wandb
 
 api = Topic(
     "Api",
-    "It reads the runs of a directory (`WANDB_DIR`, else the current one), or of `Api('path')`. "
+    "It reads the runs of a directory (`WANDB_DIR`, else the current one), of `Api('path')`, or of a remote: "
+    "`Api('https://…')`. "
     "[reading.md](reading.md) says all of it.",
 )
 TOPICS = [api]
@@ -68,7 +69,9 @@ def _() -> None:
         assert made.id == "made"
 
 
-@api.yes("Api.viewer", note="The default entity, else the user of this machine.")
+@api.yes(
+    "Api.viewer", note="The account at a server; elsewhere the default entity, else the user of this machine."
+)
 def _() -> None:
     assert wandb.Api({"entity": "me"}).viewer.username == "me"
 
@@ -128,14 +131,24 @@ def _refused(name: str) -> None:
         getattr(wandb.Api(), name)()
 
 
-@api.no(
+@api.partly(
     "Api.team(team)",
     "Api.user(username_or_email)",
     "Api.users(username_or_email)",
+    note="The accounts and teams of a danlu server. A directory has none, and says so.",
+)
+def _() -> None:
+    for name in ("team", "user", "users"):
+        with pytest.raises(wandb.Error, match=rf"{name}.*takes a server"):
+            getattr(wandb.Api(), name)("x")
+
+
+@api.no(
     "Api.create_team(team, admin_username)",
     "Api.create_user(email, admin)",
     "Api.organization(name)",
-    note="There are no accounts: runs are files, and who may read the files may read the runs.",
+    note="`danlu admin` manages the accounts and teams of a server. A directory has none: who may read the "
+    "files may read the runs.",
 )
 def _(name: str) -> None:
     _refused(name)

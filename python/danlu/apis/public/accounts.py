@@ -44,9 +44,8 @@ def _server(source: Source, what: str) -> Server:
     return source
 
 
-def _user(account: dict[str, Any]) -> User:
-    user = User(str(account["name"]))
-    user.email = str(account.get("email") or "")
+def _user(name: str, account: dict[str, Any]) -> User:
+    user = User(name)
     user.teams = [str(team) for team in account.get("teams") or ()]
     return user
 
@@ -55,14 +54,20 @@ def of_key(source: Source) -> User | None:
     """Return whose the key is that a server is asked with; None where there is no server."""
     from .served import Server
 
-    return _user(source.ask("GET", "me")) if isinstance(source, Server) else None
+    if not isinstance(source, Server):
+        return None
+    found = source.ask("GET", "me")
+    return _user(str(found["account"]), found)
 
 
 def users(source: Source, what: str, name: str) -> list[User]:
-    """Return the accounts of a name that the key may see."""
+    """Return the accounts of a name that the key may see: one's own, and as an admin all."""
     server = _server(source, what)
-    found = [_user(account) for account in server.ask("GET", "accounts")]
-    return [user for user in found if name in (user.username, user.email)]
+    own = of_key(server)
+    if own is not None and own.username == name:
+        return [own]
+    found = [_user(str(account["name"]), account) for account in server.ask("GET", "accounts")]
+    return [user for user in found if user.username == name]
 
 
 def team_of(source: Source, name: str) -> Team:

@@ -39,6 +39,13 @@ def server_only(what: str, instead: str) -> ServerOnlyError:
     return ServerOnlyError(f"{what}: that takes a server, and this Api reads a directory of runs. {instead}")
 
 
+def not_of_danlu(what: str, instead: str) -> ServerOnlyError:
+    """Return the error for what a server of danlu cannot do, with what can be done instead."""
+    return ServerOnlyError(
+        f"{what}: that takes a server of wandb, and danlu's has nothing of the kind. {instead}"
+    )
+
+
 def path_of(info: dict[str, Any]) -> str:
     """Return `entity/project/id`, as far as there are such."""
     return "/".join(part for part in (info["entity"], info["project"], info["id"]) if part)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .errors import server_only
+from .errors import not_of_danlu, server_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from .source import Source
 
 _SHARE = "Runs are shared by sharing their files: `danlu sync` carries them."
 _CRON = "A script over `Api().runs(...)`, run by cron, can do it."
@@ -28,8 +30,12 @@ _METHODS = {
 
 
 def _method(name: str, instead: str) -> Any:
-    def refuse(self: object, *arguments: object, **keywords: object) -> NoReturn:
-        del self, arguments, keywords
+    def refuse(self: ServerOnly, *arguments: object, **keywords: object) -> NoReturn:
+        del arguments, keywords
+        from .served import Server
+
+        if isinstance(self.source, Server):
+            raise not_of_danlu(f"Api.{name}()", instead)
         raise server_only(f"Api.{name}()", instead)
 
     refuse.__name__ = name
@@ -39,6 +45,8 @@ def _method(name: str, instead: str) -> Any:
 
 class ServerOnly:
     """The methods that only a server can do."""
+
+    source: Source
 
 
 for _instead, _names in _METHODS.items():

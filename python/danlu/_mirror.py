@@ -7,7 +7,6 @@ remote, and what is said of a run goes there.
 from __future__ import annotations
 
 import os
-import weakref
 
 from . import _core
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
             """Change a run that has ended; see `_core.annotate`."""
 
 
-#: By directory, as long as somebody uses it.
-_mirrors: weakref.WeakValueDictionary[str, Mirrored] = weakref.WeakValueDictionary()
+#: By directory. An artifact outlives the Api that found it.
+_mirrors: dict[str, Mirrored] = {}
 
 
 def register(directory: str, mirrored: Mirrored) -> None:

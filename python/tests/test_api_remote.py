@@ -310,6 +310,36 @@ def test_a_download_goes_on_where_it_was_broken_off(server: Place, workdir: Path
         assert (workdir / "other" / "big.bin").read_bytes() == content, "then it begins anew"
 
 
+@pytest.mark.parametrize("kind", ["remote", "server"])
+def test_artifacts_come_from_and_go_to_a_remote(kind: str, workdir: Path) -> None:
+    train(1)
+    with danlu.init(id="maker", project="p") as run:
+        (workdir / "weights.txt").write_text("weights")
+        artifact = danlu.Artifact("model", type="model", metadata={"n": 1})
+        artifact.add_file(str(workdir / "weights.txt"))
+        run.log_artifact(artifact)
+    place = Place(kind, workdir)
+    place.begin()
+    try:
+        # Of the Api nothing is kept here.
+        found = place.api().artifact("p/model:v0")
+        assert (Path(found.download("out")) / "weights.txt").read_text() == "weights"
+        found.aliases.append("best")
+        found.metadata["n"] = 2
+        found.save()
+        again = place.api().artifact("p/model:best")
+        assert (again.version, again.metadata) == ("v0", {"n": 2})
+        made_by = again.logged_by()
+        assert made_by is not None
+        assert made_by.id == "maker"
+        [user] = place.api().runs("p1")
+        assert user.use_artifact(again).name == "model:v0"
+        assert [run.id for run in place.api().artifact("p/model").used_by()] == ["run01"]
+    finally:
+        place.end()
+    assert danlu.Api().artifact("p/model").aliases == ["latest"], "here nothing changed"
+
+
 def test_the_cache_can_go_at_any_time(server: Place) -> None:
     train(1)
     run = server.api().run("run01")

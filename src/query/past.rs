@@ -34,6 +34,9 @@ pub struct Past {
     pub metrics: serde_json::Map<String, serde_json::Value>,
     /// The step and the time of its last row.
     pub last_row: Option<(i64, f64)>,
+    /// Whether it says anything of artifacts.
+    #[serde(default)]
+    pub artifacts: bool,
 }
 
 /// Ids of the records of an attempt begin at a multiple of this.
@@ -70,11 +73,13 @@ pub fn past(connection: &Connection) -> Result<Past> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
+    let artifacts = "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'artifact')";
     let metric = |(name, data): (String, String)| (name, serde_json::from_str(&data).unwrap_or_default());
     Ok(Past {
         writers: writers.collect::<rusqlite::Result<_>>()?,
         metrics: store::metrics(connection)?.into_iter().map(metric).collect(),
         last_row,
+        artifacts: connection.query_row(artifacts, [], |row| row.get(0))?,
     })
 }
 
@@ -84,6 +89,7 @@ impl Past {
         self.writers.extend(newer.writers);
         self.writers.sort_by(|a, b| a.began.total_cmp(&b.began));
         self.metrics.extend(newer.metrics);
+        self.artifacts |= newer.artifacts;
         if newer.last_row.is_some_and(|newer| self.last_row.is_none_or(|ours| ours <= newer)) {
             self.last_row = newer.last_row;
         }

@@ -338,7 +338,7 @@ class Api(ServerOnly):
         return Run(self.source, find(self.source, Place(entity, project, made)), self)
 
     def __repr__(self) -> str:
-        return f"<Api of {self.dir}>"
+        return f"<Api of {self.source.shown}>"
 
 
 def _variable(name: str) -> str | None:

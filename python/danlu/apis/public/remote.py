@@ -36,15 +36,12 @@ class Remote:
 
     def __init__(self, remote: _core.Remote) -> None:
         self._remote = remote
-        self._is_registered = False
 
     @property
     def path(self) -> str:
         """The directory of the run files that were brought here."""
         directory = self._remote.directory()
-        if not self._is_registered:
-            _mirror.register(directory, self)
-            self._is_registered = True
+        _mirror.register(directory, self)
         return directory
 
     @property

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from ...artifacts import Catalog
     from .source import Change, Info
 
 #: Most runs that are asked for at once.
@@ -87,9 +88,12 @@ class Server(Remote):
 
     def infos(self, place: Place, run_id: str | None = None) -> list[Info]:
         """Return the runs of a place, or those of an id, oldest first."""
-        said = all_of([of_place(place), filter_of({} if run_id is None else {"id": run_id})])
+        if run_id is None:
+            return self._infos(of_place(place), "false")
         # A run that is put away is found when it is asked for.
-        archived = "false" if run_id is None else "all"
+        return self._infos(all_of([of_place(place), filter_of({"id": run_id})]), "all")
+
+    def _infos(self, said: Said, archived: str) -> list[Info]:
         return [info for page in Answers(self, said, "started", _PAGE, archived=archived) for info in page]
 
     def projects(self) -> list[tuple[str, str]]:
@@ -103,7 +107,6 @@ class Server(Remote):
 
     def brought(self, info: Info) -> list[str]:
         """Bring the records of a run here; return the files that they are in."""
-        self.path  # noqa: B018
         found = self._fetch([info])
         if not found:
             raise RunNotFoundError(f"Run {path_of(info)} is no longer in `{self.shown}`")
@@ -144,8 +147,13 @@ class Server(Remote):
         """Delete a run at the server. It is kept from coming back with a later push."""
         self.ask("DELETE", f"runs/{info['key']}")
 
-    def _heads(self) -> list[Info]:
-        return self.infos(Place(None, None))
+    def catalog(self, place: Place) -> Catalog:
+        """Return the artifacts of the runs of a place. The records of runs that have any are brought here."""
+        from ...artifacts import catalog
+
+        infos = self._infos(of_place(place), "all")
+        self._fetch(info for info in infos if info["past"]["artifacts"])
+        return catalog(self.path)
 
 
 class Served(Reader):

@@ -34,9 +34,14 @@ def register(directory: str, mirrored: Mirrored) -> None:
     _mirrors[os.path.abspath(directory)] = mirrored
 
 
+def of(directory: str) -> Mirrored | None:
+    """Return what a directory is a mirror of; None if it is none."""
+    return _mirrors.get(os.path.abspath(directory))
+
+
 def read_blob(parts: Sequence[str], sha256: str, dest: str) -> None:
     """Write a content of a run into `dest`, checked, whole or not at all."""
-    mirrored = _mirrors.get(os.path.dirname(os.path.abspath(parts[0]))) if parts else None
+    mirrored = of(os.path.dirname(parts[0])) if parts else None
     if mirrored is None:
         _core.read_blob(list(parts), sha256, dest)
     else:
@@ -45,7 +50,7 @@ def read_blob(parts: Sequence[str], sha256: str, dest: str) -> None:
 
 def annotate(directory: str, run_id: str, changes: Sequence[tuple[str, str, str]]) -> None:
     """Change a run that has ended; see `_core.annotate`."""
-    mirrored = _mirrors.get(os.path.abspath(directory))
+    mirrored = of(directory)
     if mirrored is None:
         _core.annotate(directory, run_id, changes)
     else:

@@ -332,6 +332,8 @@ def test_artifacts_come_from_and_go_to_a_remote(kind: str, workdir: Path) -> Non
         made_by = again.logged_by()
         assert made_by is not None
         assert made_by.id == "maker"
+        names = [file.name for file in made_by.files()]
+        assert made_by.file(names[0]).download("of the maker").read() == "weights"
         [user] = place.api().runs("p1")
         assert user.use_artifact(again).name == "model:v0"
         assert [run.id for run in place.api().artifact("p/model").used_by()] == ["run01"]

@@ -97,8 +97,13 @@ class ArtifactFile:
 
 def runs_of(catalog: Catalog, ids: Iterable[str]) -> list[Any]:
     """Return runs by id, as `Api` gives them; those that are not in the directory are left out."""
+    from .. import _mirror
     from ..apis.public.directory import Directory
+    from ..apis.public.paths import Place
     from ..apis.public.run import Run
 
+    there: Any = _mirror.of(catalog.directory)
+    if there is not None:
+        return [Run(there, info) for run in ids for info in there.infos(Place(None, None), run)]
     source = Directory(catalog.directory)
     return [Run(source, info) for run in ids if run in catalog.runs for info in catalog.runs[run]["projects"]]

@@ -33,7 +33,12 @@ def train(seed: int) -> None:
         "lr": 10.0 ** -chance.randint(1, 5),
         "net": {"depth": seed, "wide": seed % 2 == 0},
     }
-    config.update(nan=math.nan, text="NaN", layers=[{"n": seed}, {"n": 3}])
+    config.update(text="words", layers=[{"n": seed}, {"n": 3}])
+    # What JSON cannot say.
+    if seed % 3 == 0:
+        config.update(nan=math.nan, text="NaN")
+    if seed % 5 == 0:
+        config.update(huge=2**70, deep={"huge": [2**70, 1e300]})
     tags = ["all", f"t{seed % 3}"]
     given: dict[str, Any] = {"config": config, "tags": tags, "id": f"run{seed:02}", "project": f"p{seed % 2}"}
     if seed % 4 == 0:

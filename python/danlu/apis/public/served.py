@@ -176,8 +176,8 @@ class Served(Reader):
 
     def _view(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self._info[name]
-        # A text, or the number that JSON lacks: the records tell.
-        return super()._view(name) if any(value in _NUMBERS for value in found.values()) else found
+        # What is a text, or the number that JSON lacks, the records tell.
+        return super()._view(name) if any(map(_is_vague, found.values())) else found
 
     def processes(self) -> list[Attempt]:
         """Return the attempts in which the run itself ran, in order of their beginnings."""
@@ -198,3 +198,17 @@ class Served(Reader):
         """Return the step and the time of the last row of the history."""
         found = self._info["past"]["last_row"]
         return None if found is None else (found[0], found[1])
+
+
+def _is_vague(value: Any) -> bool:
+    """Say whether a value of the config or the summary may be another one than the server can say."""
+    return (isinstance(value, str) and value in _NUMBERS) or _has_huge_numbers(value)
+
+
+def _has_huge_numbers(value: Any) -> bool:
+    """Say whether there are whole numbers that do not fit into 64 bits."""
+    if isinstance(value, dict):
+        return any(map(_has_huge_numbers, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_huge_numbers, value))
+    return isinstance(value, float) and abs(value) >= 2.0**63

@@ -20,8 +20,8 @@ const KEPT_BYTES: u64 = 2 << 30;
 /// What was asked for so long ago may be needed by somebody still, in seconds.
 const IN_USE: u64 = 3600;
 
-/// How long nothing may have been heard of a run that is running, in microseconds.
-const SILENCE: i64 = 600_000_000;
+/// How long nothing may have been heard of a run that is running, in seconds.
+const SILENCE: f64 = 600.0;
 
 /// How many runs are brought at once: most of the time goes into waiting for answers.
 const AT_ONCE: usize = 8;
@@ -118,9 +118,11 @@ impl Mirror {
                 });
             }
         });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = done.iter().position(|(_, brought)| matches!(brought, Err(e) if ends_all(e))) {
-            return Err(done.swap_remove(place).1.err().unwrap_or_else(|| Error::usage("")));
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (ended, mut done): (Vec<_>, Vec<_>) =
+            done.into_iter().partition(|(_, brought)| matches!(brought, Err(e) if ends_all(e)));
+        if let Some((_, Err(e))) = ended.into_iter().next() {
+            return Err(e);
         }
         self.trim();
         done.sort_by_key(|(key, _)| *key);
@@ -212,9 +214,7 @@ fn info_of(path: &Path, now: i64) -> Result<RunInfo> {
     let heard = query::past(&file)?.writers.iter().map(|writer| writer.last).fold(0.0, f64::max);
     #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
     let silence = now as f64 / 1e6 - heard;
-    #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
-    let is_heard = silence < SILENCE as f64 / 1e6;
-    if info.digest.is_none() && info.state == State::Crashed && is_heard {
+    if info.digest.is_none() && info.state == State::Crashed && silence < SILENCE {
         info.state = State::Running;
     }
     Ok(info)

@@ -51,7 +51,7 @@ impl Remote {
         let ask = || {
             let server = self.server.as_ref();
             let server = server.ok_or_else(|| Error::usage(format!("`{}` is no server", self.name())))?;
-            let body = body.as_deref().map(serde_json::from_str).transpose();
+            let body = body.map(|body| serde_json::from_str(&body)).transpose();
             let body = body.map_err(|e| Error::usage("The body is no JSON").with_source(e))?;
             server.ask(method, path, body.as_ref()).map(|answer| answer.to_string())
         };
@@ -79,7 +79,7 @@ impl Remote {
     /// Brings the records of runs here, by their keys, each with its digest if that is known. Returns JSON with what `danlu ls --json` says of each, and its key. Those
     /// that are gone are left out; what cannot be read is warned about, unless it is all that was asked for.
     fn fetch(&self, py: Python<'_>, runs: Vec<(String, Option<String>)>) -> PyResult<String> {
-        let (found, warnings) = py.detach(|| self.bring(&runs)).map_err(|e| to_python(py, &e))?;
+        let (found, warnings) = py.detach(|| self.bring(runs)).map_err(|e| to_python(py, &e))?;
         let say = py.import("danlu._say")?.getattr("warn")?;
         warnings.into_iter().try_for_each(|warning| say.call1((warning,)).map(|_| ()))?;
         Ok(serde_json::Value::from(found).to_string())
@@ -114,13 +114,13 @@ impl Remote {
         Ok(opened)
     }
 
-    fn bring(&self, runs: &[(String, Option<String>)]) -> Result<(Vec<serde_json::Value>, Vec<String>)> {
+    fn bring(&self, runs: Vec<(String, Option<String>)>) -> Result<(Vec<serde_json::Value>, Vec<String>)> {
         let mirror = self.mirror()?;
         let now = SystemClock.now();
-        let wanted = |(key, digest): &(String, Option<String>)| {
-            Ok(Wanted { key: parse(key)?, digest: digest.as_deref().map(parse).transpose()? })
+        let wanted = |(key, digest): (String, Option<String>)| {
+            Ok(Wanted { key: parse(&key)?, digest: digest.as_deref().map(parse).transpose()? })
         };
-        let wanted = runs.iter().map(wanted).collect::<Result<Vec<_>>>()?;
+        let wanted = runs.into_iter().map(wanted).collect::<Result<Vec<_>>>()?;
         if let [only] = wanted.as_slice() {
             let found = mirror.bring_run(*only, now)?;
             return Ok((found.iter().map(shown).collect::<Result<_>>()?, Vec::new()));

@@ -89,7 +89,7 @@ impl Choice {
         asked.push(("columns", &list));
         let said = remote.pages(&asked, self.limit)?;
         let row = |run: &serde_json::Value| {
-            let value = |name| run.get(name).filter(|value| !value.is_null());
+            let value = |name: &str| run.get(name).filter(|value| !value.is_null());
             names.iter().map(|name| value(name).map_or(Scalar::Missing, Scalar::of).into_owned()).collect()
         };
         show_columns(columns, &said.iter().map(row).collect::<Vec<Vec<_>>>(), json, output)?;

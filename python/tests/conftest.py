@@ -58,8 +58,6 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("DANLU_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("DANLU_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     while danlu.run is not None:
@@ -177,7 +175,14 @@ def everywhere(place: Place, request: pytest.FixtureRequest, monkeypatch: pytest
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, workdir: Path) -> Iterator[Place]:
+def homeless(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's cache and keys out of it."""
+    monkeypatch.setenv("DANLU_CACHE_DIR", str(workdir / "cache"))
+    monkeypatch.setenv("DANLU_CONFIG_DIR", str(workdir / "config"))
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, homeless: None, workdir: Path) -> Iterator[Place]:
     place = Place(request.param, workdir)
     place.begin()
     yield place

@@ -17,6 +17,8 @@ from conftest import Place, Scripts
 from danlu.apis.public import NotFoundError, RunNotFoundError
 from danlu.errors import AuthenticationError, CommError
 
+pytestmark = pytest.mark.usefixtures("homeless")
+
 
 @pytest.fixture
 def server(workdir: Path) -> Iterator[Place]:

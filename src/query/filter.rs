@@ -3,6 +3,7 @@
 //! The language is described in `docs/filters.md`. A filter never becomes a piece of SQL: it is asked of one run after the
 //! other, so it means the same wherever runs are kept, and there is nothing to inject into.
 
+mod meaning;
 mod parse;
 
 use super::field::{Field, Fields, Place, Scalar};

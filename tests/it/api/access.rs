@@ -8,6 +8,7 @@ use serde_json::json;
 /// Every address of a run, and of what may name one.
 fn addresses(key: &str) -> Vec<(Method, String, Option<serde_json::Value>)> {
     let get = |path: &str| (Method::GET, format!("/runs/{key}{path}"), None);
+    let plain = key.replace("%2F", "/");
     vec![
         get(""),
         get("/history"),
@@ -21,8 +22,8 @@ fn addresses(key: &str) -> Vec<(Method, String, Option<serde_json::Value>)> {
         get("/metrics"),
         get("/artifacts"),
         get("/comments"),
-        (Method::POST, "/envelopes".to_owned(), Some(json!({"runs": [key], "keys": ["loss"]}))),
-        (Method::POST, "/sql".to_owned(), Some(json!({"runs": [key], "query": "SELECT 1"}))),
+        (Method::POST, "/envelopes".to_owned(), Some(json!({"runs": [plain], "keys": ["loss"]}))),
+        (Method::POST, "/sql".to_owned(), Some(json!({"runs": [plain], "query": "SELECT 1"}))),
         (Method::PATCH, format!("/runs/{key}"), Some(json!({"name": "mine"}))),
         (Method::POST, format!("/runs/{key}/comments"), Some(json!({"text": "x"}))),
         (Method::DELETE, format!("/runs/{key}/comments/1"), None),

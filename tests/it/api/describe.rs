@@ -111,7 +111,7 @@ fn problems(document: &Value, schema: &Value, value: &Value, at: &str, found: &m
         "object" => value.is_object(),
         other => panic!("unknown type {other}"),
     };
-    if !types.is_empty() && !types.iter().any(|kind| fits(kind)) {
+    if !types.is_empty() && !types.iter().any(fits) {
         found.push(format!("{at}: {value} is none of {types:?}"));
         return;
     }

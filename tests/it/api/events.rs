@@ -27,10 +27,11 @@ pub fn listen(api: &Api, query: &str, last: Option<&str>) -> Receiver<Event> {
                 Some(("id", id)) => event.0 = id.to_owned(),
                 Some(("event", kind)) => event.1 = kind.to_owned(),
                 Some(("data", data)) => event.2 = serde_json::from_str(data).unwrap(),
-                _ if line.is_empty() && !event.1.is_empty() => {
-                    if sender.send(std::mem::take(&mut event)).is_err() {
-                        return;
-                    }
+                _ if line.is_empty()
+                    && !event.1.is_empty()
+                    && sender.send(std::mem::take(&mut event)).is_err() =>
+                {
+                    return;
                 }
                 _ => {}
             }

@@ -158,7 +158,7 @@ impl Http {
         body.push(b']');
         let length = body.len() as u64;
         let request = self.client.post(self.url("manifests/batch")).header("content-type", JSON);
-        let answers: Vec<Committed> = self.json(request.body(body), length)?;
+        let answers: Vec<Committed> = self.json(request.body(body), length).map_err(|e| self.as_older(e))?;
         if answers.len() != manifests {
             return Err(self.broke_off());
         }
@@ -177,7 +177,17 @@ impl Http {
         let length = body.len() as u64;
         let request =
             self.client.post(self.url("objects")).header("content-type", "application/octet-stream");
-        self.send(request.body(body), length).map(|_| ())
+        self.send(request.body(body), length).map(|_| ()).map_err(|e| self.as_older(e))
+    }
+
+    /// Says what it means that there is nothing at an address that every danlu server has by now.
+    fn as_older(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::NotFound {
+            return error;
+        }
+        Error::new(ErrorKind::Version, format!("The danlu at `{}` is older than this one", self.address))
+            .with_source(error)
+            .with_hint("update danlu there")
     }
 
     fn broke_off(&self) -> Error {

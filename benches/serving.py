@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-DANLU = os.environ.get("DANLU_BENCH_BIN", str(Path(__file__).parent.parent / "target" / "release" / "danlu"))
+DANLU = os.environ.get("DANLU", str(Path(__file__).parent.parent / "target" / "release" / "danlu"))
 REQUEST = re.compile(rb"(?:GET|HEAD|PUT|POST|PATCH|DELETE) /\S* HTTP/1\.1\r\n")
 
 

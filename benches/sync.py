@@ -4,23 +4,21 @@ python benches/sync.py [--json] [--dir DIR] [SECTION ...]
 
 Prints a row for each claim. A missed target is said and fails nothing. DANLU_BENCH_MIB says how large the
 files of `blobs` are, DANLU_BENCH_RUNS how many runs `many` has, DANLU_BENCH_GIB how much `memory` pushes,
-DANLU_BENCH_LISTED how many runs `list` has, and DANLU_BENCH_BIN which binary is measured.
+and DANLU which binary is measured.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
 import signal
-import sqlite3
 import statistics
 import subprocess
 import time
 from pathlib import Path
 from typing import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import danlu
 from claims import Claims, main
@@ -151,76 +149,6 @@ def memory(claims: Claims, directory: str) -> None:
         claims.add("  speed", gibibytes * 1024 / took, "MiB/s")
 
 
-def fill(catalogue: Path, count: int) -> None:
-    """Let a catalogue list so many runs: copies of the one that it has, each with numbers of its own."""
-    with sqlite3.connect(catalogue) as connection:
-        connection.row_factory = sqlite3.Row
-        run = dict(connection.execute("SELECT * FROM run").fetchone())
-        fields = [dict(row) for row in connection.execute("SELECT * FROM field")]
-        rows, values = [], []
-        for n in range(1, count):
-            config, summary = {"lr": random.random()}, {"metric_0": random.random()}
-            own = {
-                "id": run["id"] + n,
-                "key": random.randbytes(32),
-                "run_id": f"r{n}",
-                "started": run["started"] + n,
-                "config": json.dumps(config),
-                "summary": json.dumps(summary),
-            }
-            rows.append({**run, **own})
-            values += [
-                {**field, "run": own["id"], "number": random.random()}
-                for field in fields
-                if field["number"] is not None
-            ]
-        for table, what in (("run", rows), ("field", values)):
-            names = list(what[0])
-            marks = ", ".join(f":{name}" for name in names)
-            connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", what)
-
-
-def median_of(times: int, server: Server, method: str, path: str, body: object = None) -> float:
-    """Ask again and again, and return the median in milliseconds."""
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        server.json(method, path, body)
-        taken.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(taken)
-
-
-def lists(claims: Claims, directory: str) -> None:
-    """Measure the list of many runs with filter and order, and the chart of fifty."""
-    place, count = Path(directory), number("LISTED", 100_000)
-    make_run(place, "template", 10, 2)
-    server = Server(place / "listed")
-    sync(place, server.url, server.key)
-    server.stop()
-    fill(place / "listed" / "catalogue.sqlite", count)
-    with Server(place / "listed", key=server.key) as server:
-        chosen = quote("config.lr > 0.5 and summary.metric_0 < 0.5")
-        ordered = f"runs?filter={chosen}&limit=100&sort"
-        for what, path in {
-            "the newest hundred": "runs?limit=100",
-            "a filter and an order": f"{ordered}=-summary.metric_0",
-            "a filter, an order and two columns": f"{ordered}=config.lr,name&columns=id,config.lr",
-        }.items():
-            took = median_of(20, server, "GET", path)
-            claims.add(f"list of {count} runs: {what}", took, "ms", None, 50)
-    charts = place / "charts"
-    charts.mkdir()
-    for n in range(50):
-        make_run(charts, f"c{n}", 10_000, 1)
-    with Server(place / "charted") as server:
-        sync(charts, server.url, server.key)
-        answer = server.json("GET", "runs?limit=50")
-        runs = [run["key"] for run in answer["runs"]]
-        asked = {"runs": runs, "keys": ["metric_0"], "x": "_step", "columns": 2000}
-        took = median_of(20, server, "POST", "envelopes", asked)
-    claims.add("chart of 50 runs of 10000 points", took, "ms", None, 60)
-
-
 def seconds_until_held(server: Server, run: str) -> float:
     """Wait until a server holds a run, and return how long that took."""
     began = time.perf_counter()
@@ -263,7 +191,6 @@ SECTIONS: dict[str, Callable[[Claims, str], None]] = {
     "many": many,
     "ingest": ingest,
     "memory": memory,
-    "list": lists,
     "wake": wake,
 }
 

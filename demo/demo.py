@@ -1,8 +1,8 @@
 """Shows danlu at work on a real training, and checks what it claims. Run it with `make demo`.
 
 Four models are trained without a network, a fifth is looked at while it trains and then killed, everything is
-verified, carried out in a directory, relayed to a server from there, and one run is pulled back. Whatever does
-not hold ends the demo with an error.
+verified, carried out in a directory, relayed to a server from there, and one run is pulled back. Whatever
+does not hold ends the demo with an error.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ use Needs::{Admin, Read, Write};
 const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Every address of the API, with a body that it takes. `KEY` is the key of a run of ours, `ZEROS` a hash.
-const ADDRESSES: [(&str, &str, Needs, &str); 55] = [
+const ADDRESSES: [(&str, &str, Needs, &str); 57] = [
     ("GET", "projects", Read, ""),
+    ("GET", "artifacts", Read, ""),
+    ("GET", "artifacts/lineage", Read, ""),
     ("GET", "runs", Read, ""),
     ("GET", "runs/KEY", Read, ""),
     ("GET", "runs/KEY/history?keys=acc", Read, ""),

@@ -33,7 +33,8 @@ fn run_of_others(place: &Place, paths: &[&str]) -> std::path::PathBuf {
         let (sha256, size) = (Hash::of(content.as_bytes()), content.len() as u64);
         Record::File(File { time: 0, path: (*path).to_owned(), sha256, size })
     };
-    let records = std::iter::once(Record::Start(Box::new(start))).chain(paths.iter().map(file)).collect();
+    let records: Vec<Record> =
+        std::iter::once(Record::Start(Box::new(start))).chain(paths.iter().map(file)).collect();
     std::fs::remove_file(&donor).unwrap();
     danlu::store::create(&path).unwrap();
     let mut appender = Appender::open(&path, BUSY_TIMEOUT).unwrap();

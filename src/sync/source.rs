@@ -63,8 +63,7 @@ pub struct Listed {
 impl Listed {
     /// Takes what counts of a run at a glance.
     pub fn of(head: &RunHead) -> Self {
-        let seen = Seen { digest: head.digest, records: head.records, open: head.open };
-        Self { seen, absent: head.absent }
+        Self { seen: Seen::from(head), absent: head.absent }
     }
 }
 

@@ -52,6 +52,11 @@ impl Health {
         }
     }
 
+    /// Returns when its runs were last listed and compared.
+    pub fn last_look(&self) -> Option<i64> {
+        self.looked
+    }
+
     /// Returns who it said it is.
     pub fn identity(&self) -> Option<AttemptId> {
         self.identity

@@ -271,8 +271,14 @@ impl Known {
         News::Parked
     }
 
+    /// Notes that the run is parked, as planned.
+    pub fn park(&mut self, parked: Parked) {
+        self.forget_answers();
+        self.parked = Some(parked);
+    }
+
     /// Compares what a remote lists with what it proved. More than that may be from others; it is proved again.
-    fn listed(&mut self, seen: Option<Seen>, before: Option<&Proved>) -> Option<News> {
+    pub fn listed(&mut self, seen: Option<Seen>, before: Option<&Proved>) -> Option<News> {
         let proved = self.proved.as_ref().filter(|proved| Some(*proved) == before)?;
         if seen.is_some_and(|seen| proved.is_still(seen)) {
             return None;

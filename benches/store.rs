@@ -444,35 +444,8 @@ fn copy_and_sync(from: &Path, to: &Path) {
     to.sync_all().unwrap();
 }
 
-struct Silent;
-
-impl sync::Progress for Silent {
-    fn start(&self, _: &str, _: sync::Counts) {}
-    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
-    fn sent(&self, _: &str, _: &str, _: u64) {}
-    fn ended(&self, _: &str, _: &sync::RunOutcome) {}
-}
-
 fn push(directory: &Path, remote: &remote::Directory) {
-    let clock = Arc::new(danlu::model::SystemClock);
-    let source = sync::LocalRuns::new(directory, "bench", clock.clone(), Arc::new(|_| ()));
-    let settings = sync::Settings {
-        selection: sync::Selection::default(),
-        recheck: false,
-        retry: false,
-        live: false,
-        dry_run: false,
-        jobs: 4,
-        patience: 0,
-        policy: sync::plan::Policy::default(),
-        limit: None,
-        clock,
-        progress: Arc::new(Silent),
-        warn: Arc::new(|_| ()),
-    };
-    let state = sync::State::in_memory().unwrap();
-    let done = sync::pass(&source, remote, &state, &mut sync::Session::default(), &settings).unwrap();
-    assert_eq!(done.runs[0].status, sync::Status::Pushed);
+    sync::push_all(directory, "bench", remote, Arc::new(danlu::model::SystemClock)).unwrap();
 }
 
 /// A push of a run with large files to a directory, beside copying the run file.

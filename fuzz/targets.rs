@@ -3,8 +3,8 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-use danlu::query::{self, Field, Fields, Filter, Order, Scalar};
 use danlu::import::{self, EventReader, LogReader, Progress, Settings};
+use danlu::query::{self, Field, Fields, Filter, Order, Scalar};
 use danlu::remote::Manifest;
 use danlu::store::{self, JournalReader};
 

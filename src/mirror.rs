@@ -201,10 +201,11 @@ fn is_of(path: &Path, digest: Hash) -> bool {
             .is_ok_and(|found| found == Some(digest))
 }
 
-/// Remembers that a file was asked for.
+/// Remembers that a file was asked for: it gets the time of the file system's own clock, which its others have too.
 fn touch(path: &Path) {
-    let touched = File::options().append(true).open(path);
-    touched.and_then(|file| file.set_modified(SystemTime::now())).ok();
+    let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+    rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::empty()).ok();
 }
 
 /// Reads a run file at a glance. One without an end runs as long as it is heard of.

@@ -6,7 +6,7 @@ use danlu::cli::Place;
 use danlu::mirror::{Brought, Mirror, Wanted};
 use danlu::model::{Clock, Error, ErrorKind, Hash, SystemClock};
 use danlu::remote::{Http, RunHead};
-use danlu::sync::{self, Progress};
+use danlu::sync;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,12 +92,12 @@ impl Remote {
         py.detach(read).map_err(|e| to_python(py, &e))
     }
 
-    /// Pushes a run file whose run has ended.
+    /// Pushes the runs of a directory, all of which have ended.
     #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
-    fn push(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    fn push(&self, py: Python<'_>, dir: PathBuf) -> PyResult<()> {
         let push = || {
-            let progress: Arc<dyn Progress> = Arc::new(Silent);
-            sync::push(&path, self.mirror()?.remote(), &progress).map(|_| ())
+            let clock = Arc::new(SystemClock);
+            sync::push_all(&dir, &danlu::writer::host_name(), self.mirror()?.remote(), clock)
         };
         py.detach(push).map_err(|e| to_python(py, &e))
     }
@@ -148,14 +148,6 @@ fn shown(brought: &Brought) -> Result<serde_json::Value> {
         object.insert("key".to_owned(), brought.key.to_string().into());
     }
     Ok(value)
-}
-
-/// Nobody watches.
-struct Silent;
-
-impl Progress for Silent {
-    fn run(&self, _: &str, _: u64) {}
-    fn sent(&self, _: u64) {}
 }
 
 /// Makes the exception that programs for wandb catch.

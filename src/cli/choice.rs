@@ -78,9 +78,9 @@ impl Choice {
             let runs: Vec<RunInfo> =
                 remote.listed(&asked, self.limit)?.into_iter().map(|(_, run)| run).collect();
             if json {
-                output.json(&runs)?
+                output.json(&runs)?;
             } else {
-                super::ls::show(&runs, output)?
+                super::ls::show(&runs, output)?;
             }
             return Ok(true);
         };

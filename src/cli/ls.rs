@@ -49,7 +49,7 @@ impl Ls {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let choice = self.choice()?;
         let dir = self.directory.unwrap_or(self.common.dir);
-        let looked = self.there.find(dir.clone())?;
+        let looked = self.there.find(dir)?;
         if let Looked::There(remote) = &looked
             && remote.server.is_some()
         {

@@ -152,19 +152,14 @@ class Remote:
             directory = Directory(above)
             [copy] = directory.infos(_ANYWHERE)
             yield directory, copy
-            self._push(directory)
+            self._remote.push(above)
 
     def add(self, make: Callable[[str], str]) -> str:
         """Let runs be made in a directory, and push them; return what `make` returns."""
         with tempfile.TemporaryDirectory(prefix="danlu-") as above:
             made = make(above)
-            self._push(Directory(above))
+            self._remote.push(above)
             return made
-
-    def _push(self, directory: Directory) -> None:
-        for found in directory.infos(_ANYWHERE):
-            for part in found["parts"]:
-                self._remote.push(part)
 
     def catalog(self, place: Place) -> Catalog:
         """Return the artifacts of the runs of a place. Their records are brought here for it."""

@@ -1,0 +1,51 @@
+//! Pushing a whole directory, with nobody watching.
+
+use super::plan::Policy;
+use super::{
+    Counts, LocalRuns, Progress, RunOutcome, Selection, Session, Settings, Source, State, Status, pass,
+};
+use crate::model::{Clock, Error, ErrorKind, Result};
+use crate::remote::Remote;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Nobody watches.
+struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: &str, _: Counts) {}
+    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn sent(&self, _: &str, _: &str, _: u64) {}
+    fn ended(&self, _: &str, _: &RunOutcome) {}
+}
+
+/// Pushes every run of a directory once, asks the remote about all of them, and remembers nothing of it.
+///
+/// # Errors
+/// A run cannot be pushed, or is still written; the others are pushed as far as the remote can be reached.
+pub fn push_all(dir: &Path, host: &str, remote: &dyn Remote, clock: Arc<dyn Clock>) -> Result<()> {
+    let runs = LocalRuns::new(dir, host, Arc::clone(&clock), Arc::new(|_| {}));
+    let settings = Settings {
+        selection: Selection::default(),
+        recheck: false,
+        retry: false,
+        live: false,
+        dry_run: false,
+        jobs: 4,
+        patience: 0,
+        policy: Policy::default(),
+        limit: None,
+        clock,
+        progress: Arc::new(Silent),
+        warn: Arc::new(|_| {}),
+    };
+    let outcome = pass(&runs, remote, &State::in_memory()?, &mut Session::default(), &settings)?;
+    if let Some(error) = outcome.error {
+        return Err(error);
+    }
+    let Some(run) = outcome.runs.into_iter().find(|run| run.status != Status::Pushed) else { return Ok(()) };
+    let name = run.name();
+    let why = run.error.unwrap_or_else(|| format!("Run {name} of `{}` has not ended", runs.name()));
+    let error = Error::new(ErrorKind::Conflict, why);
+    Err(run.hint.into_iter().fold(error, Error::with_hint))
+}

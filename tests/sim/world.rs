@@ -67,20 +67,25 @@ pub struct World {
     trace: bool,
 }
 
+/// How patient the syncers of a world are.
+fn patience(rng: &mut Rng) -> Policy {
+    Policy {
+        first: SECOND / 2,
+        most: rng.time(5 * SECOND, 60 * SECOND),
+        retry_after: rng.time(30 * SECOND, 300 * SECOND),
+        refused: rng.time(30 * SECOND, 200 * SECOND),
+        doubt: rng.time(60 * SECOND, 900 * SECOND),
+        tries: 3,
+        look: rng.time(120 * SECOND, 600 * SECOND),
+        version: "1".to_owned(),
+    }
+}
+
 impl World {
     pub fn new(seed: u64, bug: Option<Bug>, trace: bool) -> Self {
         let mut rng = Rng::new(seed);
         let mut counts = Counts::default();
-        let policy = Policy {
-            first: SECOND / 2,
-            most: rng.time(5 * SECOND, 60 * SECOND),
-            retry_after: rng.time(30 * SECOND, 300 * SECOND),
-            refused: rng.time(30 * SECOND, 200 * SECOND),
-            doubt: rng.time(60 * SECOND, 900 * SECOND),
-            tries: 3,
-            look: rng.time(120 * SECOND, 600 * SECOND),
-            version: "1".to_owned(),
-        };
+        let policy = patience(&mut rng);
         let dirs: Vec<Dir> = (0..1 + rng.below(3)).map(|_| Dir::default()).collect();
         let mut syncers = Vec::new();
         for dir in 0..dirs.len() {

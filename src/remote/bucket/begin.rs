@@ -60,7 +60,9 @@ impl Bucket {
         let prefix = (!self.prefix.as_ref().is_empty()).then_some(&self.prefix);
         let found = self.store.list_with_delimiter(prefix).await.map_err(|e| self.said("list", e))?;
         let mut others = found.objects.iter().map(|object| &object.location).chain(&found.common_prefixes);
-        match others.find(|path| !DIRECTORIES.contains(&path.filename().unwrap_or_default())) {
+        // A marker that has come meanwhile is somebody else's beginning.
+        let ours = |name: &str| name == MARKER || DIRECTORIES.contains(&name);
+        match others.find(|path| !ours(path.filename().unwrap_or_default())) {
             None => Ok(()),
             Some(other) => Err(Error::usage(format!(
                 "`{}` is no danlu remote: it has other things in it, such as `{other}`, and no `{MARKER}`",

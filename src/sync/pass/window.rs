@@ -72,7 +72,10 @@ impl<'a> Pass<'a> {
                     Step::Ask(objects) => asks.push((n, objects)),
                     Step::Send(objects) => sends.push((n, objects)),
                     Step::Commit => commits.push(n),
-                    Step::WaitUntil(time) if item.tries <= self.settings.patience => {
+                    // What waits longer than for a remote to come back is left to the next pass.
+                    Step::WaitUntil(time)
+                        if item.tries <= self.settings.patience && time - at.now <= at.policy.most =>
+                    {
                         wake = Some(wake.map_or(time, |wake| wake.min(time)));
                     }
                     Step::WaitUntil(_) | Step::Nothing => item.settled = true,

@@ -25,7 +25,8 @@ fn a_push_needs_write_access_to_the_team() {
     login(&place, &server, &anns);
     let refused = |needed: &str| {
         let done = place.danlu(&["sync", &server.url]);
-        assert!(done.code == 1 && done.stderr.contains(needed), "{needed}: {}", done.stderr);
+        let said = done.stdout + &done.stderr;
+        assert!(done.code == 1 && said.contains(needed), "{needed}: {said}");
     };
     refused("(403): The account `ann` has no write access to the team `vision`");
     refused("danlu admin team member vision ann --role write");

@@ -1,6 +1,6 @@
-"""Makes tests/import/mlflow-<version>-files and mlflow-<version>-sqlite: run it with the Python of a venv that has mlflow.
+"""Makes tests/import/mlflow-<version>-files and -sqlite: run it with the Python of a venv that has mlflow.
 
-    python make_mlflow.py
+python make_mlflow.py
 """
 
 import json
@@ -9,12 +9,18 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from unittest import mock
 
 here = os.path.dirname(os.path.abspath(__file__))
 home = tempfile.mkdtemp()
-os.environ.update(HOME=home, USER="someone", LOGNAME="someone", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true",
-                  MLFLOW_ALLOW_FILE_STORE="true", MLFLOW_ENABLE_FILE_STORE="true")
+os.environ.update(
+    HOME=home,
+    USER="someone",
+    LOGNAME="someone",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    MLFLOW_ALLOW_FILE_STORE="true",
+    MLFLOW_ENABLE_FILE_STORE="true",
+)
 os.chdir(home)
 open("train.py", "w").close()
 sys.argv = ["train.py"]
@@ -26,7 +32,7 @@ from mlflow.tracking import MlflowClient  # noqa: E402
 def make(kind, uri):
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment("digits")
-    with mlflow.start_run(run_name="parent", description="a note\nof two lines", tags={"team": "vision"}) as parent:
+    with mlflow.start_run(run_name="parent", description="a note\nof two lines", tags={"team": "vision"}):
         mlflow.log_params({"lr": 0.1, "layers": [8, 4], "opt/name": "adam"})
         for step in range(3):
             mlflow.log_metrics({"loss": 1 / (step + 1), "val/f1": step / 10}, step=step)
@@ -50,14 +56,26 @@ def make(kind, uri):
     experiment = client.get_experiment_by_name("digits")
     expected = {"tool": "mlflow", "version": mlflow.__version__, "python": sys.version.split()[0], "runs": []}
     for run in client.search_runs([experiment.experiment_id], run_view_type=mlflow.entities.ViewType.ALL):
-        metrics = {key: [[m.timestamp, m.step, repr(m.value)] for m in client.get_metric_history(run.info.run_id, key)]
-                   for key in run.data.metrics}
-        expected["runs"].append({
-            "id": run.info.run_id, "name": run.info.run_name, "status": run.info.status,
-            "deleted": run.info.lifecycle_stage == "deleted", "start": run.info.start_time, "end": run.info.end_time,
-            "params": run.data.params, "tags": run.data.tags, "metrics": metrics,
-            "artifacts": [f.path for f in client.list_artifacts(run.info.run_id, "model")],
-        })
+        metrics = {
+            key: [
+                [m.timestamp, m.step, repr(m.value)] for m in client.get_metric_history(run.info.run_id, key)
+            ]
+            for key in run.data.metrics
+        }
+        expected["runs"].append(
+            {
+                "id": run.info.run_id,
+                "name": run.info.run_name,
+                "status": run.info.status,
+                "deleted": run.info.lifecycle_stage == "deleted",
+                "start": run.info.start_time,
+                "end": run.info.end_time,
+                "params": run.data.params,
+                "tags": run.data.tags,
+                "metrics": metrics,
+                "artifacts": [f.path for f in client.list_artifacts(run.info.run_id, "model")],
+            }
+        )
     target = f"{here}/mlflow-{mlflow.__version__}-{kind}"
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
@@ -96,7 +114,16 @@ if len(sys.argv) == 1:
     for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
         # As the default is: relative to where mlflow runs.
         connection.execute(f"UPDATE {table} SET {column} = replace({column}, '{home}/', '')")
-    used = ("runs", "experiments", "metrics", "params", "tags", "alembic_version", "latest_metrics", "experiment_tags")
+    used = (
+        "runs",
+        "experiments",
+        "metrics",
+        "params",
+        "tags",
+        "alembic_version",
+        "latest_metrics",
+        "experiment_tags",
+    )
     names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     # The other tables are empty, and each takes some pages.
     for name in names:

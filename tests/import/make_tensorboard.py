@@ -1,8 +1,9 @@
 """Makes tests/import/tensorboard-<writer>: run it with the Python of a venv that has the writer.
 
-    python make_tensorboard.py tensorboardX|torch|tensorflow|summary
+python make_tensorboard.py tensorboardX|torch|tensorflow|summary
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -37,10 +38,9 @@ def with_writer(module, version):
         except (ImportError, ModuleNotFoundError):
             pass
         writer.add_text("note", "some *words*", 4)
-        try:
+        # Old torch with new numpy.
+        with contextlib.suppress(TypeError):
             writer.add_histogram("weights", numpy.array([0.5, 1.5, 1.6, 2.5]), 4)
-        except TypeError:
-            pass  # Old torch with new numpy.
         writer.close()
     # A second process that went on with the first run.
     writer = module.SummaryWriter(f"{logs}/lr0.1", filename_suffix=".more")
@@ -85,22 +85,43 @@ from tensorboard.util import tensor_util  # noqa: E402
 
 target = f"{here}/tensorboard-{kind}"
 shutil.rmtree(target, ignore_errors=True)
-expected = {"tool": "tensorboard", "writer": kind, "version": version, "python": sys.version.split()[0], "runs": {}}
+expected = {
+    "tool": "tensorboard",
+    "writer": kind,
+    "version": version,
+    "python": sys.version.split()[0],
+    "runs": {},
+}
 for directory, _, names in os.walk(logs):
     for name in names:
         # The names have the host and the process.
         parts = name.split("tfevents.")[1].split(".")
         parts[1:2] = ["node7"]
         parts[2:3] = ["4321"] if len(parts) > 2 else []
-        os.rename(os.path.join(directory, name), os.path.join(directory, "events.out.tfevents." + ".".join(parts)))
+        os.rename(
+            os.path.join(directory, name), os.path.join(directory, "events.out.tfevents." + ".".join(parts))
+        )
     if names:
-        accumulator = EventAccumulator(directory, size_guidance={"scalars": 0, "tensors": 0, "images": 0, "audio": 0, "histograms": 0})
+        accumulator = EventAccumulator(
+            directory, size_guidance={"scalars": 0, "tensors": 0, "images": 0, "audio": 0, "histograms": 0}
+        )
         accumulator.Reload()
         tags = accumulator.Tags()
         found = {
-            "scalars": {tag: [[e.step, e.wall_time, repr(e.value)] for e in accumulator.Scalars(tag)] for tag in tags["scalars"]},
-            "images": {tag: [[e.step, e.width, e.height, len(e.encoded_image_string)] for e in accumulator.Images(tag)] for tag in tags["images"]},
-            "audio": {tag: [[e.step, len(e.encoded_audio_string)] for e in accumulator.Audio(tag)] for tag in tags["audio"]},
+            "scalars": {
+                tag: [[e.step, e.wall_time, repr(e.value)] for e in accumulator.Scalars(tag)]
+                for tag in tags["scalars"]
+            },
+            "images": {
+                tag: [
+                    [e.step, e.width, e.height, len(e.encoded_image_string)] for e in accumulator.Images(tag)
+                ]
+                for tag in tags["images"]
+            },
+            "audio": {
+                tag: [[e.step, len(e.encoded_audio_string)] for e in accumulator.Audio(tag)]
+                for tag in tags["audio"]
+            },
             "tensors": {},
         }
         for tag in tags["tensors"]:
@@ -110,7 +131,11 @@ for directory, _, names in os.walk(logs):
                 array = tensor_util.make_ndarray(e.tensor_proto)
                 listed = array.tolist()
                 if array.dtype == object:
-                    listed = [len(item) for item in numpy.ravel(array)] if plugin in ("images", "audio") else [item.decode() for item in numpy.ravel(array)]
+                    listed = (
+                        [len(item) for item in numpy.ravel(array)]
+                        if plugin in ("images", "audio")
+                        else [item.decode() for item in numpy.ravel(array)]
+                    )
                 values.append([e.step, e.wall_time, listed])
             found["tensors"][tag] = {"plugin": plugin, "values": values}
         expected["runs"][os.path.relpath(directory, logs)] = found

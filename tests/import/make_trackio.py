@@ -1,8 +1,9 @@
-"""Makes tests/import/trackio-<version>: run it with the Python of a venv that has trackio, `TRACKIO_DIR` is set by it.
+"""Makes tests/import/trackio-<version>: run it with the Python of a venv that has trackio.
 
-    python make_trackio.py
+python make_trackio.py
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -13,7 +14,9 @@ import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
 home = tempfile.mkdtemp()
-os.environ.update(HOME=home, TRACKIO_DIR=home + "/trackio", HF_HUB_OFFLINE="1", USER="someone", LOGNAME="someone")
+os.environ.update(
+    HOME=home, TRACKIO_DIR=home + "/trackio", HF_HUB_OFFLINE="1", USER="someone", LOGNAME="someone"
+)
 
 import numpy  # noqa: E402
 import trackio  # noqa: E402
@@ -29,7 +32,9 @@ def plain(row):
 def train(name, steps):
     trackio.init(project="digits", name=name, config={"lr": 0.1, "layers": [8, 4], "nested": {"a": 1}})
     for step in range(steps):
-        trackio.log({"loss": 1 / (step + 1), "accuracy": step / 10, "val/f1": float("nan") if step == 1 else 0.5})
+        trackio.log(
+            {"loss": 1 / (step + 1), "accuracy": step / 10, "val/f1": float("nan") if step == 1 else 0.5}
+        )
     pixels = numpy.zeros((4, 6, 3), dtype=numpy.uint8)
     pixels[1, 2] = 255
     trackio.log({"sample": trackio.Image(pixels, caption="one pixel")})
@@ -57,10 +62,10 @@ connection.execute("VACUUM")
 connection.row_factory = sqlite3.Row
 expected = {"tool": "trackio", "version": version, "python": sys.version.split()[0], "tables": {}}
 for table in ("metrics", "configs", "system_metrics", "alerts"):
-    try:
-        expected["tables"][table] = [plain(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY id")]
-    except sqlite3.OperationalError:
-        pass
+    with contextlib.suppress(sqlite3.OperationalError):
+        expected["tables"][table] = [
+            plain(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY id")
+        ]
 connection.close()
 shutil.copy(db, target)
 if os.path.isdir(home + "/trackio/media"):

@@ -1,6 +1,6 @@
 """Makes tests/import/wandb-<version>: run it with the Python of a venv that has wandb.
 
-    python make_wandb.py
+python make_wandb.py
 """
 
 import glob
@@ -10,16 +10,28 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 home = "/tmp/danlu-sample"
 shutil.rmtree(home, ignore_errors=True)
 os.makedirs(home + "/tmp")
 tempfile.tempdir = home + "/tmp"
-os.environ.update(HOME=home, USER="someone", LOGNAME="someone", WANDB_MODE="offline", WANDB_SILENT="true",
-                  WANDB_HOST="node7", WANDB_USERNAME="someone", WANDB_DIR=home, WANDB_DATA_DIR=home + "/data",
-                  WANDB_CACHE_DIR=home + "/cache", WANDB_CONFIG_DIR=home + "/config", WANDB_DISABLE_GIT="true",
-                  WANDB_PROGRAM="train.py")
+os.environ.update(
+    HOME=home,
+    USER="someone",
+    LOGNAME="someone",
+    WANDB_MODE="offline",
+    WANDB_SILENT="true",
+    WANDB_HOST="node7",
+    WANDB_USERNAME="someone",
+    WANDB_DIR=home,
+    WANDB_DATA_DIR=home + "/data",
+    WANDB_CACHE_DIR=home + "/cache",
+    WANDB_CONFIG_DIR=home + "/config",
+    WANDB_DISABLE_GIT="true",
+    WANDB_PROGRAM="train.py",
+)
 os.chdir(home)
 socket.gethostname = lambda: "node7"
 sys.argv = ["train.py"]
@@ -34,8 +46,14 @@ try:
 except ImportError:
     DataStore = None
 
-quiet = {"x_disable_meta": True, "x_stats_sampling_interval": 0.2, "x_save_requirements": False,
-         "x_history_value_encoding": os.environ.get("SAMPLE_ENCODING", "json"), "_disable_meta": True, "_stats_sample_rate_seconds": 0.2}
+quiet = {
+    "x_disable_meta": True,
+    "x_stats_sampling_interval": 0.2,
+    "x_save_requirements": False,
+    "x_history_value_encoding": os.environ.get("SAMPLE_ENCODING", "json"),
+    "_disable_meta": True,
+    "_stats_sample_rate_seconds": 0.2,
+}
 
 
 def settings():
@@ -51,8 +69,17 @@ def settings():
 
 def rich():
     run = wandb.init(
-        project="digits", entity="lab", id="rich0001", name="a name", group="sweep 1", job_type="train", notes="two\nlines",
-        tags=["base", "best"], config={"lr": 0.1, "layers": [8, 4], "opt": {"name": "adam", "eps": 1e-8}}, settings=settings())
+        project="digits",
+        entity="lab",
+        id="rich0001",
+        name="a name",
+        group="sweep 1",
+        job_type="train",
+        notes="two\nlines",
+        tags=["base", "best"],
+        config={"lr": 0.1, "layers": [8, 4], "opt": {"name": "adam", "eps": 1e-8}},
+        settings=settings(),
+    )
     run.define_metric("epoch", hidden=True)
     run.define_metric("val/*", step_metric="epoch", summary="min")
     try:
@@ -61,11 +88,24 @@ def rich():
         # Newer versions have no goal.
         run.define_metric("loss", summary="min,max")
     for step in range(5):
-        run.log({"loss": 1 / (step + 1), "epoch": step // 2, "val/f1": step / 10, "nested": {"deep": {"a": step}},
-                 "text": f"row {step}", "flag": step % 2 == 0})
+        run.log(
+            {
+                "loss": 1 / (step + 1),
+                "epoch": step // 2,
+                "val/f1": step / 10,
+                "nested": {"deep": {"a": step}},
+                "text": f"row {step}",
+                "flag": step % 2 == 0,
+            }
+        )
     run.log({"bad": float("nan"), "worse": float("-inf")}, step=10)
     pixels = numpy.zeros((4, 6, 3), dtype=numpy.uint8)
-    run.log({"sample": wandb.Image(pixels, caption="black"), "histogram": wandb.Histogram([1.0, 2.0, 2.0, 3.0], num_bins=4)})
+    run.log(
+        {
+            "sample": wandb.Image(pixels, caption="black"),
+            "histogram": wandb.Histogram([1.0, 2.0, 2.0, 3.0], num_bins=4),
+        }
+    )
     run.log({"table": wandb.Table(columns=["a", "b"], data=[[1, "x"], [2, "y"]])})
     run.config.update({"later": True})
     run.summary["best"] = {"f1": 0.4}
@@ -79,7 +119,6 @@ def rich():
     run.log_artifact(artifact)
     print("printed by the script")
     print("an error", file=sys.stderr)
-    import time
     time.sleep(0.7)
     run.finish()
 
@@ -92,11 +131,16 @@ def failed():
 
 def again():
     for part in range(2):
-        run = wandb.init(project="digits", id="again001", config={"part": part}, resume="allow" if part else None, settings=settings())
+        run = wandb.init(
+            project="digits",
+            id="again001",
+            config={"part": part},
+            resume="allow" if part else None,
+            settings=settings(),
+        )
         for step in range(3):
             run.log({"loss": part * 10 + step}, step=part * 3 + step)
         run.finish()
-        import time
         time.sleep(1.1)
 
 
@@ -108,8 +152,8 @@ def scan(path):
         assert len(data) < 32 * 1024
         while data:
             length = int.from_bytes(data[4:6], "little")
-            yield data[7:7 + length]
-            data = data[7 + length:]
+            yield data[7 : 7 + length]
+            data = data[7 + length :]
         return
     store = DataStore()
     store.open_for_scan(path)
@@ -143,12 +187,23 @@ def expected_of(path):
         elif kind in ("summary", "config"):
             changes = getattr(record, kind)
             for item in changes.update:
-                (summary if kind == "summary" else config)[".".join(item.nested_key) or item.key] = item.value_json
+                (summary if kind == "summary" else config)[".".join(item.nested_key) or item.key] = (
+                    item.value_json
+                )
         elif kind == "run":
             run = record.run
-            about = {"id": run.run_id, "entity": run.entity, "project": run.project, "group": run.run_group,
-                     "job_type": run.job_type, "name": run.display_name, "notes": run.notes, "tags": list(run.tags),
-                     "host": run.host, "start": run.start_time.ToMicroseconds()}
+            about = {
+                "id": run.run_id,
+                "entity": run.entity,
+                "project": run.project,
+                "group": run.run_group,
+                "job_type": run.job_type,
+                "name": run.display_name,
+                "notes": run.notes,
+                "tags": list(run.tags),
+                "host": run.host,
+                "start": run.start_time.ToMicroseconds(),
+            }
             for item in run.config.update:
                 config[".".join(item.nested_key) or item.key] = item.value_json
         elif kind == "exit":

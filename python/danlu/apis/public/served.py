@@ -36,7 +36,7 @@ class Answers:
 
     def __init__(self, server: Server, said: Said, order: str | None, per_page: int, **more: str) -> None:
         self._server = server
-        self.in_order = order is not None
+        self.in_order: bool = order is not None
         self._is_all = said.is_all
         limit = max(1, min(per_page, _PAGE)) if self.in_order else _PAGE
         self._asked = {"limit": str(limit), "sort": order or "started", **more}

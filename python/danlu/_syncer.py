@@ -90,12 +90,15 @@ def _pass(directory: str) -> str:
     command = [*_python("__main__", "main()"), "sync", "--json", "--dir", directory]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603
     try:
-        states = {run["status"] for run in json.loads(done.stdout.splitlines()[-1])["runs"]}
+        said = json.loads(done.stdout.splitlines()[-1])
+        states = {run["status"] for run in said["runs"]}
     except (ValueError, IndexError, KeyError, TypeError):
         return "failed"
     if "running" in states:
         return "running"
-    return "sent" if done.returncode == 0 else "failed"
+    # What is parked cannot be sent before it changes: `danlu status` says why.
+    only_parked = "parked" in states and "failed" not in states and "error" not in said
+    return "sent" if done.returncode == 0 or only_parked else "failed"
 
 
 def _lock(path: str, wait: bool) -> IO[str] | None:

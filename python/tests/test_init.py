@@ -220,6 +220,23 @@ print([process.wait(timeout=100) for process in started])
     }
 
 
+def test_online_does_not_wait_for_a_run_that_is_parked(workdir: pathlib.Path) -> None:
+    for name in ("damaged", "whole"):
+        with danlu.init(id=name) as run:
+            run.log({"a": 1})
+    [path] = (workdir / "wandb").glob("run-*-damaged.sqlite")
+    path.write_bytes(path.read_bytes()[:200].ljust(path.stat().st_size, b"U"))
+    remote = workdir / "remote"
+    remote.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from danlu._syncer import main; sys.exit(main('wandb'))"],
+        env={**os.environ, "DANLU_REMOTE": str(remote)},
+        timeout=30,
+    )
+    assert done.returncode == 0
+    assert [run.id for run in danlu.Api({"base_url": str(remote)}).runs()] == ["whole"]
+
+
 def test_a_notebook_finishes_the_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
     import types
 

@@ -46,6 +46,7 @@ class Api(ServerOnly):
 
     Nothing is kept between calls: each looks at the runs as they are. Keywords such as `timeout`, `lazy` and
     `include_sweeps` are taken and do nothing; so does `start` of lists, which read as they are looked at.
+    `per_page` is how many runs of a list in an order a server is asked for at once, 1000 at most.
 
     A run that was logged without an entity is found under any, so that paths of wandb such as
     `team/project/id` can stay in scripts.
@@ -141,13 +142,13 @@ class Api(ServerOnly):
             return User("")
 
     def user(self, username_or_email: str) -> User | None:
-        """Return a user of the server by name; None if there is none that the key may see."""
+        """Return the user of the server whose name is `username_or_email`; None if the key may see none."""
         from .accounts import users
 
         return next(iter(users(self.source, "user", username_or_email)), None)
 
     def users(self, username_or_email: str) -> list[User]:
-        """Return the users of the server whose name is this."""
+        """Return the users of the server whose name is `username_or_email`: none or one."""
         from .accounts import users
 
         return users(self.source, "users", username_or_email)

@@ -1,4 +1,4 @@
-"""Sending runs on while they are written: a program for each directory, which ends when all is sent."""
+"""Sending runs on as they finish: a program for each directory, which ends when all that can be sent are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start(run: BaseRun) -> None:
                 start_new_session=True,
             )
     except OSError as e:
-        _say.warn(f"The run is not sent while it is written: {e.strerror}; `danlu sync` sends it later")
+        _say.warn(f"The run is not sent when it ends: {e.strerror}; `danlu sync` sends it later")
 
 
 def _python(module: str, call: str) -> list[str]:
@@ -62,7 +62,7 @@ def _has_remote(directory: str) -> bool:
 
 
 def main(directory: str) -> int:
-    """Send the runs of a directory until all are sent. Two such programs at a time do: one waits."""
+    """Send the runs of a directory until none is left that can be sent. Two at a time do: one waits."""
     import time
 
     turn = _lock(os.path.join(directory, ".sync.next"), wait=False)

@@ -9,6 +9,7 @@
 )]
 
 mod bug;
+mod cases;
 mod check;
 mod count;
 mod dir;

@@ -26,6 +26,8 @@ pub struct Health {
     identity: Option<AttemptId>,
     /// Whether nothing has failed since it said who it is.
     sure: bool,
+    /// Whether it could not be reached since it said who it is.
+    away: bool,
     looked: Option<i64>,
     /// Whether it said who it is since it was listed: a list of another one says nothing.
     introduced: bool,
@@ -75,7 +77,7 @@ impl Health {
     /// It said who it is. Returns whether it is another one than before: then nothing is known of it.
     pub fn identified(&mut self, identity: AttemptId) -> bool {
         (self.sure, self.introduced) = (true, true);
-        self.denied = false;
+        (self.away, self.denied) = (false, false);
         let other = self.identity.replace(identity).is_some_and(|before| before != identity);
         if other {
             self.looked = None;
@@ -107,6 +109,7 @@ impl Health {
     pub fn unidentified(&mut self, failure: &Failure, at: Moment<'_>) {
         self.sure = false;
         self.denied = failure.meaning() == Meaning::Refused;
+        self.away |= !self.denied;
         self.set_back(failure, at);
     }
 
@@ -123,9 +126,9 @@ impl Health {
     /// A step of a run failed.
     pub fn failed(&mut self, failure: &Failure, at: Moment<'_>) {
         match failure.meaning() {
-            // Of several that fail together, the first counts.
-            Meaning::Away if self.sure => {
-                self.sure = false;
+            // Of several that fail together, the first counts; a key that was refused meanwhile is no such failure.
+            Meaning::Away if !self.away => {
+                (self.sure, self.away) = (false, true);
                 self.set_back(failure, at);
             }
             Meaning::Away => self.backoff.hold(failure.wait(at.policy), at.now),

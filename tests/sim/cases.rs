@@ -1,0 +1,41 @@
+//! Single cases that the simulator has found, of the planner alone.
+
+use crate::place::failure;
+use crate::world::SECOND;
+use danlu::ErrorKind::{Denied, Unreachable};
+use danlu::model::AttemptId;
+use danlu::sync::plan::{Gate, Health, Moment, Policy};
+
+const US: AttemptId = AttemptId([1; 16]);
+
+#[test]
+fn a_remote_that_is_gone_while_a_key_is_refused_is_waited_for() {
+    let policy = Policy::default();
+    let at = |now| Moment { policy: &policy, now, random: 0 };
+    let mut health = Health::default();
+    health.identified(US);
+    health.looked(SECOND);
+    // Two steps are under way. One run may not be pushed with this key; then the remote goes away.
+    health.failed(&failure(Denied, "403"), at(2 * SECOND));
+    assert_eq!(health.gate(&policy, 2 * SECOND), Gate::Identify);
+    health.failed(&failure(Unreachable, "reset"), at(3 * SECOND));
+    assert!(matches!(health.gate(&policy, 3 * SECOND), Gate::WaitUntil(time) if time > 3 * SECOND));
+    // The answer to who it is, asked before that, ends no wait.
+    health.identified(US);
+    let Gate::WaitUntil(time) = health.gate(&policy, 3 * SECOND) else { panic!("it does not wait") };
+    assert_eq!(health.gate(&policy, time), Gate::Open);
+}
+
+#[test]
+fn what_fails_together_counts_once() {
+    let policy = Policy::default();
+    let at = |now| Moment { policy: &policy, now, random: u32::MAX };
+    let mut health = Health::default();
+    health.identified(US);
+    health.failed(&failure(Unreachable, "reset"), at(SECOND));
+    let gate = health.gate(&policy, SECOND);
+    for _ in 0..7 {
+        health.failed(&failure(Unreachable, "reset"), at(SECOND));
+    }
+    assert_eq!(health.gate(&policy, SECOND), gate);
+}

@@ -170,12 +170,14 @@ impl World {
         }
         for manifest in self.place.manifests() {
             let lacks = self.place.lacks(&manifest);
+            // What the remote lost of a run that it refuses for good, nobody can bring back.
+            let refused = self.place.poison.contains_key(&manifest.run.hash());
             let kept = self
                 .dirs
                 .iter()
                 .flat_map(|dir| dir.files.values())
                 .any(|file| file.key == manifest.run && file.blobs.iter().all(|blob| blob.here));
-            if !lacks.is_empty() && kept {
+            if !lacks.is_empty() && kept && !refused {
                 self.broken(format!(
                     "in the end {} objects of run {} are missing",
                     lacks.len(),

@@ -57,7 +57,7 @@ impl Place {
     pub fn new(id: AttemptId, other: AttemptId) -> Self {
         let memory = Memory::new("remote", id);
         Self {
-            backup: memory.clone(),
+            backup: memory.backup(),
             other: Memory::new("other", other),
             memory,
             parts: BTreeMap::new(),
@@ -71,14 +71,16 @@ impl Place {
     }
 
     pub fn back_up(&mut self) {
-        self.backup = self.memory.clone();
+        self.backup = self.memory.backup();
     }
 
-    /// Puts back what was there at the last backup.
-    pub fn restore(&mut self) {
-        self.memory = self.backup.clone();
+    /// Puts back what was there at the last backup. Says whether its runs are others now.
+    pub fn restore(&mut self) -> bool {
+        let before = self.manifests();
+        self.memory = self.backup.backup();
         self.parts.clear();
         self.losses += 1;
+        self.manifests() != before
     }
 
     /// Begins anew, under the same or another identity.

@@ -112,8 +112,9 @@ impl World {
         match event {
             "back up" => self.place.back_up(),
             "restore" => {
-                self.counts.hit("fault: remote restored");
-                self.place.restore();
+                if self.place.restore() {
+                    self.counts.hit("fault: remote restored");
+                }
             }
             "empty" => {
                 self.counts.hit("fault: remote emptied");
@@ -370,9 +371,11 @@ impl World {
                 Ok(answer)
             }
             Body::Commit(_) if self.rng.chance(250) => {
-                self.counts.hit("fault: commit forgotten");
-                let before = self.place.memory.clone();
+                let (before, manifests) = (self.place.memory.backup(), self.place.manifests());
                 let answer = self.truth(request);
+                if self.place.manifests() != manifests {
+                    self.counts.hit("fault: commit forgotten");
+                }
                 self.place.memory = before;
                 self.place.losses += 1;
                 answer

@@ -20,8 +20,9 @@ fn a_remote_that_is_gone_while_a_key_is_refused_is_waited_for() {
     assert_eq!(health.gate(&policy, 2 * SECOND), Gate::Identify);
     health.failed(&failure(Unreachable, "reset"), at(3 * SECOND));
     assert!(matches!(health.gate(&policy, 3 * SECOND), Gate::WaitUntil(time) if time > 3 * SECOND));
-    // The answer to who it is, asked before that, ends no wait.
+    // Answers to what was asked before that end no wait.
     health.identified(US);
+    health.succeeded(3 * SECOND);
     let Gate::WaitUntil(time) = health.gate(&policy, 3 * SECOND) else { panic!("it does not wait") };
     assert_eq!(health.gate(&policy, time), Gate::Open);
 }

@@ -208,7 +208,7 @@ impl World {
         let failed = match result {
             Ok(reply) => {
                 if !matches!(job, Job::Identify) {
-                    self.syncers[s].health.succeeded();
+                    self.syncers[s].health.succeeded(clock);
                 }
                 return self.went_well(s, job, reply, heard);
             }

@@ -84,7 +84,8 @@ impl<'a> Line<'a> {
         match step(self.remote) {
             Ok(done) => {
                 self.failures.store(0, Ordering::Relaxed);
-                self.health(Health::succeeded);
+                let now = self.moment().now;
+                self.health(|health| health.succeeded(now));
                 Ok(done)
             }
             Err(e) => {

@@ -88,13 +88,13 @@ impl Health {
     /// Its runs were listed and compared.
     pub fn looked(&mut self, now: i64) {
         (self.looked, self.introduced) = (Some(now), false);
-        self.succeeded();
+        self.succeeded(now);
     }
 
     /// A step of a run went well.
-    pub fn succeeded(&mut self) {
-        // An answer from before the trouble does not end it.
-        if self.sure {
+    pub fn succeeded(&mut self, now: i64) {
+        // An answer from before the trouble does not end it: while we wait, nothing is begun.
+        if self.sure && self.backoff.ends(now).is_none() {
             self.backoff.clear();
             self.trouble = None;
         }

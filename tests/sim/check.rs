@@ -9,6 +9,7 @@ use danlu::model::{AttemptId, Hash};
 use danlu::remote::{Manifest, Remote};
 use danlu::sync::plan::{Failure, Local};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Watches how patient a syncer is, without knowing how the planner does it.
 #[derive(Default, Clone)]
@@ -168,24 +169,32 @@ impl World {
         for s in 0..self.syncers.len() {
             self.check_syncer(s);
         }
+        let whole = self.whole_locals();
         for manifest in self.place.manifests() {
-            let lacks = self.place.lacks(&manifest);
             // What the remote lost of a run that it refuses for good, nobody can bring back.
-            let refused = self.place.poison.contains_key(&manifest.run.hash());
-            let kept = self
-                .dirs
-                .iter()
-                .flat_map(|dir| dir.files.values())
-                .any(|file| file.key == manifest.run && file.blobs.iter().all(|blob| blob.here));
-            if !lacks.is_empty() && kept && !refused {
-                self.broken(format!(
-                    "in the end {} objects of run {} are missing",
-                    lacks.len(),
-                    manifest.run
-                ));
+            if self.place.poison.contains_key(&manifest.run.hash()) {
+                continue;
+            }
+            let ours = || whole.iter().filter(|local| local.manifest().run == manifest.run);
+            let mut lacks = self.place.lacks(&manifest);
+            lacks.retain(|object| ours().any(|local| local.things().contains_key(object)));
+            if !lacks.is_empty() {
+                let (run, lacks) = (&manifest.run, lacks.len());
+                self.broken(format!("in the end {lacks} objects of run {run} are missing"));
             }
         }
         self.check_local();
+    }
+
+    /// Every run that a syncer is to push and has all contents of.
+    fn whole_locals(&mut self) -> Vec<Rc<Local>> {
+        let mut whole = Vec::new();
+        for s in 0..self.syncers.len() {
+            let names: Vec<u32> = self.dirs[self.syncers[s].dir].files.keys().copied().collect();
+            whole.extend(names.into_iter().filter_map(|name| self.local(s, name)));
+        }
+        whole.retain(|local| local.things().values().all(|thing| thing.here));
+        whole
     }
 
     fn check_syncer(&mut self, s: usize) {

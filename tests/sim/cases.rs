@@ -1,5 +1,6 @@
 //! Single cases that the simulator has found, of the planner alone.
 
+use crate::count::Counts;
 use crate::place::failure;
 use crate::world::SECOND;
 use danlu::ErrorKind::{Denied, Unreachable};
@@ -39,4 +40,17 @@ fn what_fails_together_counts_once() {
         health.failed(&failure(Unreachable, "reset"), at(SECOND));
     }
     assert_eq!(health.gate(&policy, SECOND), gate);
+}
+
+#[test]
+fn what_is_never_hit_is_told_and_so_is_what_nobody_expects() {
+    let (mut seed, mut all) = (Counts::default(), Counts::default());
+    seed.hit("fault: crash");
+    seed.hit("fault: nobody listed it");
+    all.add(&seed);
+    let gaps = all.gaps();
+    let told = |what: &str| gaps.iter().any(|gap| gap == what);
+    assert!(!told("fault: crash"));
+    assert!(told("fault: reply lost") && told("pushed → doubted"));
+    assert!(told("unlisted: fault: nobody listed it"));
 }

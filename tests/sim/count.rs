@@ -89,7 +89,6 @@ const ALL: &[&str] = &[
     "parked → new",
     "pushed → doubted",
     "pushed → new",
-    "waiting → pushed",
     "step: ask",
     "step: commit",
     "step: nothing",

@@ -170,8 +170,9 @@ impl Pass<'_> {
         content: &dyn Content,
     ) -> Result<(), (Error, Side)> {
         let name = &work.runs[owner].name;
-        let mut told = 0;
+        let (mut told, mut in_vain) = (0, 0);
         loop {
+            let before = told;
             let done =
                 self.line.call(|remote| remote.held(blob)).map_err(|e| (e, Side::There)).and_then(|held| {
                     let offset = if held >= blob.size { blob.size } else { held / PART_BYTES * PART_BYTES };
@@ -179,7 +180,14 @@ impl Pass<'_> {
                     self.send_from(work, owner, blob, content, offset, &mut told)
                 });
             match done {
-                Err((e, Side::There)) if is_away(&e) && !self.line.is_stopped() => {}
+                Err((e, Side::There)) if is_away(&e) && !self.line.is_stopped() => {
+                    // It may answer what it holds, and take no more: its disk is full.
+                    in_vain = if told > before { 0 } else { in_vain + 1 };
+                    if in_vain > self.settings.patience {
+                        self.line.stop(e.again());
+                        return Err((e, Side::There));
+                    }
+                }
                 other => return other,
             }
         }

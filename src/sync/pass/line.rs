@@ -69,7 +69,8 @@ impl<'a> Line<'a> {
         lock(&self.error).take()
     }
 
-    fn stop(&self, error: Error) {
+    /// Ends the pass because of something with the remote.
+    pub(super) fn stop(&self, error: Error) {
         lock(&self.error).get_or_insert(error);
         self.stopped.store(true, Ordering::Release);
     }

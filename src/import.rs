@@ -1,8 +1,8 @@
 //! Runs that other tools have written become run files: W&B's offline runs, TensorBoard's event files, Trackio's databases
 //! and MLflow's stores.
 //!
-//! A [`Part`] is one thing that a tool has written of a run, such as one `.wandb` file. It is read twice: once to see what it
-//! says that the run does not have yet ([`ledger`]), and once to write that, as an attempt of its own, through the same function
+//! A `Part` is one thing that a tool has written of a run, such as one `.wandb` file. It is read twice: once to see what it
+//! says that the run does not have yet (`ledger`), and once to write that, as an attempt of its own, through the same function
 //! as every other record. What an attempt is called follows from what it says, so the same source is never imported twice.
 
 mod database;

@@ -1,7 +1,5 @@
 //! What people say about runs: it lies over what the runs say, and changes nothing of them.
 
-use super::glance::fields_of;
-use super::runs::{forget_fields, put_fields};
 use super::{Catalogue, EventKind, Listed, Own, events};
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::server::database::{Session, cells};
@@ -56,7 +54,7 @@ impl Catalogue {
     /// [`ErrorKind::NotFound`] if there is no such run, or it is removed.
     pub(in crate::server) fn edit(&self, run: Hash, edit: &Edit, account: &str, now: i64) -> Result<Listed> {
         let listed = self.database.writing(|session| {
-            let found = "SELECT id, own FROM run WHERE key = ?1 AND removed IS NULL";
+            let found = "SELECT own FROM run WHERE key = ?1 AND removed IS NULL";
             let row = session.row(found, cells![run])?.ok_or_else(|| no_run(run))?;
             for (field, value) in edit.values() {
                 session.execute(
@@ -65,7 +63,7 @@ impl Catalogue {
                     cells![run, field, value.to_string(), account, now],
                 )?;
             }
-            let own = serde_json::from_str(&row.get::<String>(1)?)
+            let own = serde_json::from_str(&row.get::<String>(0)?)
                 .map_err(|e| Error::damaged("The catalogue is damaged").with_source(e))?;
             let seen = laid_over(session, run, &own)?;
             session.execute(
@@ -75,11 +73,6 @@ impl Catalogue {
             let sql = format!("SELECT {} FROM run AS r WHERE r.key = ?1", Listed::COLUMNS);
             let listed = session.row(&sql, cells![run])?.ok_or_else(|| no_run(run))?;
             let listed = Listed::read(&listed)?;
-            if edit.tags.is_some() {
-                let fields = fields_of(&listed.config, &listed.summary, &seen.tags);
-                forget_fields(session, row.get(0)?)?;
-                put_fields(session, row.get(0)?, fields)?;
-            }
             events::put(session, EventKind::Run, &listed.run, now)?;
             Ok(listed)
         })?;

@@ -1,13 +1,11 @@
 //! Runs: written down as their run files are, and listed.
 
 use super::edits::laid_over;
-use super::glance::{Field, cells_of, fields_of};
 use super::{Catalogue, EventKind, Glance, Own, events, references};
 use crate::model::{Error, Hash, Result, RunId, RunKey};
 use crate::remote::{Object, RunHead};
 use crate::server::database::{Cell, Row, Session, cells};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// How long an open run may be silent before it counts as crashed, in microseconds.
 pub(in crate::server) const SILENCE: i64 = 600_000_000;
@@ -227,8 +225,6 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
     let own = glance.own();
     let seen = laid_over(session, key, &own)?;
     let (details, info) = (&glance.details, &glance.details.info);
-    let tags = Cell::from(Value::from(seen.tags.clone()).to_string());
-    let (config, summary) = (Cell::from(details.config.to_string()), Cell::from(details.summary.to_string()));
     let values = [
         key.into(),
         Cell::from(&glance.run.entity),
@@ -238,7 +234,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         Cell::from(&seen.job_group),
         Cell::from(&details.job_type),
         Cell::from(&seen.notes),
-        tags.clone(),
+        Value::from(seen.tags.clone()).to_string().into(),
         Cell::from(&info.host),
         glance.state().into(),
         glance.open.into(),
@@ -257,21 +253,13 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         now.into(),
         now.into(),
         seen.archived.into(),
-        config.clone(),
-        summary.clone(),
+        details.config.to_string().into(),
+        details.summary.to_string().into(),
         serde_json::to_string(&own).map_err(damaged)?.into(),
         serde_json::to_string(&details.past).map_err(damaged)?.into(),
     ];
-    let sql = "SELECT records, points, config, summary, tags FROM run WHERE key = ?1";
-    let before = session.row(sql, cells![key])?;
-    let id: i64 =
-        session.row(&upsert(values.len()), &values)?.ok_or_else(|| Error::damaged("No run"))?.get(0)?;
-    if before.as_ref().is_none_or(|row| row.0[2..] != [config, summary, tags]) {
-        if before.is_some() {
-            forget_fields(session, id)?;
-        }
-        put_fields(session, id, fields_of(&details.config, &details.summary, &seen.tags))?;
-    }
+    let before = session.row("SELECT records, points FROM run WHERE key = ?1", cells![key])?;
+    session.execute(&upsert(values.len()), &values)?;
     let Some(row) = before else { return Ok(Before::default()) };
     let count = |column| Ok::<_, Error>(row.get::<i64>(column)?.cast_unsigned());
     Ok(Before { known: true, records: count(0)?, points: count(1)? })
@@ -286,40 +274,10 @@ fn upsert(columns: usize) -> String {
         .map(|column| format!("{column} = excluded.{column}"))
         .collect();
     format!(
-        "INSERT INTO run ({WRITTEN}) VALUES ({}) ON CONFLICT (key) DO UPDATE SET {} RETURNING id",
+        "INSERT INTO run ({WRITTEN}) VALUES ({}) ON CONFLICT (key) DO UPDATE SET {}",
         values.join(", "),
         set.join(", ")
     )
-}
-
-/// Removes the values of a run.
-pub(super) fn forget_fields(session: &mut dyn Session, run: i64) -> Result<()> {
-    session.execute("DELETE FROM field WHERE run = ?1", cells![run]).map(|_| ())
-}
-
-/// Writes the values of a run, one row each. Those of before are gone already.
-pub(super) fn put_fields(session: &mut dyn Session, run: i64, fields: Vec<(String, Field)>) -> Result<()> {
-    let mut names: BTreeMap<String, i64> = BTreeMap::new();
-    let mut rows = Vec::new();
-    for (name, field) in fields {
-        // In order: two who add names at once do not wait for each other in a circle.
-        let id = match names.get(&name) {
-            Some(id) => *id,
-            None => name_id(session, &name)?,
-        };
-        names.insert(name, id);
-        rows.push(cells_of(run, id, field));
-    }
-    insert(session, "field", &rows)
-}
-
-fn name_id(session: &mut dyn Session, name: &str) -> Result<i64> {
-    let find = "SELECT id FROM field_name WHERE name = ?1";
-    if let Some(row) = session.row(find, cells![name])? {
-        return row.get(0);
-    }
-    session.execute("INSERT INTO field_name (name) VALUES (?1) ON CONFLICT DO NOTHING", cells![name])?;
-    session.row(find, cells![name])?.ok_or_else(|| Error::damaged("The catalogue forgets names"))?.get(0)
 }
 
 /// Inserts rows, many with one statement. Rows that are there stay.

@@ -77,20 +77,6 @@ CREATE TABLE run (
 CREATE INDEX run_place ON run (entity, project, started);
 CREATE INDEX run_started ON run (started);
 CREATE INDEX run_removed ON run (removed) WHERE removed IS NOT NULL;
-CREATE TABLE field_name (
-    id   $ID,
-    name $TEXT NOT NULL UNIQUE      -- `config.lr`, `config.model.depth`, `summary.loss`, `tags`
-) $END;
-CREATE TABLE field (
-    run    $INT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
-    name   $INT NOT NULL,
-    kind   $INT NOT NULL,           -- 0 null, 1 a truth value, 2 a number, 3 a text, 4 a list or an object; elements of a list: plus 10
-    number $REAL,
-    text   $TEXT                    -- at most 1024 bytes of it
-) $END;
-CREATE INDEX field_run ON field (run);
-CREATE INDEX field_number ON field (name, number, run);
-CREATE INDEX field_text ON field (name, text, run);
 CREATE TABLE edit (
     run     $BYTES NOT NULL,        -- the key of the run
     field   $TEXT NOT NULL,         -- name, job_group, notes, tags, archived

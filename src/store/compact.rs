@@ -164,12 +164,12 @@ fn replace(
     make: impl FnOnce(&Path) -> Result<(Option<Hash>, bool)>,
 ) -> Result<(u64, u64)> {
     let fresh = run.with_extension("rebuilt");
-    let placed = stand_in::begin(&fresh).and_then(|()| make(&fresh)).and_then(|(digest, wanted)| {
-        let same = digest.is_some() && run_file::digest(&run_file::open(&fresh)?)? == digest;
-        if !same {
-            let message = format!("`{}` does not hold what its checksums say", run.display());
-            return Err(Error::damaged(message).with_hint("`danlu verify` names what is damaged"));
-        }
+    // Records that came meanwhile look like damage to who reads around them.
+    let made = make_same(run, &fresh, make).or_else(|e| match e.kind() {
+        ErrorKind::Damaged => right.check_unchanged().and(Err(e)),
+        _ => Err(e),
+    });
+    let placed = made.and_then(|wanted| {
         let sizes = (size(run), size(&fresh));
         if !wanted {
             stand_in::discard(&fresh);
@@ -189,6 +189,21 @@ fn replace(
             e
         }
     })
+}
+
+/// Makes the new file, and checks that it is of the same run. Says whether it is wanted.
+fn make_same(
+    run: &Path,
+    fresh: &Path,
+    make: impl FnOnce(&Path) -> Result<(Option<Hash>, bool)>,
+) -> Result<bool> {
+    stand_in::begin(fresh)?;
+    let (digest, wanted) = make(fresh)?;
+    if digest.is_some() && run_file::digest(&run_file::open(fresh)?)? == digest {
+        return Ok(wanted);
+    }
+    let message = format!("`{}` does not hold what its checksums say", run.display());
+    Err(Error::damaged(message).with_hint("`danlu verify` names what is damaged"))
 }
 
 fn size(path: &Path) -> u64 {
@@ -270,4 +285,33 @@ pub(super) fn differing_tables(whole: &Connection) -> Result<Vec<&'static str>> 
         }
     }
     Ok(differing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Resume, Run};
+
+    fn train(dir: &Path) {
+        let run = Run::builder("p").id("r").dir(dir).resume(Resume::Allow).start().unwrap();
+        run.log([("loss", 1.0)]);
+        run.finish(0).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_goes_on_while_it_is_copied_is_not_called_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        train(dir.path());
+        let files = std::fs::read_dir(dir.path().join("wandb")).unwrap();
+        let run = files.map(|entry| entry.unwrap().path()).find(|path| path.extension() == Some("sqlite".as_ref()));
+        let run = run.unwrap();
+        let went_on = replace(Replacing::begin(&run).unwrap(), &run, "compact", |_| {
+            train(dir.path());
+            Ok((run_file::digest(&run_file::open(&run)?)?, true))
+        });
+        let error = went_on.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        let damaged = replace(Replacing::begin(&run).unwrap(), &run, "compact", |_| Ok((None, true)));
+        assert_eq!(damaged.unwrap_err().kind(), ErrorKind::Damaged);
+    }
 }

@@ -55,6 +55,18 @@ impl Replacing {
         Ok(Self { run: run.to_owned(), seen: Seen::of(run)?, lock })
     }
 
+    /// Checks that what was read since [`Self::begin`] is of one state of the run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if the run has gone on.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        if Seen::of(&self.run)? == self.seen {
+            return Ok(());
+        }
+        let message = format!("`{}`: the run went on meanwhile; it is left as it is", self.run.display());
+        Err(Error::new(ErrorKind::Busy, message).with_hint("try again when the run has ended"))
+    }
+
     /// Lets a file take the place of the run file. With `kept`, the old one stays under that name.
     ///
     /// # Errors
@@ -63,10 +75,7 @@ impl Replacing {
     pub fn put_in_place(self, fresh: &Path, kept: Option<&Path>) -> Result<()> {
         let _out: Option<Out<'_>> =
             self.lock.as_ref().map(|file| keep_writers_out(file, &self.run)).transpose()?;
-        if Seen::of(&self.run)? != self.seen {
-            let message = format!("`{}`: the run went on meanwhile; it is left as it is", self.run.display());
-            return Err(Error::new(ErrorKind::Busy, message).with_hint("try again when the run has ended"));
-        }
+        self.check_unchanged()?;
         stand_in::put_in_place(fresh, &self.run, kept)
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod gc;
 mod get;
 mod import;
+mod lines;
 mod login;
 mod look;
 mod ls;

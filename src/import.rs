@@ -18,6 +18,7 @@ mod mlflow;
 mod proto;
 mod run;
 mod scribe;
+mod sources;
 mod tensorboard;
 mod trackio;
 mod wandb;

@@ -15,6 +15,7 @@ mod rows;
 mod runs;
 mod said;
 mod series;
+mod spelling;
 mod sql;
 mod tables;
 mod unite;
@@ -28,7 +29,7 @@ pub use files::{FileVersion, file_versions, pick, read_file};
 pub use filter::{
     FILTER_BYTES, FILTER_DEPTH, FILTER_PATTERNS, FILTER_VALUES, Filter, Literal, Pattern, Sense, Test,
 };
-pub use find::{find, full_name, named, unreadable_of};
+pub use find::{find, named, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
 pub use order::{Order, columns};
 pub use past::{Past, Writer, past};
@@ -41,4 +42,4 @@ pub use rusqlite::types::Value as SqlValue;
 pub use said::{Definition, Line, Samples, console, definitions, samples, system_keys};
 pub use series::{Series, config, series, summary};
 pub use sql::{Answer, SqlLimits, bounded_sql, sql, sql_json, sql_of};
-pub use unite::{namesakes, unite, united_details};
+pub use unite::{full_name, namesakes, unite, united_details};

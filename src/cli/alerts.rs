@@ -1,6 +1,6 @@
 //! `danlu alerts`.
 
-use super::ls::time;
+use super::lines::time;
 use super::output::{Output, warn};
 use super::there::There;
 use super::{Common, here_and_now};

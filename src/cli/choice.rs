@@ -1,6 +1,6 @@
 //! Which runs a person wants to see, in which order, and what of them.
 
-use super::ls::time;
+use super::lines::{show, time};
 use super::output::{Output, bytes};
 use super::there::Remote;
 use crate::model::Result;
@@ -80,7 +80,7 @@ impl Choice {
             if json {
                 output.json(&runs)?;
             } else {
-                super::ls::show(&runs, output)?;
+                show(&runs, output)?;
             }
             return Ok(true);
         };

@@ -1,7 +1,7 @@
 //! `danlu files`.
 
 use super::Common;
-use super::ls::time;
+use super::lines::time;
 use super::output::{Output, bytes};
 use super::there::There;
 use crate::model::Result;

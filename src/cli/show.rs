@@ -1,7 +1,7 @@
 //! `danlu show`.
 
 use super::Common;
-use super::ls::{started, state};
+use super::lines::{started, state};
 use super::output::{Output, bytes, plain};
 use super::there::{Looked, There};
 use crate::model::Result;

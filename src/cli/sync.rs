@@ -2,16 +2,16 @@
 
 mod print;
 mod show;
+mod target;
 mod wandb;
 mod watching;
 
-use super::config::{Credentials, options_for};
-use super::output::{Output, plain, to_stderr, warn};
+use super::output::{Output, warn};
 use super::size::{parse_rate, parse_size};
 use super::{Common, alerts, here_and_now};
 use crate::model::{Error, Result, SystemClock};
 use crate::query::{self, Filter};
-use crate::remote::{self, Directory, Memory, Remote};
+use crate::remote::{Directory, Remote};
 use crate::sync::plan::Policy;
 use crate::sync::{
     self, Book, Limiter, LocalRuns, Outcome, Relay, Selection, Session, Settings, Source, State,
@@ -20,6 +20,9 @@ use clap::Args;
 use show::{Show, Way};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use target::Target;
+
+pub(super) use target::{default_remote, last_remote, open_there};
 
 /// How often something that may pass is tried again by a sync that ends: some ten seconds.
 const PATIENCE: u32 = 4;
@@ -115,32 +118,6 @@ pub(super) struct Sync {
 
     #[command(flatten)]
     common: Common,
-}
-
-/// Where to push to.
-struct Target {
-    address: String,
-}
-
-/// Finds where the runs of a directory go when no remote is named, if anywhere.
-pub(super) fn default_remote(dir: &Path) -> Result<Option<String>> {
-    let directory = query::run_directory(dir);
-    let book = Book::load(&directory)?;
-    if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
-        return Ok(Some(book.resolve(&named).to_owned()));
-    }
-    if let Some(address) = book.default_address() {
-        return Ok(Some(address.to_owned()));
-    }
-    match last_remote(&directory)? {
-        Some(last) => Ok(Some(last)),
-        None => Ok(Credentials::load()?.default_server()),
-    }
-}
-
-/// Returns the remote that a directory of runs was synced to last.
-pub(super) fn last_remote(directory: &Path) -> Result<Option<String>> {
-    if directory.join("sync.sqlite").is_file() { State::open(directory)?.last_remote() } else { Ok(None) }
 }
 
 impl Sync {
@@ -344,36 +321,5 @@ impl Sync {
             show.done(&Outcome { remote, objects_sent: 0, bytes_sent: 0, runs: Vec::new(), error: None })?;
         }
         Ok(true)
-    }
-}
-
-impl Target {
-    /// Opens it, and makes a directory if it is new.
-    fn open(&self) -> Result<Box<dyn Remote>> {
-        let is_new = remote::directory_of(&self.address).is_some_and(|path| !Directory::is_one(path));
-        let remote = remote::open(&self.address, &options_for(&self.address)?)?;
-        if is_new {
-            to_stderr(&format!("created the remote `{}`", plain(&self.address)));
-        }
-        Ok(remote)
-    }
-
-    /// Opens it for a look. A directory that would be made stays unmade: it is as good as one with nothing in it.
-    fn look(&self) -> Result<Box<dyn Remote>> {
-        match remote::directory_of(&self.address).filter(|path| !path.exists()) {
-            Some(_) => Ok(Box::new(Memory::new(&self.address, crate::model::AttemptId::random()?))),
-            None => open_there(&self.address),
-        }
-    }
-}
-
-/// Opens a remote that must be there.
-pub(super) fn open_there(address: &str) -> Result<Box<dyn Remote>> {
-    match remote::directory_of(address) {
-        Some(path) if !path.exists() => {
-            Err(Error::io("open the remote", path, std::io::Error::from(std::io::ErrorKind::NotFound)))
-        }
-        Some(path) => Ok(Box::new(Directory::open(path)?)),
-        None => remote::open(address, &options_for(address)?),
     }
 }

@@ -1,6 +1,7 @@
 //! What there is to import, recognised by its content.
 
-use super::{LeftOut, Part, Settings, Tool, mlflow, tensorboard, trackio, wandb};
+use super::sources::Sources;
+use super::{Settings, Tool, mlflow, tensorboard, trackio, wandb};
 use crate::model::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,25 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of the beginning of a file that say what it is.
 const HEAD: usize = 32;
-
-/// What was found.
-#[derive(Default)]
-pub(super) struct Sources {
-    pub(super) parts: Vec<Box<dyn Part>>,
-    pub(super) left_out: Vec<LeftOut>,
-}
-
-impl Sources {
-    /// Notes what cannot be imported.
-    pub(super) fn fail(&mut self, path: &Path, error: &Error) {
-        self.left_out.push(LeftOut { path: path.to_owned(), why: error.to_string(), failed: true });
-    }
-
-    /// Notes what is not to be imported.
-    pub(super) fn leave(&mut self, path: &Path, why: impl Into<String>) {
-        self.left_out.push(LeftOut { path: path.to_owned(), why: why.into(), failed: false });
-    }
-}
 
 /// Looks for runs at paths, and below them.
 pub(super) fn find(paths: &[PathBuf], settings: &Settings<'_>) -> Result<Sources> {

@@ -7,7 +7,7 @@ mod store;
 
 pub use metrics::{Point, read_metrics};
 
-use super::find::Sources;
+use super::sources::Sources;
 use super::{Head, Identity, Ledger, Part, Settings, Take, Tool};
 use crate::model::Result;
 use metrics::Rows;

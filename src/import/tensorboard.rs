@@ -7,7 +7,7 @@ mod values;
 
 pub use events::EventReader;
 
-use super::find::Sources;
+use super::sources::Sources;
 use super::{Head, Identity, Ledger, Part, Take, Tool};
 use crate::model::{Error, Result};
 use std::fs::File;

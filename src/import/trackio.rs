@@ -3,8 +3,8 @@
 use super::database::{has, int, open, text, time};
 use super::digest;
 use super::files::Found;
-use super::find::Sources;
 use super::scribe::Said;
+use super::sources::Sources;
 use super::{Head, Identity, Ledger, Part, Take, Tool, json};
 use crate::model::{Event, EventKind, Result, Value, check_file_name};
 use rusqlite::Connection;

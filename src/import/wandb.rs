@@ -7,7 +7,7 @@ mod read;
 
 pub use log::LogReader;
 
-use super::find::Sources;
+use super::sources::Sources;
 use super::{Head, Identity, Ledger, Part, Settings, Take, Tool};
 use crate::model::{Error, Result};
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! What of a run can be asked for: in a filter, as an order, as a column.
 
 use super::runs::{RunDetails, RunInfo};
+use super::spelling::{is_word, quoted};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -123,10 +124,10 @@ impl fmt::Display for Field {
             Self::Config(path) => ("config", path),
             Self::Summary(path) => ("summary", path),
         };
-        if path.chars().all(super::filter::is_word) && !path.is_empty() {
+        if path.chars().all(is_word) && !path.is_empty() {
             write!(f, "{scope}.{path}")
         } else {
-            write!(f, "{scope}.{}", super::filter::quoted(path))
+            write!(f, "{scope}.{}", quoted(path))
         }
     }
 }

@@ -7,12 +7,13 @@ mod meaning;
 mod parse;
 
 use super::field::{Field, Fields, Place, Scalar};
+use super::spelling::quoted;
 use crate::model::Result;
 use regex::Regex;
 use std::cmp::Ordering;
 use std::fmt;
 
-pub(super) use parse::{is_word, list_of_fields};
+pub(super) use parse::list_of_fields;
 
 /// Longest filter, in bytes.
 pub const FILTER_BYTES: usize = 16 << 10;
@@ -250,11 +251,6 @@ impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.quoted { f.write_str(&quoted(&self.text)) } else { f.write_str(&self.text) }
     }
-}
-
-/// Puts a text into quotes, as a filter has it.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which run a name means.
 
 use super::runs::{Found, RunInfo, list, read, run_directory};
-use super::unite::unite;
+use super::unite::{full_name, unite};
 use crate::model::{Error, ErrorKind, Result};
 use crate::store;
 use std::collections::BTreeSet;
@@ -101,12 +101,6 @@ fn tell_namesakes(runs: &[RunInfo], place: usize, warn: &dyn Fn(String)) {
             others.join(" or ")
         ));
     }
-}
-
-/// Returns `entity/project/id`, as far as there are such.
-pub fn full_name(run: &RunInfo) -> String {
-    let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
-    format!("{entity}{}/{}", run.project, run.id)
 }
 
 fn missing(dir: &Path, message: &str) -> Error {

@@ -1,6 +1,5 @@
 //! Several files, one run: writers beside each other have a file each.
 
-use super::find::full_name;
 use super::runs::{RunDetails, RunInfo, State, details};
 use crate::model::Result;
 use crate::store;
@@ -29,6 +28,12 @@ pub fn unite(files: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
         run.digest = digest(run)?;
     }
     Ok(runs)
+}
+
+/// Returns `entity/project/id`, as far as there are such.
+pub fn full_name(run: &RunInfo) -> String {
+    let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
+    format!("{entity}{}/{}", run.project, run.id)
 }
 
 /// Lists the names of runs that were begun several times under one id, each time anew.

@@ -303,7 +303,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         train(dir.path());
         let files = std::fs::read_dir(dir.path().join("wandb")).unwrap();
-        let run = files.map(|entry| entry.unwrap().path()).find(|path| path.extension() == Some("sqlite".as_ref()));
+        let run =
+            files.map(|entry| entry.unwrap().path()).find(|path| path.extension() == Some("sqlite".as_ref()));
         let run = run.unwrap();
         let went_on = replace(Replacing::begin(&run).unwrap(), &run, "compact", |_| {
             train(dir.path());

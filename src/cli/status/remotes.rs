@@ -1,7 +1,7 @@
 //! How the runs of a directory stand at its remotes.
 
 use crate::cli::here_and_now;
-use crate::cli::ls::time;
+use crate::cli::lines::time;
 use crate::cli::output::{Output, bytes, count, plain, warn};
 use crate::cli::sync::{default_remote, open_there};
 use crate::model::{Error, Hash, Result, SystemClock};

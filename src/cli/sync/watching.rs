@@ -1,8 +1,9 @@
 //! `danlu sync --watch`.
 
+use super::Sync;
 use super::print::print_run;
 use super::show::{Show, Way};
-use super::{Sync, Target};
+use super::target::Target;
 use crate::cli::output::{Output, error, to_stderr};
 use crate::cli::{alerts, here_and_now, output::warn};
 use crate::model::{Error, Result, SystemClock};

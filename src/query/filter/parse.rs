@@ -7,6 +7,7 @@ use super::{
     Sense, Test,
 };
 use crate::model::{Error, Result, limits};
+use crate::query::spelling::is_word;
 use regex::RegexBuilder;
 use winnow::Parser;
 use winnow::ascii::Caseless;
@@ -84,11 +85,6 @@ impl<'a> ParserError<Input<'a>> for Wrong {
     fn into_inner(self) -> std::result::Result<Self, Self> {
         Ok(self)
     }
-}
-
-/// Says whether a character can be in a word, which needs no quotes.
-pub(in crate::query) fn is_word(c: char) -> bool {
-    !c.is_whitespace() && !c.is_control() && !r#"()[],"'=!<>~"#.contains(c)
 }
 
 pub(super) fn filter(text: &str) -> Result<Filter> {

@@ -34,6 +34,7 @@ mod verify;
 mod version;
 
 pub use look::Place;
+pub use sync::default_remote;
 
 use crate::model::{Clock, Error, ErrorKind, Result, SystemClock};
 use clap::{Args, Parser, Subcommand};

@@ -14,6 +14,7 @@ __all__ = [
     "after_fork_in_parent",
     "annotate",
     "before_fork",
+    "default_remote",
     "envelope",
     "machine",
     "main",
@@ -119,6 +120,7 @@ class Remote:
     def content(self, sha256: str, dest: str | os.PathLike[str]) -> int: ...
     def push(self, dir: str | os.PathLike[str]) -> None: ...
 
+def default_remote(dir: str | os.PathLike[str]) -> str | None: ...
 def envelope(
     dir: str, run: str, key: str, x: str, x_range: tuple[float, float] | None, columns: int
 ) -> dict[str, Any]: ...

@@ -47,12 +47,6 @@ def credentials() -> str:
     return os.path.join(directory, "credentials.json")
 
 
-def default_server() -> str | None:
-    """Return the server of the last login."""
-    found = _load(credentials()).get("default")
-    return found if isinstance(found, str) else None
-
-
 def _load(path: str) -> dict[str, Any]:
     import json
 

@@ -1,4 +1,4 @@
-"""Sending runs on as they finish: a program for each directory, which ends when all that can be sent are."""
+"""Sending runs on while they are written: a program for each directory, which ends when all is sent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from typing import IO
 
     from ._base import BaseRun
-
-#: Seconds between two looks at the directory, at first and where the remote cannot be reached for long.
-_SHORTEST, _LONGEST = 2.0, 300.0
-#: How often the remote may fail to answer before the program gives up: some two hours.
-_MOST_FAILURES = 30
 
 
 def start(run: BaseRun) -> None:
@@ -51,54 +46,30 @@ def _python(module: str, call: str) -> list[str]:
 
 
 def _has_remote(directory: str) -> bool:
-    from ._login import default_server
+    from . import _core
+    from ._errors import Error
 
-    if os.environ.get("DANLU_REMOTE") or os.path.exists(os.path.join(directory, "sync.sqlite")):
-        return True
     try:
-        return default_server() is not None
-    except (OSError, ValueError):
-        return False
+        return _core.default_remote(directory) is not None
+    except Error:
+        # The program says what is wrong.
+        return True
 
 
 def main(directory: str) -> int:
     """Send the runs of a directory until none is left that can be sent. Two at a time do: one waits."""
-    import time
+    from . import _core
 
     turn = _lock(os.path.join(directory, ".sync.next"), wait=False)
     if turn is None:
         return 0
     own = _lock(os.path.join(directory, ".sync.lock"), wait=True)
     turn.close()
-    failures, pause = 0, _SHORTEST
-    while failures < _MOST_FAILURES:
-        outcome = _pass(directory)
-        if outcome == "sent":
-            break
-        failures, pause = (failures + 1, min(2 * pause, _LONGEST)) if outcome == "failed" else (0, _SHORTEST)
-        time.sleep(pause)
-    if own is not None:
-        own.close()
-    return 0 if failures < _MOST_FAILURES else 1
-
-
-def _pass(directory: str) -> str:
-    """Send what there is. Return `sent`, `running` if there are runs that still run, or `failed`."""
-    import json
-    import subprocess
-
-    command = [*_python("__main__", "main()"), "sync", "--json", "--dir", directory]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603
     try:
-        said = json.loads(done.stdout.splitlines()[-1])
-        states = {run["status"] for run in said["runs"]}
-    except (ValueError, IndexError, KeyError, TypeError):
-        return "failed"
-    if "running" in states:
-        return "running"
-    # What is parked cannot be sent before it changes: `danlu status` says why.
-    only_parked = "parked" in states and "failed" not in states and "error" not in said
-    return "sent" if done.returncode == 0 or only_parked else "failed"
+        return _core.main(["danlu", "sync", "--watch", "--live", "--until-done", "--dir", directory])
+    finally:
+        if own is not None:
+            own.close()
 
 
 def _lock(path: str, wait: bool) -> IO[str] | None:

@@ -58,6 +58,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<remote::Remote>()?;
     module.add_class::<run::Run>()?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::default_remote, module)?)?;
     module.add_function(wrap_pyfunction!(read::envelope, module)?)?;
     module.add_function(wrap_pyfunction!(read::runs, module)?)?;
     module.add_function(wrap_pyfunction!(read::sql, module)?)?;

@@ -162,3 +162,10 @@ fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     let made = class.and_then(|class| class.call1((sentence(error),)));
     made.map_or_else(|e| e, PyErr::from_value)
 }
+
+/// Finds where the runs of a directory are sent when no remote is named.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
+pub(crate) fn default_remote(py: Python<'_>, dir: PathBuf) -> PyResult<Option<String>> {
+    py.detach(|| danlu::cli::default_remote(&dir)).map_err(|e| to_python(py, &e))
+}

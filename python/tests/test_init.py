@@ -9,6 +9,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import time
 from typing import Any
 
 import danlu
@@ -218,6 +219,32 @@ print([process.wait(timeout=100) for process in started])
         "a": "up_to_date",
         "b": "up_to_date",
     }
+
+
+def test_online_sends_a_run_while_it_is_written_to_the_default_remote(workdir: pathlib.Path) -> None:
+    remote = workdir / "remote"
+    subprocess.run(
+        [sys.executable, "-m", "danlu", "remote", "add", "lab", str(remote)], check=True, timeout=60
+    )
+    code = "import danlu; r = danlu.init(mode='online', id='a'); r.log({'loss': 1.0}); input(); r.finish()"
+    training = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+
+    def seen() -> list[str]:
+        try:
+            return [run.state for run in danlu.Api({"base_url": str(remote)}).runs(per_page=1)]
+        except (danlu.Error, ValueError):
+            return []
+
+    give_up = time.monotonic() + 60
+    while seen() != ["running"]:
+        assert time.monotonic() < give_up, (workdir / "wandb" / "sync.log").read_text()
+        time.sleep(0.1)
+    training.communicate(b"\n")
+    while seen() != ["finished"]:
+        assert time.monotonic() < give_up, (workdir / "wandb" / "sync.log").read_text()
+        time.sleep(0.1)
 
 
 def test_online_does_not_wait_for_a_run_that_is_parked(workdir: pathlib.Path) -> None:

@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use target::Target;
 
-pub(super) use target::{default_remote, last_remote, open_there};
+pub use target::default_remote;
+pub(super) use target::{last_remote, open_there};
 
 /// How often something that may pass is tried again by a sync that ends: some ten seconds.
 const PATIENCE: u32 = 4;
@@ -64,6 +65,10 @@ pub(super) struct Sync {
     /// With `--watch --live`: how often
     #[arg(long, value_name = "SECONDS", default_value = "5")]
     live_interval: f64,
+
+    /// With `--watch`: end when all is sent that can be and no run is written, or a remote was away for two hours
+    #[arg(long, requires = "watch")]
+    until_done: bool,
 
     /// Ask the remote about every run, even if it has proved before that it holds it
     #[arg(long)]

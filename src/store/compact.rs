@@ -290,24 +290,45 @@ pub(super) fn differing_tables(whole: &Connection) -> Result<Vec<&'static str>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Resume, Run};
+    use crate::model::{AttemptId, Origin, Record, RunId, RunKey, Start};
+    use crate::store::Stream;
 
-    fn train(dir: &Path) {
-        let run = Run::builder("p").id("r").dir(dir).resume(Resume::Allow).start().unwrap();
-        run.log([("loss", 1.0)]);
-        run.finish(0).unwrap();
+    /// Adds an attempt of nothing but its start.
+    fn go_on(run: &Path) {
+        let attempt = AttemptId::random().unwrap();
+        let empty = String::new;
+        let start = Start {
+            run: RunKey { entity: empty(), project: "p".to_owned(), id: RunId::new("r").unwrap() },
+            attempt,
+            time: 1,
+            name: empty(),
+            group: empty(),
+            job_type: empty(),
+            notes: empty(),
+            tags: Vec::new(),
+            host: empty(),
+            pid: 1,
+            danlu: crate::VERSION.to_owned(),
+            info: "{}".to_owned(),
+            rank: None,
+            origin: Origin::default(),
+        };
+        let mut file = Appender::open(run, BUSY_TIMEOUT).unwrap();
+        let tx = file.begin().unwrap();
+        let mut stream = Stream::open(&tx, attempt).unwrap();
+        stream.apply(&tx, 1, [Record::Start(Box::new(start))]).unwrap();
+        stream.seal(&tx).unwrap();
+        tx.commit().unwrap();
     }
 
     #[test]
     fn a_run_that_goes_on_while_it_is_copied_is_not_called_damaged() {
         let dir = tempfile::tempdir().unwrap();
-        train(dir.path());
-        let files = std::fs::read_dir(dir.path().join("wandb")).unwrap();
-        let run =
-            files.map(|entry| entry.unwrap().path()).find(|path| path.extension() == Some("sqlite".as_ref()));
-        let run = run.unwrap();
+        let run = dir.path().join("run-r.sqlite");
+        run_file::create(&run).unwrap();
+        go_on(&run);
         let went_on = replace(Replacing::begin(&run).unwrap(), &run, "compact", |_| {
-            train(dir.path());
+            go_on(&run);
             Ok((run_file::digest(&run_file::open(&run)?)?, true))
         });
         let error = went_on.unwrap_err();

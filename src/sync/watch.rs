@@ -51,8 +51,8 @@ pub fn watch(
         });
         let took = Duration::from_micros(u64::try_from(settings.clock.now() - began).unwrap_or(0));
         let failed = match done {
-            Ok(mut outcome) => {
-                let error = outcome.error.take();
+            Ok(outcome) => {
+                let error = outcome.error.as_ref().map(Error::again);
                 if !go_on(Watched::Done(outcome)) {
                     return Ok(());
                 }

@@ -300,6 +300,29 @@ fn a_remote_that_is_down_does_not_hold_up_another_one() {
 }
 
 #[test]
+fn a_watch_until_done_ends_after_the_last_run() {
+    let place = Place::new();
+    let run = danlu::Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+    run.log([("loss", 1.0)]);
+    run.flush().unwrap();
+    let mut child = place
+        .command(&["sync", "usb", "--watch", "--live", "--until-done"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the run is seen there", || {
+        let usb = place.join("usb");
+        usb.join("manifests").is_dir() && manifests(&usb).len() == 1
+    });
+    assert!(child.try_wait().unwrap().is_none(), "it stays while the run is written");
+    run.finish(0).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(manifests(&place.join("usb"))[0]["digest"], place.json(&["ls"])[0]["digest"]);
+    let alone = place.danlu(&["sync", "usb", "--until-done"]);
+    assert_eq!((alone.code, alone.stderr.contains("--watch")), (2, true), "{}", alone.stderr);
+}
+
+#[test]
 fn a_run_comes_back_as_the_same_file() {
     let (here, there) = (Place::new(), Place::new());
     here.run("abc", 300);

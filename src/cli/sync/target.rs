@@ -45,7 +45,10 @@ pub(in crate::cli) fn open_there(address: &str) -> Result<Box<dyn Remote>> {
 }
 
 /// Finds where the runs of a directory go when no remote is named, if anywhere.
-pub(in crate::cli) fn default_remote(dir: &Path) -> Result<Option<String>> {
+///
+/// # Errors
+/// What is written of remotes cannot be read.
+pub fn default_remote(dir: &Path) -> Result<Option<String>> {
     let directory = query::run_directory(dir);
     let book = Book::load(&directory)?;
     if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {

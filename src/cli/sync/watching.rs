@@ -11,7 +11,10 @@ use crate::remote::{self, Remote};
 use crate::sync::{self, Bell, LocalRuns, Outcome, Settings, State, Status, Watched};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long `--until-done` waits for a remote that is away.
+const GIVE_UP: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Watches for several remotes, each in a thread of its own: one that is down does not hold up the others.
 pub(super) fn watch(command: &Sync, targets: &[Target], output: &mut Output) -> Result<bool> {
@@ -76,28 +79,29 @@ impl Watcher<'_> {
             }
             Ok(remote)
         };
-        let (mut down, mut told) = (false, BTreeSet::new());
+        let (mut down, mut told): (Option<Instant>, _) = (None, BTreeSet::new());
         let mut printing = Ok(());
-        let ended = sync::watch(source, &open, state, how, live, |watched| {
-            match watched {
-                Watched::Done(outcome) => {
-                    if std::mem::take(&mut down) && outcome.error.is_none() {
-                        to_stderr(&format!("{} is there again", target.address));
-                    }
-                    printing = self.print_news(&outcome, &mut told);
-                    if let Err(e) = alerts::tell_pushed(&self.command.common.dir, &outcome) {
-                        error(&e);
-                    }
+        let until_done = self.command.until_done;
+        let ended = sync::watch(source, &open, state, how, live, |watched| match watched {
+            Watched::Done(outcome) => {
+                if outcome.error.is_none() && down.take().is_some() {
+                    to_stderr(&format!("{} is there again", target.address));
                 }
-                Watched::Failed(e, wait) => {
-                    if !std::mem::replace(&mut down, true) {
-                        error(&e);
-                    }
-                    to_stderr(&format!("{}: next try in {} s", target.address, wait.as_secs_f64().ceil()));
-                    self.show.away(&target.address, &e, wait);
+                printing = self.print_news(&outcome, &mut told);
+                if let Err(e) = alerts::tell_pushed(&self.command.common.dir, &outcome) {
+                    error(&e);
                 }
+                printing.is_ok() && !(until_done && is_all(&outcome))
             }
-            printing.is_ok()
+            Watched::Failed(e, wait) => {
+                let since = *down.get_or_insert_with(|| {
+                    error(&e);
+                    Instant::now()
+                });
+                to_stderr(&format!("{}: next try in {} s", target.address, wait.as_secs_f64().ceil()));
+                self.show.away(&target.address, &e, wait);
+                !(until_done && since.elapsed() > GIVE_UP)
+            }
         });
         if let Err(e) = &ended {
             error(&e.again().in_context(format!("No longer pushing to `{}`", target.address)));
@@ -124,4 +128,10 @@ impl Watcher<'_> {
         }
         Ok(())
     }
+}
+
+/// Says whether nothing is left that can be sent, now or when a run has ended.
+fn is_all(outcome: &Outcome) -> bool {
+    let settled = |status| matches!(status, Status::Pushed | Status::UpToDate | Status::Parked);
+    outcome.error.is_none() && outcome.runs.iter().all(|run| settled(run.status))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Keys by server. It is never printed.
 #[derive(Default, Serialize, Deserialize)]
@@ -89,5 +90,15 @@ pub(super) fn options_for(address: &str) -> Result<remote::Options> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| OF_REMOTES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
-    Ok(remote::Options { key, environment })
+    Ok(remote::Options { key, environment, timeout: seconds("DANLU_TIMEOUT")? })
+}
+
+/// Returns the time in seconds that a variable of the environment says, if it is set.
+pub(super) fn seconds(name: &str) -> Result<Option<Duration>> {
+    let Some(text) = std::env::var(name).ok().filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parsed = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    parsed.filter(|time| !time.is_zero()).map(Some).ok_or_else(|| {
+        Error::usage(format!("{name} is `{text}`, which is no time"))
+            .with_hint("give seconds, such as 60 or 0.5")
+    })
 }

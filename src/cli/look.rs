@@ -47,7 +47,7 @@ impl Place {
         if !remote::is_server(&self.address) {
             return Ok(None);
         }
-        Http::new(&self.address, self.options.key.clone()).map(Some)
+        self.options.server(&self.address).map(Some)
     }
 
     /// Opens it as a remote.

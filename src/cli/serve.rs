@@ -85,6 +85,10 @@ struct LimitArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().progress.as_secs())]
     progress_timeout: u64,
 
+    /// Seconds that a query in SQL may take
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().query.as_secs())]
+    query_timeout: u64,
+
     /// Seconds that requests under way may take when the server is asked to end
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().stop.as_secs())]
     stop_timeout: u64,
@@ -142,6 +146,7 @@ impl Serve {
             per_address: limits.rate_per_address,
             head: Duration::from_secs(limits.head_timeout),
             progress: Duration::from_secs(limits.progress_timeout),
+            query: Duration::from_secs(limits.query_timeout),
             stop: Duration::from_secs(limits.stop_timeout),
             ..Limits::default()
         };

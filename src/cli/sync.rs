@@ -6,6 +6,7 @@ mod target;
 mod wandb;
 mod watching;
 
+use super::config::seconds;
 use super::output::{Output, warn};
 use super::size::{parse_rate, parse_size};
 use super::{Common, alerts, here_and_now};
@@ -237,7 +238,7 @@ impl Sync {
             dry_run: self.dry_run,
             jobs: self.jobs,
             patience: PATIENCE,
-            policy: Policy::default(),
+            policy: policy()?,
             limit: rate.map(|rate| Arc::new(Limiter::new(rate))),
             clock: Arc::new(SystemClock),
             progress: show,
@@ -327,4 +328,11 @@ impl Sync {
         }
         Ok(true)
     }
+}
+
+/// How patient a sync is: as by default, but for its first wait.
+fn policy() -> Result<Policy> {
+    let policy = Policy::default();
+    let first = seconds("DANLU_BACKOFF")?.and_then(|first| i64::try_from(first.as_micros()).ok());
+    Ok(Policy { first: first.unwrap_or(policy.first).min(policy.most), ..policy })
 }

@@ -3,6 +3,7 @@
 use super::{Directory, Http, Remote, Ssh};
 use crate::model::{Error, Result};
 use std::path::Path;
+use std::time::Duration;
 
 /// What opening a remote may need beside its address. The library reads no environment.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +12,19 @@ pub struct Options {
     pub key: Option<String>,
     /// Variables of the environment that remotes are set up with: `AWS_…`, `GOOGLE_…`, `AZURE_…`, `DANLU_SSH`.
     pub environment: Vec<(String, String)>,
+    /// How long a server may take to answer, beside the time for the bytes; a minute if nothing is said.
+    pub timeout: Option<Duration>,
+}
+
+impl Options {
+    /// Prepares to talk to a server; does not connect yet.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn server(&self, address: &str) -> Result<Http> {
+        let http = Http::new(address, self.key.clone())?;
+        Ok(self.timeout.into_iter().fold(http, Http::with_timeout))
+    }
 }
 
 /// Opens a remote by its address: a directory, a server (`http://…`, `https://…`), or a bucket (`s3://…`,
@@ -35,7 +49,7 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
         return Ok(Box::new(Ssh::new(address, options)?));
     }
     if has_scheme_of_server(address) {
-        return Ok(Box::new(Http::new(address, options.key.clone())?));
+        return Ok(Box::new(options.server(address)?));
     }
     let why = match address.split_once("://") {
         Some(("file", _)) => "it names no directory".to_owned(),

@@ -34,6 +34,7 @@ pub struct Http {
     address: String,
     key: Option<String>,
     client: Client,
+    timeout: Duration,
 }
 
 impl Http {
@@ -60,7 +61,13 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|e| Error::new(ErrorKind::Io, "Cannot prepare for HTTP").with_source(e))?;
-        Ok(Self { address, key, client })
+        Ok(Self { address, key, client, timeout: REQUEST_TIMEOUT })
+    }
+
+    /// Gives the server so long to answer, in place of a minute.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     fn url(&self, path: &str) -> String {
@@ -103,7 +110,7 @@ impl Http {
             None => request,
         };
         let response =
-            request.timeout(REQUEST_TIMEOUT + Duration::from_secs(bytes / SLOWEST)).send().map_err(|e| {
+            request.timeout(self.timeout + Duration::from_secs(bytes / SLOWEST)).send().map_err(|e| {
                 Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
                     .with_source(e.without_url())
                     .with_hint("check the address and the network; `danlu sync --watch` waits for it")

@@ -58,6 +58,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a body, or a client that reads, may make no progress.
     pub progress: Duration,
+    /// How long a query in SQL may take.
+    pub query: Duration,
     /// How long requests under way may take after the server was asked to end.
     pub stop: Duration,
     /// How long a removed run can be restored.
@@ -73,6 +75,7 @@ impl Default for Limits {
             refused: 5,
             head: Duration::from_secs(30),
             progress: Duration::from_secs(30),
+            query: Duration::from_secs(10),
             stop: Duration::from_secs(20),
             removed: Duration::from_secs(7 * 24 * 3600),
         }

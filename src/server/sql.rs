@@ -14,7 +14,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use utoipa::ToSchema;
 
 /// Most runs that are asked at once.
@@ -25,9 +25,6 @@ const ROWS: usize = 100_000;
 
 /// Most bytes of an answer.
 const BYTES: usize = 16 << 20;
-
-/// How long a query may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Queries that are answered at once.
 pub(super) const AT_ONCE: usize = 2;
@@ -81,8 +78,8 @@ pub(super) async fn sql(
     let answer = run_blocking(move || {
         let runs = runs_of(&app, &who, &wanted)?;
         let one = wanted.runs.is_some() && runs.len() == 1;
-        let begun = Instant::now();
-        let limits = SqlLimits { rows, bytes: BYTES, is_over: Box::new(move || begun.elapsed() > PATIENCE) };
+        let (begun, most) = (Instant::now(), app.limits.query);
+        let limits = SqlLimits { rows, bytes: BYTES, is_over: Box::new(move || begun.elapsed() > most) };
         query::bounded_sql(runs, one, &wanted.query, limits)
     })
     .await?;

@@ -4,6 +4,7 @@ use danlu::Run;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A directory that goes away with the test, in which the `danlu` command runs with an environment of its own.
@@ -71,13 +72,19 @@ impl Place {
 
     /// Starts a server on a free port with its data in `server`.
     pub fn serve(&self) -> Serving {
-        self.serve_at("127.0.0.1:0")
+        self.serve_with(&[])
     }
 
-    pub fn serve_at(&self, listen: &str) -> Serving {
-        Serving::start(
-            self.command(&["serve", "--data", "server", "--listen", listen, "--log", "error", "--json"]),
-        )
+    /// As [`Place::serve`], with further options.
+    pub fn serve_with(&self, more: &[&str]) -> Serving {
+        let mut command = self.server("server", "127.0.0.1:0");
+        command.args(more);
+        Serving::start(command)
+    }
+
+    /// Returns the command that starts a server.
+    pub fn server(&self, data: &str, listen: &str) -> Command {
+        self.command(&["serve", "--data", data, "--listen", listen, "--log", "error", "--json"])
     }
 }
 
@@ -137,10 +144,14 @@ impl Drop for Serving {
     }
 }
 
-/// An HTTP client that does not follow redirects.
-pub fn client() -> reqwest::blocking::Client {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+/// An HTTP client that does not follow redirects, and keeps no connection. There is one: making it reads the system's certificates.
+pub fn client() -> &'static reqwest::blocking::Client {
+    static CLIENT: LazyLock<reqwest::blocking::Client> = LazyLock::new(|| {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let builder = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none());
+        builder.pool_max_idle_per_host(0).build().unwrap()
+    });
+    &CLIENT
 }
 
 pub fn terminate(child: &Child) {

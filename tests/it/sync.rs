@@ -1,6 +1,6 @@
 //! `danlu sync`: to a directory and to a server, interrupted, repeated, watched.
 
-use crate::support::{Place, names, terminate, wait_until};
+use crate::support::{Place, Serving, names, terminate, wait_until};
 use std::process::Stdio;
 
 /// Everything in a remote: relative paths with contents, but for what differs from one remote to the next: its
@@ -183,7 +183,7 @@ fn watching_pushes_runs_as_they_finish_and_waits_out_a_server_that_is_down() {
         .unwrap();
     let said = || std::fs::read_to_string(place.join("stderr")).unwrap();
     wait_until("it says that the server is down", || said().contains("Cannot reach"));
-    let server = place.serve_at(url.strip_prefix("http://").unwrap());
+    let server = Serving::start(place.server("server", url.strip_prefix("http://").unwrap()));
     let ids = || -> Vec<String> {
         let (_, runs) = server.get("/api/v1/runs", &key);
         let runs = runs["runs"].clone();

@@ -1,6 +1,6 @@
 //! 49 to 51: connections that break at any byte, answers that are lost, requests that come twice or late.
 
-use crate::line::Line;
+use crate::line::{Line, hurry};
 use crate::means::{long, note, times};
 use crate::proxy::{Back, Clear, Fault, OnAnswer, OnRequest, Request, Way};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -246,7 +246,8 @@ fn f49_a_server_that_is_killed_at_any_request_loses_nothing() {
             Way::Clear
         }));
         let url = line.proxy.url();
-        let output = place.command(&["sync", &url]).env("DANLU_API_KEY", &line.key).output().unwrap();
+        let mut command = place.command(&["sync", &url]);
+        let output = hurry(&mut command).env("DANLU_API_KEY", &line.key).output().unwrap();
         assert_eq!(output.status.success(), !dead.load(Ordering::SeqCst));
         line.restart();
         line.proxy.clear();

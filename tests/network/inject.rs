@@ -1,6 +1,7 @@
 //! 63 and 64: texts that want to be SQL, and bytes that want to be a database.
 
 use crate::line::Line;
+use crate::means::long;
 use crate::raw::{ask, request, status};
 use crate::support::{Place, client};
 use crate::watched::Watched;
@@ -54,7 +55,10 @@ struct Asked {
 
 impl Asked {
     fn new() -> Self {
-        let line = Line::new();
+        Self::at(Line::new())
+    }
+
+    fn at(line: Line) -> Self {
         let place = line.place(&["a", "b"]);
         line.completes(&place);
         let (_, runs) = line.server.get("/api/v1/runs", &line.key);
@@ -176,7 +180,7 @@ fn f63_a_query_reads_its_runs_and_nothing_else() {
 /// 63: a query that would take for ever, or the machine's memory, ends in time, and others are answered meanwhile.
 #[test]
 fn f63_a_query_without_end_is_ended_and_stays_small() {
-    let asked = Asked::new();
+    let asked = Asked::at(Line::with(if long() { &[] } else { &["--query-timeout", "2"] }));
     let server = Watched::new(&asked.line);
     let endless = "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t)";
     for query in [

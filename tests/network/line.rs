@@ -1,25 +1,39 @@
 //! A syncer, a proxy and a server in a row, and what must hold after every fault.
 
+use crate::means::long;
 use crate::proxy::{Fault, Proxy};
 use crate::support::{Done, Place, Serving};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
 /// A server, and a proxy before it.
 pub struct Line {
     pub proxy: Proxy,
     pub server: Serving,
     pub key: String,
+    /// How long a syncer gives the server, in seconds, in place of a minute.
+    pub timeout: Option<&'static str>,
     home: Place,
+}
+
+/// Makes the waits of a syncer short, but in a long run, which takes them as they are.
+pub fn hurry(command: &mut Command) -> &mut Command {
+    if long() { command } else { command.env("DANLU_BACKOFF", "0.02") }
 }
 
 impl Line {
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With a server that has these options.
+    pub fn with(options: &[&str]) -> Self {
         let home = Place::new();
-        let server = home.serve();
+        let server = home.serve_with(options);
         let key = server.key.clone().unwrap();
-        Self { proxy: Proxy::before(&server.url), server, key, home }
+        Self { proxy: Proxy::before(&server.url), server, key, timeout: None, home }
     }
 
     /// Where the server keeps its data.
@@ -61,8 +75,10 @@ impl Line {
         let before = run_files(&place.join("wandb"));
         let url = self.proxy.url();
         let args = [&["sync", &url, "--json"], more].concat();
-        let output = place.command(&args).env("DANLU_API_KEY", &self.key).output().unwrap();
-        let done = crate::support::done(output, place);
+        let mut command = place.command(&args);
+        hurry(&mut command).env("DANLU_API_KEY", &self.key);
+        command.envs(self.timeout.map(|seconds| ("DANLU_TIMEOUT", seconds)));
+        let done = crate::support::done(command.output().unwrap(), place);
         assert!(before == run_files(&place.join("wandb")), "a run file was changed or removed");
         self.check_honest(place, &done);
         done

@@ -1,6 +1,6 @@
 //! 46: a server that cannot be reached, or something else that answers in its place.
 
-use crate::line::{Line, claimed};
+use crate::line::{Line, claimed, hurry};
 use crate::proxy::{OnRequest, Proxy, stranger};
 use crate::support::{Place, done};
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ fn fails(address: &str, environment: &[(&str, &str)]) -> String {
     let place = Place::new();
     place.run("r", 3);
     let mut command = place.command(&["sync", address, "--json"]);
-    command.env("DANLU_API_KEY", "dk_secret").envs(environment.iter().copied());
+    hurry(&mut command).env("DANLU_API_KEY", "dk_secret").envs(environment.iter().copied());
     let done = done(command.output().unwrap(), &place);
     assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
     assert_eq!(claimed(&done.stdout), Vec::<String>::new());

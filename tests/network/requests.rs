@@ -1,7 +1,7 @@
 //! 61 and 62: requests that are too large, too deep, too slow, too many.
 
 use crate::line::Line;
-use crate::means::times;
+use crate::means::{long, times};
 use crate::raw::{ask, connect, request, rest, status};
 use crate::support::{client, wait_until};
 use crate::watched::Watched;
@@ -13,6 +13,11 @@ use std::time::Duration;
 fn post(line: &Line, path: &str, body: &[u8]) -> String {
     let headers = format!("{}content-type: application/json\r\n", line.authorization());
     ask(&line.server.url, &request("POST", path, &headers, body))
+}
+
+/// A server that soon gives up who makes no progress, but in a long run, which takes the times as they are.
+fn impatient() -> Line {
+    Line::with(if long() { &[] } else { &["--head-timeout", "3", "--progress-timeout", "3"] })
 }
 
 const JSON: [&str; 3] = ["/api/v1/objects/missing", "/api/v1/manifests", "/api/v1/manifests/batch"];
@@ -177,7 +182,7 @@ fn f61_nothing_is_smuggled_behind_a_length_that_lies() {
 /// 62: heads and bodies that do not come to their end, and connections that say nothing, are hung up on.
 #[test]
 fn f62_connections_that_make_no_progress_are_hung_up_on() {
-    let line = Line::new();
+    let line = impatient();
     let server = Watched::new(&line);
     let put = format!(
         "PUT /api/v1/blobs/{} HTTP/1.1\r\nhost: 127.0.0.1\r\n{}content-length: 1000000\r\n\r\nx",
@@ -210,7 +215,7 @@ fn f62_connections_that_make_no_progress_are_hung_up_on() {
 /// 62: a head that comes a byte at a time does not come for ever.
 #[test]
 fn f62_a_head_that_drips_is_hung_up_on() {
-    let line = Line::new();
+    let line = impatient();
     let server = Watched::new(&line);
     let drip = || {
         let mut stream = connect(&line.server.url);
@@ -250,7 +255,7 @@ fn f62_a_body_that_is_slow_but_comes_is_taken() {
 /// 62: connections that do nothing keep nobody out for longer than it takes to see that they do nothing, and cost little.
 #[test]
 fn f62_thousands_of_idle_connections_keep_nobody_out() {
-    let line = Line::new();
+    let line = impatient();
     let server = Watched::new(&line);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     let many = times(1500, 10_000).min(limit / 2);

@@ -24,21 +24,25 @@ fn f52_an_answer_that_drips_is_read_to_its_end() {
 /// 52: a request that nobody answers is given up after its time, whichever of a push it is; the run stays queued until then.
 #[test]
 fn f52_a_server_that_never_answers_is_given_up() {
-    for lost in if long() { 0..5 } else { 2..3 } {
-        let line = Line::new();
-        let place = line.place(&["r"]);
-        let requests = AtomicUsize::new(0);
-        line.proxy.set(OnRequest(move |_: &Request| {
-            if requests.fetch_add(1, Ordering::SeqCst) == lost { Way::Lost } else { Way::Clear }
-        }));
-        tries_again(&line, &place);
-    }
+    std::thread::scope(|scope| {
+        for lost in 0..5 {
+            scope.spawn(move || {
+                let mut line = Line::new();
+                let place = line.place(&["r"]);
+                let requests = AtomicUsize::new(0);
+                line.proxy.set(OnRequest(move |_: &Request| {
+                    if requests.fetch_add(1, Ordering::SeqCst) == lost { Way::Lost } else { Way::Clear }
+                }));
+                tries_again(&mut line, &place);
+            });
+        }
+    });
 }
 
 /// 52: an answer that stops in the middle is given up as well.
 #[test]
 fn f52_an_answer_that_stops_in_the_middle_is_given_up() {
-    let line = Line::new();
+    let mut line = Line::new();
     let place = line.place(&["r"]);
     let stopped = AtomicUsize::new(0);
     line.proxy.set(OnAnswer(move |request: &Request, answer: &mut Vec<u8>| {
@@ -47,14 +51,16 @@ fn f52_an_answer_that_stops_in_the_middle_is_given_up() {
         }
         Back::Clear
     }));
-    tries_again(&line, &place);
+    tries_again(&mut line, &place);
 }
 
 /// Syncs once: it ends, and what it did not do the next one does.
-fn tries_again(line: &Line, place: &Place) {
+fn tries_again(line: &mut Line, place: &Place) {
+    line.timeout = (!long()).then_some("2");
     let done = line.sync(place);
     assert!([0, 1].contains(&done.code), "{}{}", done.stdout, done.stderr);
     line.proxy.clear();
+    line.timeout = None;
     line.completes(place);
 }
 

@@ -23,7 +23,7 @@ pub(super) enum Through {
 impl Through {
     pub(super) fn open(at: &Where, server: Option<&str>) -> Result<Self> {
         match server {
-            Some(url) => Ok(Self::Server(Http::new(url, config::options_for(url)?.key)?)),
+            Some(url) => Ok(Self::Server(config::options_for(url)?.server(url)?)),
             None => Ok(Self::Data(Box::new(Admin::open(&at.settings()?, Arc::new(SystemClock))?))),
         }
     }

@@ -8,8 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 fn serve(place: &Place, postgres: &Postgres, data: &str) -> Serving {
-    let mut command =
-        place.command(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--log", "error", "--json"]);
+    let mut command = place.server(data, "127.0.0.1:0");
     command.args(["--catalogue", &postgres.address(), "--objects", "objects"]);
     Serving::start(command)
 }

@@ -27,18 +27,7 @@ fn raw(server: &Serving, bytes: &str) -> (u16, String) {
 #[test]
 fn only_requests_for_this_server_are_answered() {
     let place = Place::new();
-    let server = Serving::start(place.command(&[
-        "serve",
-        "--data",
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "error",
-        "--json",
-        "--host",
-        "runs.example.org",
-    ]));
+    let server = place.serve_with(&["--host", "runs.example.org"]);
     for (host, status) in [
         ("localhost", 200),
         ("localhost:1234", 200),
@@ -126,22 +115,8 @@ fn every_refusal_is_an_object_with_a_sentence() {
 #[test]
 fn slow_clients_are_given_up_and_others_are_answered_meanwhile() {
     let place = Place::new();
-    let server = Serving::start(place.command(&[
-        "serve",
-        "--data",
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "error",
-        "--json",
-        "--head-timeout",
-        "1",
-        "--progress-timeout",
-        "1",
-        "--max-connections",
-        "20",
-    ]));
+    let server =
+        place.serve_with(&["--head-timeout", "1", "--progress-timeout", "1", "--max-connections", "20"]);
     let key = server.key.clone().unwrap();
     // Heads that never end.
     let mut slow: Vec<TcpStream> = (0..10).map(|_| connect(&server)).collect();
@@ -212,18 +187,7 @@ fn a_bomb_takes_no_memory() {
 #[test]
 fn whoever_asks_too_often_is_told_to_wait() {
     let place = Place::new();
-    let server = Serving::start(place.command(&[
-        "serve",
-        "--data",
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "error",
-        "--json",
-        "--rate-per-key",
-        "2",
-    ]));
+    let server = place.serve_with(&["--rate-per-key", "2"]);
     let key = server.key.clone().unwrap();
     let client = client();
     let ask = |key: &str| {

@@ -1,7 +1,7 @@
 //! How servers end, and what of an older one is taken over.
 
 use super::{login, run_of, serving};
-use crate::support::{Place, Serving, names, wait_until};
+use crate::support::{Place, names, wait_until};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -40,18 +40,7 @@ fn requests_under_way_are_answered_before_it_ends() {
 #[test]
 fn it_does_not_wait_for_ever_for_a_client() {
     let place = Place::new();
-    let server = Serving::start(place.command(&[
-        "serve",
-        "--data",
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "error",
-        "--json",
-        "--stop-timeout",
-        "1",
-    ]));
+    let server = place.serve_with(&["--stop-timeout", "1"]);
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
     let key = server.key.clone().unwrap();
     let head = format!(

@@ -22,8 +22,7 @@ impl Shared {
 
     /// Starts a server over them, with a data directory of its own.
     fn serve(&self, place: &Place, data: &str) -> Serving {
-        let mut command =
-            place.command(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--log", "error", "--json"]);
+        let mut command = place.server(data, "127.0.0.1:0");
         command
             .args(["--catalogue", &self.postgres.address(), "--objects", &self.bucket.address("objects")])
             .env("AWS_ACCESS_KEY_ID", "danlu")

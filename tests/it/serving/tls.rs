@@ -1,6 +1,6 @@
 //! TLS: a certificate that is given, and read again.
 
-use crate::support::{Place, Serving, wait_until};
+use crate::support::{Place, wait_until};
 use std::process::Stdio;
 
 /// Writes a certificate for `localhost` and its key; returns the certificate.
@@ -21,20 +21,7 @@ fn trusting(certificate: &str) -> reqwest::blocking::Client {
 fn a_certificate_is_served_and_renewed() {
     let place = Place::new();
     let first = certificate(&place, "server");
-    let server = Serving::start(place.command(&[
-        "serve",
-        "--data",
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "error",
-        "--json",
-        "--tls-cert",
-        "server.pem",
-        "--tls-key",
-        "server.key",
-    ]));
+    let server = place.serve_with(&["--tls-cert", "server.pem", "--tls-key", "server.key"]);
     assert!(server.url.starts_with("https://"), "{}", server.url);
     let key = server.key.clone().unwrap();
     let projects = format!("{}/api/v1/projects", server.url);

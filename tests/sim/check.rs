@@ -5,7 +5,7 @@ use crate::place::Reply;
 use crate::syncer::{Heard, Item, Job};
 use crate::world::World;
 use danlu::ErrorKind;
-use danlu::model::{AttemptId, Hash};
+use danlu::model::{AttemptId, Hash, RunKey};
 use danlu::remote::{Manifest, Remote};
 use danlu::sync::plan::{Failure, Local};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,10 +102,10 @@ impl World {
 
     /// A run is parked: only what cannot pass is a reason.
     pub fn check_parked(&mut self, s: usize, item: &Item, why: &str) {
-        let key = item.local.manifest().run.hash();
+        let run = &item.local.manifest().run;
         let lacks = item.local.things().values().any(|thing| !thing.here);
-        let diverged = self.versions(key).values().any(|versions| versions.len() > 1);
-        let refused = self.place.poison.contains_key(&key) || why.contains("not taken");
+        let diverged = self.versions(run).values().any(|versions| versions.len() > 1);
+        let refused = self.place.poison.contains_key(&run.hash()) || why.contains("not taken");
         if !lacks && !diverged && !refused {
             self.broken(format!("syncer {s} parks {:08x} for what may pass: {why}", item.name));
         }
@@ -122,17 +122,17 @@ impl World {
                 lacks.len()
             ));
         }
-        let known: BTreeSet<AttemptId> = self.versions(key).into_keys().collect();
+        let known: BTreeSet<AttemptId> = self.versions(&manifest.run).into_keys().collect();
         if manifest.attempts.iter().any(|entry| !known.contains(&entry.attempt)) {
             self.broken(format!("run {} has an attempt that nobody wrote", manifest.run));
         }
     }
 
     /// Every history of each attempt of a run, over all directories: more than one if a copy was made of a live one.
-    fn versions(&self, key: Hash) -> BTreeMap<AttemptId, BTreeSet<(u64, bool, Hash)>> {
+    fn versions(&self, run: &RunKey) -> BTreeMap<AttemptId, BTreeSet<(u64, bool, Hash)>> {
         let mut versions: BTreeMap<AttemptId, BTreeSet<(u64, bool, Hash)>> = BTreeMap::new();
         let files = self.dirs.iter().flat_map(|dir| dir.files.values());
-        for attempt in files.filter(|file| file.key.hash() == key).flat_map(|file| &file.attempts) {
+        for attempt in files.filter(|file| file.key == *run).flat_map(|file| &file.attempts) {
             let version = (attempt.records, attempt.open, attempt.digest);
             versions.entry(attempt.attempt).or_default().insert(version);
         }
@@ -206,10 +206,10 @@ impl World {
                 continue;
             };
             allowed += 12 + 2 * local.things().len() as u64;
-            let key = local.manifest().run.hash();
+            let run = &local.manifest().run;
             let lacks = local.things().values().any(|thing| !thing.here);
-            let diverged = self.versions(key).values().any(|versions| versions.len() > 1);
-            let excused = lacks || diverged || self.place.poison.contains_key(&key);
+            let diverged = self.versions(run).values().any(|versions| versions.len() > 1);
+            let excused = lacks || diverged || self.place.poison.contains_key(&run.hash());
             let known = self.syncers[s].knowns.get(&name);
             let proved = known.is_some_and(|known| known.has_proved(&local));
             let trouble = known.and_then(|known| known.trouble()).map(|t| t.why.clone());

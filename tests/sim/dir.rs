@@ -4,7 +4,7 @@ use crate::rng::Rng;
 use danlu::model::{AttemptId, Hash, RunId, RunKey};
 use danlu::remote::{AttemptEntry, Manifest, Object, SizedHash};
 use danlu::store;
-use danlu::sync::plan::{Class, Local};
+use danlu::sync::plan::{Class, Known, Local};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -15,8 +15,8 @@ pub type Contents = BTreeMap<Object, Rc<Vec<u8>>>;
 #[derive(Default)]
 pub struct Dir {
     pub files: BTreeMap<u32, File>,
-    /// What syncers keep, by the identity of the remote and the run file.
-    pub kept: BTreeMap<(AttemptId, u32), String>,
+    /// What syncers keep, by the identity of the remote and the run file. It comes back through JSON.
+    pub kept: BTreeMap<(AttemptId, u32), Known>,
 }
 
 /// A run file.

@@ -332,8 +332,9 @@ impl World {
         let Some(id) = syncer.health.identity() else { return };
         let kept = &self.dirs[syncer.dir].kept;
         syncer.knowns.entry(name).or_insert_with(|| {
-            let kept = kept.get(&(id, name)).and_then(|json| serde_json::from_str(json).ok());
-            kept.unwrap_or_else(|| Known::of(id))
+            let Some(kept) = kept.get(&(id, name)) else { return Known::of(id) };
+            let json = serde_json::to_string(kept).expect("what is known is JSON");
+            serde_json::from_str(&json).expect("what was kept can be read")
         });
     }
 
@@ -362,13 +363,13 @@ impl World {
         let news = known.learn(&item.local, event, at);
         let keeps = kept != (known.proved().cloned(), known.parked().cloned(), known.trouble().cloned());
         if let Some(id) = known.identity().filter(|_| keep && (keeps || news.is_some())) {
-            let json = serde_json::to_string(known).expect("what is known is JSON");
+            let known = known.clone();
             if self.faults.on && self.rng.chance(5) {
                 self.counts.hit("fault: crash before it is kept");
                 self.crash(s);
                 return None;
             }
-            self.dirs[self.syncers[s].dir].kept.insert((id, item.name), json);
+            self.dirs[self.syncers[s].dir].kept.insert((id, item.name), known);
         }
         let is = self.state(s, item, clock);
         if was != is {

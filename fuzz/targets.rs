@@ -5,8 +5,10 @@
 
 use danlu::import::{self, EventReader, LogReader, Progress, Settings};
 use danlu::query::{self, Field, Fields, Filter, Order, Scalar};
-use danlu::remote::Manifest;
+use danlu::remote::{self, Manifest};
 use danlu::store::{self, JournalReader};
+use std::cell::RefCell;
+use std::io::Read;
 
 /// Reads the bytes as a journal, to its end.
 pub fn journal(bytes: &[u8]) {
@@ -38,6 +40,29 @@ pub fn manifest(bytes: &[u8]) {
     let united = manifest.merge(&manifest).expect("a manifest is no contradiction to itself");
     assert_eq!(united, manifest);
     assert!(manifest.is_proved_by(&united.receipt()));
+}
+
+/// Reads the bytes as the body of a request with many objects, also a byte at a time. What is taken is written as it came.
+pub fn frames(bytes: &[u8]) {
+    struct Dripping<'a>(&'a [u8]);
+    impl Read for Dripping<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let few = into.len().min(1);
+            self.0.read(&mut into[..few])
+        }
+    }
+    let taken = |mut body: &mut dyn Read| {
+        let again = RefCell::new(Vec::new());
+        let read = remote::read_frames(&mut body, |objects| {
+            let mut again = again.borrow_mut();
+            objects.iter().try_for_each(|(object, content)| remote::write_frame(&mut again, *object, content))
+        });
+        (again.into_inner(), read.is_ok())
+    };
+    let (again, whole) = taken(&mut &*bytes);
+    assert!(bytes.starts_with(&again));
+    assert!(!whole || again.len() == bytes.len());
+    assert_eq!(taken(&mut Dripping(bytes)), (again, whole));
 }
 
 /// A run that has every field, each with its own name in it.

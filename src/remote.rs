@@ -7,6 +7,7 @@ mod address;
 #[cfg(feature = "bucket")]
 mod bucket;
 mod directory;
+mod frames;
 mod http;
 mod manifest;
 mod marker;
@@ -20,6 +21,7 @@ pub use address::{Options, directory_of, is_server, open};
 #[cfg(feature = "bucket")]
 pub use bucket::Bucket;
 pub use directory::Directory;
+pub use frames::{read_frames, write_frame};
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
 pub use materialise::{materialise, materialise_cache, read_segment};

@@ -19,7 +19,6 @@ mod edit;
 mod events;
 mod extract;
 mod files;
-mod frames;
 mod gate;
 mod health;
 mod history;

@@ -1,5 +1,6 @@
 //! A danlu server as a remote. `docs/protocol.md` describes the requests.
 
+use super::frames::write_frame;
 use super::{Manifest, Object, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use reqwest::StatusCode;
@@ -242,7 +243,7 @@ impl Remote for Http {
                 self.put_frames(std::mem::take(&mut body))?;
                 frames = 0;
             }
-            put_frame(&mut body, object, &bytes)?;
+            write_frame(&mut body, object, &bytes)?;
             frames += 1;
         }
         if frames == 0 { Ok(()) } else { self.put_frames(body) }
@@ -333,15 +334,4 @@ fn path_of(object: Object) -> String {
         Object::Segment(hash) => format!("segments/{hash}"),
         Object::Blob(hash) => format!("blobs/{hash}"),
     }
-}
-
-/// Appends an object to the body of a request with many.
-fn put_frame(body: &mut Vec<u8>, object: Object, bytes: &[u8]) -> Result<()> {
-    let length = u32::try_from(bytes.len())
-        .map_err(|e| Error::new(ErrorKind::Limit, format!("{object} is too large")).with_source(e))?;
-    body.push(u8::from(matches!(object, Object::Blob(_))));
-    body.extend(object.hash().0);
-    body.extend(length.to_le_bytes());
-    body.extend(bytes);
-    Ok(())
 }

@@ -4,10 +4,9 @@ use super::App;
 use super::answer::{Answer, Refusal, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
-use super::frames::put_frames;
 use super::stream::{self, Range};
 use crate::model::{Error, ErrorKind, Hash, Result};
-use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash};
+use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
 use axum::Json;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -99,7 +98,7 @@ pub(super) async fn put_many(State(app): Shared, who: Asker, request: Request) -
     let _room = app.room.take(PART_BYTES).await;
     let mut sent = Sent::new(request);
     run_blocking(move || {
-        put_frames(&mut sent, |objects| app.objects.put_all(objects)).inspect_err(|_| sent.drain())
+        read_frames(&mut sent, |objects| app.objects.put_all(objects)).inspect_err(|_| sent.drain())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -29,6 +29,11 @@ fn manifests() {
 }
 
 #[test]
+fn frames_of_many_objects() {
+    replay("frames", targets::frames);
+}
+
+#[test]
 fn run_files() {
     replay("run_file", targets::run_file);
 }

@@ -1,7 +1,7 @@
 //! Many small objects in one body: kind, hash, length, bytes; and so on.
 
+use super::Object;
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
-use crate::remote::Object;
 use std::io::Read;
 
 /// What is stored at once.
@@ -11,14 +11,25 @@ const FRAMES_AT_ONCE: usize = 1024;
 /// Kind, hash and length.
 const HEAD: usize = 1 + 32 + 4;
 
+/// Appends an object to the body of a request with many.
+///
+/// # Errors
+/// [`ErrorKind::Limit`] if its length does not fit into a frame.
+pub fn write_frame(body: &mut Vec<u8>, object: Object, bytes: &[u8]) -> Result<()> {
+    let length = u32::try_from(bytes.len())
+        .map_err(|e| Error::new(ErrorKind::Limit, format!("{object} is too large")).with_source(e))?;
+    body.push(u8::from(matches!(object, Object::Blob(_))));
+    body.extend(object.hash().0);
+    body.extend(length.to_le_bytes());
+    body.extend(bytes);
+    Ok(())
+}
+
 /// Reads frames to the end, and hands them on in groups.
 ///
 /// # Errors
 /// The body breaks off, or is none of frames; or what `put` returns. Groups before that are stored.
-pub(super) fn put_frames(
-    body: &mut impl Read,
-    put: impl Fn(Vec<(Object, Vec<u8>)>) -> Result<()>,
-) -> Result<()> {
+pub fn read_frames(body: &mut impl Read, put: impl Fn(Vec<(Object, Vec<u8>)>) -> Result<()>) -> Result<()> {
     let (mut group, mut bytes) = (Vec::new(), 0);
     while let Some((object, content)) = next(body)? {
         bytes += content.len();

@@ -12,7 +12,7 @@ use super::{
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// How hard segments are compressed: an archive is written once.
@@ -52,7 +52,8 @@ pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
 /// As [`unpack`].
 pub fn check_packed(name: Hash, packed: impl Read) -> Result<()> {
     let mut segment = unpacked(name, packed)?;
-    let (mut hasher, mut buffer, mut length) = (Sha256::new(), vec![0; 1 << 16], 0);
+    // Most segments are small: a large buffer would cost more than they do.
+    let (mut hasher, mut buffer, mut length) = (Sha256::new(), [0; 8 << 10], 0);
     loop {
         match segment.read(&mut buffer).map_err(|e| damaged(name).with_source(e))? {
             0 => break,
@@ -74,7 +75,8 @@ fn damaged(name: Hash) -> Error {
 
 /// Decompresses a segment, up to a byte more than one can have.
 fn unpacked<R: Read>(name: Hash, packed: R) -> Result<impl Read> {
-    let mut decoder = zstd::Decoder::new(packed).map_err(|e| damaged(name).with_source(e))?;
+    let mut decoder =
+        zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(|e| damaged(name).with_source(e))?;
     decoder.window_log_max(WINDOW_LOG).map_err(|e| damaged(name).with_source(e))?;
     Ok(decoder.take(limits::SEGMENT_BYTES as u64 + 1))
 }

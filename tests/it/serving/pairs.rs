@@ -119,9 +119,14 @@ fn over_postgresql_and_a_bucket() {
     // A database that went away and came back is used again.
     assert_eq!(server.get("/healthz", "").0, 200);
     shared.postgres.stop();
-    let (status, said) = server.get("/healthz", "");
-    assert!(status == 503 && said["error"].as_str().unwrap().contains("The catalogue"), "{status} {said}");
-    assert_eq!(server.get("/api/v1/projects", &key).0, 503);
+    // Each waits for it as long as it may.
+    std::thread::scope(|scope| {
+        let projects = scope.spawn(|| server.get("/api/v1/projects", &key).0);
+        let (status, said) = server.get("/healthz", "");
+        let why = said["error"].as_str().unwrap();
+        assert!(status == 503 && why.contains("The catalogue"), "{status} {said}");
+        assert_eq!(projects.join().unwrap(), 503);
+    });
     shared.postgres.start_again();
     wait_until("the catalogue is there again", || server.get("/healthz", "").0 == 200);
     assert_eq!(server.get("/api/v1/projects", &key).0, 200);

@@ -13,7 +13,7 @@ install-wheel = $(1)/pip install --quiet --disable-pip-version-check --no-deps -
 
 PEERS := wandb trackio neptune-scale
 
-.PHONY: build demo test bench bench-peers install check test-rust test-faults test-python test-libraries test-integrations tools clean
+.PHONY: build demo test bench bench-peers install check prepared tests-built test-rust test-faults test-python test-libraries test-integrations tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -60,7 +60,15 @@ tools:
 demo: tools build $(VENV)/.tools
 	$(BIN)/python demo/demo.py --danlu target/release/danlu
 
-test: tools check test-rust test-python test-libraries
+test: tools
+	$(MAKE) -j 3 prepared
+	$(MAKE) check test-rust test-python test-libraries
+
+# What takes long to fetch and to build, side by side: pip waits for the network, and cargo for single crates that others need.
+prepared: target/release/danlu tests-built $(VENV)/.tools $(VENVS)/trees/.made $(VENVS)/lightning/.made
+
+tests-built:
+	cargo test --locked --no-run
 
 check: $(VENV)/.tools $(VENV)/.built
 	cargo fmt --all --check
@@ -84,7 +92,7 @@ test-faults: tools
 	@echo && cat target/tmp/faults.txt
 
 test-python: build $(VENV)/.tools
-	$(BIN)/python -m pytest -q python/tests
+	$(BIN)/python -m pytest -q -n auto python/tests
 
 # Every snippet of a tutorial for wandb, and real trainings with other libraries, as far as CI runs them: five minutes and a gigabyte to
 # begin with, then two minutes.

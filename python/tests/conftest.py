@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,11 @@ QUIET = {
     "DANLU__SAVE_REQUIREMENTS": "false",
     "DANLU_DISABLE_CODE": "true",
 }
+
+
+def named(value: object) -> str:
+    """Name a case by its value, alike in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 class Reader:

@@ -15,7 +15,7 @@ from typing import Any
 import danlu
 import numpy as np
 import pytest
-from conftest import Reader, Scripts
+from conftest import Reader, Scripts, named
 from danlu.errors import ConfigError
 
 
@@ -83,7 +83,7 @@ class Plain:
 
 
 @pytest.mark.parametrize(
-    "given", [{"lr": 0.1, "depth": 2}, argparse.Namespace(lr=0.1, depth=2), Options(), Plain()], ids=repr
+    "given", [{"lr": 0.1, "depth": 2}, argparse.Namespace(lr=0.1, depth=2), Options(), Plain()], ids=named
 )
 def test_what_a_config_can_be(given: Any, read: Reader) -> None:
     with danlu.init(config=given) as run:

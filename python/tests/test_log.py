@@ -20,7 +20,7 @@ from typing import Any
 
 import danlu
 import pytest
-from conftest import Reader
+from conftest import Reader, named
 
 
 class Color(enum.Enum):
@@ -108,7 +108,7 @@ def log_one(read: Reader, value: object) -> dict[str, Any]:
         (Scalar(Scalar(1)), 1),
         (float, "\"<class 'float'>\""),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_values_are_stored_as_what_they_are(read: Reader, value: object, stored: object) -> None:
     found = log_one(read, value)["x"]
@@ -222,7 +222,7 @@ def test_a_dict_that_contains_itself_loses_only_that(read: Reader, capfd: pytest
     assert "contains itself" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("data", ["text", None, 3, [1], object()], ids=repr)
+@pytest.mark.parametrize("data", ["text", None, 3, [1], object()], ids=named)
 def test_what_is_no_dict_does_not_stop_the_training(
     read: Reader, capfd: pytest.CaptureFixture[str], data: Any
 ) -> None:
@@ -342,7 +342,7 @@ def test_numpy_steps(read: Reader) -> None:
         assert run.step == 7
 
 
-@pytest.mark.parametrize("step", ["5", 1.5, 2**63, 2**70, 1e30, math.nan, object()], ids=repr)
+@pytest.mark.parametrize("step", ["5", 1.5, 2**63, 2**70, 1e30, math.nan, object()], ids=named)
 def test_a_bad_step_keeps_the_row(read: Reader, capfd: pytest.CaptureFixture[str], step: Any) -> None:
     with danlu.init() as run:
         run.log({"a": 1}, step=step)

@@ -16,7 +16,7 @@ import danlu
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import Reader
+from conftest import Reader, named
 from danlu.data_types import BoundingBoxes2D, Classes, Image, ImageMask
 from danlu.media import picture
 from stored import content, extract, log_one, pixels, value, values
@@ -555,7 +555,7 @@ def test_masks_that_are_none(mask: Any, error: type[Exception], why: str) -> Non
         ("text.png", {}, ValueError, "no picture"),
         ("empty.png", {}, ValueError, "no picture"),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_what_is_no_picture_is_refused(
     workdir: Path, data: Any, arguments: dict[str, Any], error: type[Exception], why: str

@@ -12,7 +12,7 @@ from typing import Any
 import danlu
 import numpy as np
 import pytest
-from conftest import Reader
+from conftest import Reader, named
 from danlu.data_types import (
     Bokeh,
     Classes,
@@ -131,7 +131,7 @@ def test_several_things(read: Reader) -> None:
         (3, {}, "takes an array, a dict, or a file"),
         ([], {}, "takes an array, a dict, or a file"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_no_thing(data: Any, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
@@ -288,7 +288,7 @@ def test_histograms(read: Reader) -> None:
         ({"np_histogram": [1]}, r"\(values, bin_edges\)"),
         ({"sequence": ["a"]}, "real numbers"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_no_histogram(arguments: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):

@@ -17,7 +17,7 @@ import PIL.Image
 import PIL.ImageSequence
 import pytest
 import soundfile
-from conftest import Reader
+from conftest import Reader, named
 from danlu.data_types import Audio, Video
 from stored import content, extract, log_one, value
 
@@ -147,7 +147,7 @@ def test_several_videos(read: Reader) -> None:
         (3, {}, "a path, an open file or an array"),
         (io.StringIO("a"), {}, "open for reading bytes"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_no_video(data: Any, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
@@ -291,7 +291,7 @@ def test_several_sounds(read: Reader, workdir: Path) -> None:
         (np.array(["a"]), {"sample_rate": 8000}, "that are numbers"),
         ("missing.wav", {}, "no such file"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_no_sound(data: Any, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):

@@ -143,11 +143,12 @@ fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
 
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
     let journals = own_journals_of(run)?;
-    let Some(first) = journals.first() else { return Ok(()) };
     if journals.iter().any(|journal| journal::is_written(journal)) {
         let message = format!("Cannot {what} `{}`: it is still being written", run.display());
         return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"));
     }
+    // A writer that has ended meanwhile has taken its journal away.
+    let Some(first) = journals.iter().find(|journal| journal.exists()) else { return Ok(()) };
     let message = format!(
         "Cannot {what} `{}`: its writer is dead, and what is in `{}` could not be put into it",
         run.display(),

@@ -100,10 +100,26 @@ impl Part for WandbFile {
     fn read(&self, ledger: &mut Ledger<'_>, take: Take<'_>) -> Result<Head> {
         let mut reader = open(&self.path)?;
         let mut head = read::read(&mut reader, ledger, take)?;
-        if let Some(directory) = self.path.parent().filter(|_| !self.name().is_empty()) {
-            let files = directory.join("files");
+        let Some(files) = self.path.parent().map(|directory| directory.join("files")) else {
+            return Ok(head);
+        };
+        if self.name().is_empty() && !self.is_alone() {
+            if files.is_dir() {
+                head.left_out.push("the directory `files`: several runs lie beside it".to_owned());
+            }
+        } else {
             head.files = super::files::below(&files, "", self.follow_links, &mut head.left_out)?;
         }
         Ok(head)
+    }
+}
+
+impl WandbFile {
+    /// Says whether it is the only run in its directory, whatever that is called.
+    fn is_alone(&self) -> bool {
+        let entries = self.path.parent().and_then(|directory| std::fs::read_dir(directory).ok());
+        let beside =
+            entries.into_iter().flatten().filter_map(std::result::Result::ok).map(|entry| entry.path());
+        beside.filter(|path| is_named_so(path)).all(|path| path.file_name() == self.path.file_name())
     }
 }

@@ -166,6 +166,27 @@ fn the_files_of_a_run_are_kept() {
 }
 
 #[test]
+fn the_files_of_a_run_are_kept_whatever_its_directory_is_called() {
+    let place = Place::new();
+    copy(&sample("wandb-0.31.0").join("wandb"), &place.join("before"));
+    let named = |id: &str| {
+        let runs = std::fs::read_dir(place.join("before")).unwrap().map(|entry| entry.unwrap().path());
+        runs.into_iter().find(|path| path.to_str().unwrap().ends_with(id)).unwrap()
+    };
+    let renamed = place.join("lr0.1");
+    std::fs::rename(named("-rich0001"), &renamed).unwrap();
+    let outcome = import(&place, &renamed, &[]);
+    assert!(outcome["runs"][0]["files"].as_u64().unwrap() > 0, "{outcome}");
+    // Beside another run it cannot be said whose files they are.
+    let other = Place::new();
+    let name = "run-failed01.wandb";
+    std::fs::copy(named("-failed01").join(name), renamed.join(name)).unwrap();
+    let outcome = import(&other, &renamed, &[]);
+    assert!(outcome["runs"].as_array().unwrap().iter().all(|run| run["files"] == 0), "{outcome}");
+    assert!(outcome.to_string().contains("several runs lie beside it"), "{outcome}");
+}
+
+#[test]
 fn a_run_that_failed_and_one_of_two_processes() {
     for version in VERSIONS {
         let place = Place::new();

@@ -1,15 +1,9 @@
 //! The files of a run: what lies below a directory, and nothing else.
 
-use crate::model::{Hash, Result, check_file_name};
+use crate::model::{Hash, Result, check_file_name, limits};
 use crate::store;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-
-/// Deepest nesting of directories that is looked into.
-pub(super) const DEPTH: usize = 64;
-
-/// Most files of a run.
-const MOST: usize = 1 << 20;
 
 /// A file to be kept.
 #[derive(Debug, Clone, Serialize)]
@@ -64,9 +58,11 @@ impl Walk<'_> {
             };
             match self.kind(&path, &name) {
                 Err(why) => self.leave(&name, &why),
-                Ok(true) if depth >= DEPTH => self.leave(&name, "it is nested too deep"),
+                Ok(true) if depth >= limits::IMPORT_DEPTH => self.leave(&name, "it is nested too deep"),
                 Ok(true) => self.enter(&path, &format!("{name}/"), depth + 1),
-                Ok(false) if self.found.len() >= MOST => self.leave(&name, "there are too many files"),
+                Ok(false) if self.found.len() >= limits::IMPORT_FILES => {
+                    self.leave(&name, "there are too many files");
+                }
                 Ok(false) => self.found.push((name, path)),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::sources::Sources;
 use super::{Settings, Tool, mlflow, tensorboard, trackio, wandb};
-use crate::model::{Error, Result};
+use crate::model::{Error, Result, limits};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
@@ -43,7 +43,7 @@ impl Search<'_> {
     }
 
     fn directory(&mut self, directory: &Path, depth: usize) {
-        if depth > super::files::DEPTH || !self.seen.insert(directory.to_owned()) {
+        if depth > limits::IMPORT_DEPTH || !self.seen.insert(directory.to_owned()) {
             return;
         }
         let entries = match std::fs::read_dir(directory) {

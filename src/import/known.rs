@@ -1,14 +1,11 @@
 //! What a run file has already.
 
 use super::ledger::Marks;
-use crate::model::{Hash, Result, Start, Value};
+use crate::model::{Hash, Result, Start, Value, limits};
 use crate::store;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Longest text of what a tool says of a run at its start.
-const INFO: usize = 1 << 20;
 
 /// What the run has.
 #[derive(Default)]
@@ -62,7 +59,7 @@ impl Known {
     /// Returns the start of an attempt that was imported, with what it was imported from.
     pub(super) fn info(imported: &Imported, head: &serde_json::Map<String, serde_json::Value>) -> String {
         // What a tool keeps there has no bound of its own.
-        let is_small = serde_json::to_string(head).is_ok_and(|text| text.len() <= INFO);
+        let is_small = serde_json::to_string(head).is_ok_and(|text| text.len() <= limits::IMPORT_INFO_BYTES);
         let mut info = if is_small { head.clone() } else { serde_json::Map::new() };
         info.insert("import".to_owned(), serde_json::to_value(imported).unwrap_or_default());
         serde_json::Value::Object(info).to_string()

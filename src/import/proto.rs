@@ -1,16 +1,11 @@
 //! Guards around protobuf: what decoding takes is bounded by the number of fields, not only by the bytes.
 
+use crate::model::limits;
 use prost::Message;
-
-/// Fields of one message, with those within: each may take a hundred bytes when it is decoded.
-const FIELDS: usize = 1 << 21;
-
-/// Messages up to this size have fewer.
-const SMALL: usize = 1 << 20;
 
 /// Decodes a message; `None` if it is none, or has too many fields.
 pub(super) fn decode<M: Message + Default>(bytes: &[u8]) -> Option<M> {
-    if bytes.len() > SMALL && fields(bytes, 4) > FIELDS {
+    if bytes.len() > limits::PROTO_SMALL_BYTES && fields(bytes, 4) > limits::PROTO_FIELDS {
         return None;
     }
     M::decode(bytes).ok()
@@ -19,7 +14,7 @@ pub(super) fn decode<M: Message + Default>(bytes: &[u8]) -> Option<M> {
 /// Counts the fields of what may be a message, and of the messages that may be within it.
 fn fields(mut bytes: &[u8], depth: usize) -> usize {
     let mut count = 0;
-    while !bytes.is_empty() && count <= FIELDS {
+    while !bytes.is_empty() && count <= limits::PROTO_FIELDS {
         let Some((tag, rest)) = varint(bytes) else { break };
         if tag >> 3 == 0 {
             break;

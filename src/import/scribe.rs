@@ -12,12 +12,6 @@ use crate::store::{self, Appender, Stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
 
-/// Bytes of small contents that are stored at once.
-const MEDIA_BYTES: usize = 32 << 20;
-
-/// A content up to this size is stored together with others.
-const SMALL_BYTES: u64 = 1 << 20;
-
 /// Something that a run says.
 pub(super) enum Said {
     /// A row of the history, or without a step a sample of the system.
@@ -164,7 +158,7 @@ impl<'a> Scribe<'a> {
         row.values.sort_by_key(|(key, _)| *key);
         row.values.dedup_by_key(|(key, _)| *key);
         let too_large = row.values.len() > limits::ROW_KEYS;
-        if too_large || row.values.iter().map(|(_, value)| value.weight()).sum::<u64>() > ROW_BYTES {
+        if too_large || row.values.iter().map(|(_, value)| value.weight()).sum::<u64>() > limits::ROW_WEIGHT {
             self.lose("rows were too large");
             return Ok(());
         }
@@ -221,7 +215,7 @@ impl<'a> Scribe<'a> {
         }
         self.media_bytes += bytes.len();
         self.media.push(bytes);
-        if self.media_bytes >= MEDIA_BYTES { self.flush() } else { Ok(()) }
+        if self.media_bytes >= limits::IMPORT_MEDIA_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn file(&mut self, found: &Found, time: i64, known: &Known) -> Result<()> {
@@ -242,9 +236,9 @@ impl<'a> Scribe<'a> {
         };
         let in_context = |e| Error::io("read", &found.at, e);
         let source = std::fs::File::open(&found.at).map_err(in_context)?;
-        if found.size <= SMALL_BYTES {
+        if found.size <= limits::IMPORT_SMALL_BYTES {
             let mut bytes = Vec::new();
-            source.take(SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(in_context)?;
+            source.take(limits::IMPORT_SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(in_context)?;
             return if Hash::of(&bytes) == found.sha256 { self.store(bytes) } else { Err(changed()) };
         }
         let check = |hash, _| if hash == found.sha256 { Ok(()) } else { Err(changed()) };
@@ -313,9 +307,6 @@ impl<'a> Scribe<'a> {
         Ok(())
     }
 }
-
-/// Weight of a row that still fits a record.
-const ROW_BYTES: u64 = limits::RECORD_BYTES as u64 / 2;
 
 fn event(time: i64, kind: EventKind, name: String, text: String, data: String) -> Record {
     Record::Event(Event { time, kind, name, text, data })

@@ -9,13 +9,10 @@ pub use log::LogReader;
 
 use super::sources::Sources;
 use super::{Head, Identity, Ledger, Part, Settings, Take, Tool};
-use crate::model::{Error, Result};
+use crate::model::{Error, Result, limits};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-
-/// Records at the beginning of a file among which the one with the id is.
-const EARLY: usize = 64;
 
 /// Says whether a file begins as a `.wandb` file.
 pub(super) fn is_header(head: &[u8]) -> bool {
@@ -51,7 +48,7 @@ pub(super) fn add(path: &Path, settings: &Settings<'_>, found: &mut Sources) {
 /// Reads what the run is called. If the file does not say it any more, its name does.
 fn identity(path: &Path) -> Result<Identity> {
     let mut reader = open(path)?;
-    for _ in 0..EARLY {
+    for _ in 0..limits::WANDB_EARLY_RECORDS {
         let Some(record) = reader.next()? else { break };
         if let Some(run) = messages::run_of(record)
             && !run.run_id.is_empty()

@@ -55,3 +55,55 @@ pub const ATTEMPTS: i64 = 1 << 22;
 
 /// Records in one attempt.
 pub const ATTEMPT_RECORDS: u64 = (1 << 40) - 1;
+
+/// Largest `meta.yaml`, parameter or tag of an MLflow run that is read, in bytes. Imports are bounded because the files of other
+/// tools say whatever who wrote them likes.
+pub const IMPORT_TEXT_BYTES: u64 = 1 << 20;
+
+/// Most parameters, most tags and most metrics of an MLflow run: each is a file.
+pub const IMPORT_KIND_FILES: usize = 1 << 18;
+
+/// How deep an import looks into directories, and follows names of metrics with slashes.
+pub const IMPORT_DEPTH: usize = 64;
+
+/// Bytes of parameters and tags that are taken of an MLflow run.
+pub const IMPORT_TEXTS_BYTES: usize = 32 << 20;
+
+/// Longest line of the file of an MLflow metric, in bytes: three numbers, and the name and digest of a dataset.
+pub const IMPORT_METRIC_LINE_BYTES: u64 = 1 << 16;
+
+/// Values of an MLflow metric that are put in order at once: bounds the memory that it takes.
+pub const IMPORT_POINTS: usize = 4 << 20;
+
+/// Elements of a TensorBoard tensor that are taken; no event that a library writes has that many.
+pub const TENSOR_ELEMENTS: usize = 1 << 20;
+
+/// Dimensions of a TensorBoard tensor that are taken.
+pub const TENSOR_DIMENSIONS: usize = 32;
+
+/// Records at the beginning of a W&B file among which the one with the id is.
+pub const WANDB_EARLY_RECORDS: usize = 64;
+
+/// Fields of one protobuf message, with those within: each may take a hundred bytes when it is decoded.
+pub const PROTO_FIELDS: usize = 1 << 21;
+
+/// Protobuf messages up to this size, in bytes, have fewer.
+pub const PROTO_SMALL_BYTES: usize = 1 << 20;
+
+/// Bytes of small contents that an import stores at once.
+pub const IMPORT_MEDIA_BYTES: usize = 32 << 20;
+
+/// A content up to this size, in bytes, is stored together with others by an import.
+pub const IMPORT_SMALL_BYTES: u64 = 1 << 20;
+
+/// Weight of a row that still fits a record, whatever the lengths of its numbers.
+pub const ROW_WEIGHT: u64 = RECORD_BYTES as u64 / 2;
+
+/// Most files of a run that an import takes.
+pub const IMPORT_FILES: usize = 1 << 20;
+
+/// Longest text of what a tool says of a run at its start, in bytes, that the ledger of imports keeps.
+pub const IMPORT_INFO_BYTES: usize = 1 << 20;
+
+/// Longest line that was printed and that an import keeps as one, in bytes.
+pub const PRINTED_LINE_BYTES: usize = 1 << 20;

@@ -2,15 +2,9 @@
 
 use crate::import::Take;
 use crate::import::scribe::Said;
-use crate::model::{Error, ErrorKind, Result, Value};
+use crate::model::{Error, ErrorKind, Result, Value, limits};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
-
-/// Longest line of a metric's file: three numbers, and the name and digest of a dataset.
-const LINE: u64 = 1 << 16;
-
-/// Values that are put in order at once: bounds the memory that it takes.
-const MOST: usize = 4 << 20;
 
 /// One value of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +37,12 @@ pub fn read_metrics(source: impl BufRead, mut take: impl FnMut(&[u8], Point) -> 
     let cannot = |e| Error::new(ErrorKind::Io, "Cannot read on").with_source(e);
     loop {
         line.clear();
-        if (&mut source).take(LINE).read_until(b'\n', &mut line).map_err(cannot)? == 0 {
+        if (&mut source)
+            .take(limits::IMPORT_METRIC_LINE_BYTES)
+            .read_until(b'\n', &mut line)
+            .map_err(cannot)?
+            == 0
+        {
             return Ok(lost);
         }
         let point = std::str::from_utf8(&line).ok().and_then(Point::parse);
@@ -87,7 +86,7 @@ impl<'a> Rows<'a> {
         self.times = Some((first.min(point.time), last.max(point.time)));
         if is_new {
             self.points.push((point, key));
-            if self.points.len() >= MOST {
+            if self.points.len() >= limits::IMPORT_POINTS {
                 self.flush()?;
             }
         }

@@ -3,7 +3,7 @@
 use crate::import::files;
 use crate::import::head::Head;
 use crate::import::json;
-use crate::model::{Result, Value};
+use crate::model::{Result, Value, limits};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -74,14 +74,11 @@ pub(super) struct Read {
     pub(super) left_out: Vec<String>,
 }
 
-/// Bytes of parameters and tags that are taken of a run.
-const TEXTS: usize = 32 << 20;
-
 impl Read {
     /// Takes a parameter or a tag, as long as they are not too many.
     pub(super) fn text(&mut self, kind: &str, name: String, text: String) {
         self.texts += name.len() + text.len();
-        if self.texts > TEXTS {
+        if self.texts > limits::IMPORT_TEXTS_BYTES {
             return self.lose(format!("{kind} are too many"), 1);
         }
         if kind == "params" { &mut self.params } else { &mut self.tags }.insert(name, text);

@@ -3,21 +3,12 @@
 use super::metrics::{Rows, read_metrics};
 use super::run::{About, Read, RunStatus, Stage};
 use crate::import::ledger::Ledger;
-use crate::model::{Error, Result};
+use crate::model::{Error, Result, limits};
 use serde::Deserialize;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
-
-/// Largest `meta.yaml`, parameter or tag that is read.
-const TEXT: u64 = 1 << 20;
-
-/// Most files of one kind in a run.
-const MOST: usize = 1 << 18;
-
-/// How deep names of metrics with slashes are followed.
-const DEPTH: usize = 64;
 
 /// `meta.yaml` of a run or of an experiment.
 #[derive(Debug, Default, Deserialize)]
@@ -129,9 +120,10 @@ fn meta(directory: &Path) -> Result<Meta> {
 /// Reads a small text.
 fn text(path: &Path) -> Result<String> {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(TEXT + 1).read_to_string(&mut text));
+    let read =
+        File::open(path).and_then(|file| file.take(limits::IMPORT_TEXT_BYTES + 1).read_to_string(&mut text));
     read.map_err(|e| Error::io("read", path, e))?;
-    if text.len() as u64 > TEXT {
+    if text.len() as u64 > limits::IMPORT_TEXT_BYTES {
         return Err(Error::damaged(format!("`{}` is larger than MLflow would write it", path.display())));
     }
     Ok(text)
@@ -147,9 +139,9 @@ fn files(directory: &Path) -> Vec<(String, PathBuf)> {
             let Ok(kind) = entry.file_type() else { continue };
             let Ok(name) = entry.file_name().into_string() else { continue };
             let name = format!("{prefix}{name}");
-            if kind.is_file() && found.len() < MOST {
+            if kind.is_file() && found.len() < limits::IMPORT_KIND_FILES {
                 found.push((name, entry.path()));
-            } else if kind.is_dir() && depth < DEPTH {
+            } else if kind.is_dir() && depth < limits::IMPORT_DEPTH {
                 waiting.push((format!("{name}/"), entry.path(), depth + 1));
             }
         }

@@ -1,26 +1,24 @@
 //! Tensors in event files.
 
 use super::messages::Tensor;
+use crate::model::limits;
 use serde_json::Value as Json;
-
-/// Elements of a tensor that are taken; no event that a library writes has that many.
-const ELEMENTS: usize = 1 << 20;
-
-/// Dimensions of a tensor that are taken.
-const DIMENSIONS: usize = 32;
 
 /// The type of texts.
 const STRING: i32 = 7;
 
 /// Returns the numbers of a tensor in a row; `None` if it has none, or too many.
 pub(super) fn numbers(tensor: &Tensor) -> Option<Vec<f64>> {
-    let count = shape(tensor)?.into_iter().try_fold(1usize, usize::checked_mul).filter(|n| *n <= ELEMENTS)?;
+    let count = shape(tensor)?
+        .into_iter()
+        .try_fold(1usize, usize::checked_mul)
+        .filter(|n| *n <= limits::TENSOR_ELEMENTS)?;
     let mut numbers = if tensor.content.is_empty() { listed(tensor)? } else { packed(tensor)? };
     if let Some(last) = numbers.last().copied().filter(|_| numbers.len() < count) {
         // What is repeated to the end is written once.
         numbers.resize(count, last);
     }
-    (numbers.len() <= ELEMENTS).then_some(numbers)
+    (numbers.len() <= limits::TENSOR_ELEMENTS).then_some(numbers)
 }
 
 /// Returns the texts of a tensor in a row; `None` if it has none.
@@ -31,7 +29,7 @@ pub(super) fn strings(tensor: Tensor) -> Option<Vec<Vec<u8>>> {
 /// Returns the lengths of a tensor in its dimensions.
 pub(super) fn shape(tensor: &Tensor) -> Option<Vec<usize>> {
     let dims = tensor.shape.as_ref().map(|shape| shape.dims.as_slice()).unwrap_or_default();
-    if dims.len() > DIMENSIONS {
+    if dims.len() > limits::TENSOR_DIMENSIONS {
         return None;
     }
     dims.iter().map(|dim| usize::try_from(dim.size).ok()).collect()
@@ -74,7 +72,7 @@ fn packed(tensor: &Tensor) -> Option<Vec<f64>> {
         bytes.chunks_exact(N).filter_map(|chunk| chunk.try_into().ok()).map(of).collect()
     }
     let bytes = tensor.content.as_slice();
-    if bytes.len() > 8 * ELEMENTS {
+    if bytes.len() > 8 * limits::TENSOR_ELEMENTS {
         return None;
     }
     Some(match tensor.kind {

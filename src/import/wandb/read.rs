@@ -10,7 +10,7 @@ use crate::import::ledger::Ledger;
 use crate::import::proto::{decode, micros};
 use crate::import::scribe::Said;
 use crate::import::{Take, json};
-use crate::model::{Event, EventKind, Result, Value};
+use crate::model::{Event, EventKind, Result, Value, limits};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -21,9 +21,6 @@ const LANE: &str = "records";
 
 /// Names that W&B keeps in the history and the summary for itself: danlu knows these of every row.
 const OWN: [&str; 4] = ["_step", "_timestamp", "_runtime", "_wandb"];
-
-/// Longest line that was printed and is kept as one.
-const LINE: usize = 1 << 20;
 
 /// Reads all records of a file.
 pub(super) fn read(
@@ -245,7 +242,7 @@ impl Reading {
             let rest = self.printed[stream].split_off(end + 1);
             let lines = std::mem::replace(&mut self.printed[stream], rest);
             self.print(stream, lines);
-        } else if self.printed[stream].len() > LINE {
+        } else if self.printed[stream].len() > limits::PRINTED_LINE_BYTES {
             self.end_lines();
         }
     }

@@ -131,8 +131,10 @@ def answers(claims: Claims, directory: str) -> None:
         ):
             claims.add(f"list of {RUNS:,} runs, {name}", took(f"/api/v1/runs?{query}"), "ms", floor, most=50)
         chart = {"runs": runs, "keys": ["loss"], "columns": 1000}
-        cost = took("/api/v1/envelopes", chart)
-        claims.add(f"chart of {CHARTS} runs, {POINTS:,} points each", cost, "ms", floor, most=60)
+        first = timed(lambda: server.ask("/api/v1/envelopes", chart), 1)
+        what = f"chart of {CHARTS} runs, {POINTS:,} points each"
+        claims.add(f"{what}, the first after a start", first[0] / MILLISECOND, "ms", floor)
+        claims.add(f"{what}, again", took("/api/v1/envelopes", chart), "ms", floor, most=60)
 
 
 if __name__ == "__main__":

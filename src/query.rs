@@ -2,6 +2,7 @@
 
 mod alerts;
 mod artifacts;
+mod chart;
 mod envelope;
 mod extract;
 mod field;
@@ -18,16 +19,19 @@ mod series;
 mod spelling;
 mod sql;
 mod tables;
+mod trace;
 mod unite;
 
 pub use alerts::{Alert, alerts};
 pub use artifacts::{ArtifactEvent, ArtifactVersion, artifact_events, artifacts};
-pub use envelope::{Axis, Column, envelope};
+pub use chart::{Axis, Column};
+pub use envelope::envelope;
 pub use extract::{Sink, extract_blob, write_whole};
 pub use field::{Field, Fields, Named, Scalar, descend};
 pub use files::{FileVersion, file_versions, pick, read_file};
 pub use filter::{
-    FILTER_BYTES, FILTER_DEPTH, FILTER_PATTERNS, FILTER_VALUES, Filter, Literal, Pattern, Sense, Test,
+    FILTER_BYTES, FILTER_DEPTH, FILTER_PATTERNS, FILTER_VALUES, Filter, Literal, Pattern, Resolved, Sense,
+    Test,
 };
 pub use find::{find, named, unreadable_of};
 pub use leftovers::{Leftover, leftovers, remove};
@@ -41,5 +45,6 @@ pub use runs::{
 pub use rusqlite::types::Value as SqlValue;
 pub use said::{Definition, Line, Samples, console, definitions, samples, system_keys};
 pub use series::{Series, config, series, summary};
-pub use sql::{Answer, SqlLimits, bounded_sql, sql, sql_json, sql_of};
+pub use sql::{Answer, SqlLimits, bound_memory, bounded_sql, sql, sql_json, sql_of};
+pub use trace::Trace;
 pub use unite::{full_name, namesakes, unite, united_details};

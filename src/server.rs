@@ -30,6 +30,7 @@ mod locks;
 mod media;
 mod metrics;
 mod objects;
+mod open_files;
 mod openapi;
 mod page;
 mod people;
@@ -43,6 +44,7 @@ mod sql;
 mod stream;
 mod target;
 mod tls;
+mod traces;
 
 pub use admin::{Admin, Stats, Verified};
 pub use catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team};
@@ -91,6 +93,8 @@ struct App {
     listeners: Arc<tokio::sync::Semaphore>,
     /// What runs said of artifacts.
     artifacts: artifacts::Heard,
+    /// Lines that charts were drawn from.
+    traces: traces::Traces,
     /// The description of the API, once somebody has asked for it.
     document: std::sync::OnceLock<String>,
 }
@@ -117,6 +121,7 @@ impl App {
             queries: tokio::sync::Semaphore::new(sql::AT_ONCE),
             listeners: Arc::new(tokio::sync::Semaphore::new(events::LISTENERS)),
             artifacts: artifacts::Heard::default(),
+            traces: traces::Traces::default(),
             document: std::sync::OnceLock::new(),
             clock,
         })

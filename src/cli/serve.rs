@@ -69,6 +69,10 @@ struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
 
+    /// Connections at once from one address
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address)]
+    max_connections_per_address: usize,
+
     /// Requests per second of one key
     #[arg(long, value_name = "N", default_value_t = Limits::default().per_key)]
     rate_per_key: u32,
@@ -142,6 +146,7 @@ impl Serve {
         settings.tls = self.tls_cert.clone().zip(self.tls_key.clone());
         settings.limits = Limits {
             connections: limits.max_connections,
+            connections_per_address: limits.max_connections_per_address,
             per_key: limits.rate_per_key,
             per_address: limits.rate_per_address,
             head: Duration::from_secs(limits.head_timeout),

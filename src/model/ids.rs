@@ -7,6 +7,7 @@ use std::fmt;
 
 /// The SHA-256 of some bytes; the name of a blob or segment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
@@ -23,6 +24,7 @@ impl Hash {
 
 /// One process writing under one run id: the writer of one stream of records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct AttemptId(pub [u8; 16]);
 
 impl AttemptId {
@@ -104,6 +106,7 @@ hex_text!(AttemptId);
 /// The id of a run, unique in its project. Part of a file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct RunId(String);
 
 impl RunId {
@@ -170,6 +173,7 @@ impl From<RunId> for String {
 
 /// What names a run everywhere: entity (may be empty), project, id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct RunKey {
     /// The team or user; empty when none was given.
     pub entity: String,

@@ -1,59 +1,14 @@
 //! A chart's line in as many columns as it has pixels, read in about as many steps, with every spike.
 
-use crate::model::{Error, Result, limits};
+use super::chart::{Axis, Chart, Column, Fate, check};
+use super::trace::Trace;
+use crate::model::Result;
 use crate::store::Bucket;
 use crate::store::envelope::{self as store_envelope, BUCKET_POINTS, EnvelopeRow, FANOUT, Standing};
-use crate::store::points::{Point, for_each_point, keys_of, snapshot};
+use crate::store::points::{for_each_point, keys_of, snapshot};
 use rusqlite::Connection;
-use serde::Serialize;
+use std::borrow::Borrow;
 use std::collections::HashMap;
-
-/// What the points of a chart lie over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Axis<'a> {
-    /// The step.
-    Step,
-    /// The time, in seconds since 1970-01-01 UTC.
-    Time,
-    /// Another key that was logged in the same rows or, failing that, at the same steps.
-    Key(&'a str),
-}
-
-impl<'a> Axis<'a> {
-    /// Returns the axis of this name: `_step`, `_timestamp`, or that of a key.
-    pub fn named(name: &'a str) -> Self {
-        match name {
-            "_step" => Self::Step,
-            "_timestamp" => Self::Time,
-            key => Self::Key(key),
-        }
-    }
-}
-
-/// What the points in one column of a chart come to. A column without points is left out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
-pub struct Column {
-    /// Where its points begin on the axis, and where they end.
-    #[cfg_attr(feature = "server", schema(value_type = Vec<f64>))]
-    pub x: (f64, f64),
-    /// The first finite number; `None` if there is none, as with the next four.
-    pub first: Option<f64>,
-    /// The smallest.
-    pub min: Option<f64>,
-    /// The largest.
-    pub max: Option<f64>,
-    /// The last.
-    pub last: Option<f64>,
-    /// The mean.
-    pub mean: Option<f64>,
-    /// How many finite numbers there are.
-    pub count: u64,
-    /// How many NaN.
-    pub nan: u64,
-    /// How many infinities.
-    pub inf: u64,
-}
 
 /// Reads what a key of the history of a run, in one file or in those of its ranks, comes to between two places of an axis, or everywhere, in at most so many columns.
 ///
@@ -61,16 +16,20 @@ pub struct Column {
 /// itself, so a point may be shown one column off; its value is never left out.
 ///
 /// # Errors
-/// The file is damaged; no columns are asked for, or more than [`limits::CHART_COLUMNS`]; the range is none.
+/// The file is damaged; no columns are asked for, or more than [`crate::model::limits::CHART_COLUMNS`]; the range is none.
 pub fn envelope(
-    files: &[Connection],
+    files: &[impl Borrow<Connection>],
     key: &str,
     axis: Axis<'_>,
     range: Option<(f64, f64)>,
     columns: usize,
 ) -> Result<Vec<Column>> {
     check(range, columns)?;
-    let _snapshots = files.iter().map(snapshot).collect::<Result<Vec<_>>>()?;
+    let files: Vec<&Connection> = files.iter().map(Borrow::borrow).collect();
+    let _snapshots = files.iter().copied().map(snapshot).collect::<Result<Vec<_>>>()?;
+    if let Some(trace) = Trace::read_for(&files, key, axis, columns)? {
+        return trace.envelope(range, columns);
+    }
     let mut lines = Vec::new();
     for file in files {
         lines.extend(lines_of(file, key, axis)?);
@@ -78,16 +37,16 @@ pub fn envelope(
     let everywhere =
         || lines.iter().filter_map(|line| line.range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let Some(range) = range.or_else(everywhere) else { return Ok(Vec::new()) };
-    let mut chart = Chart { range, columns: vec![None; columns] };
+    let mut chart = Chart::new(range, columns);
     for line in &mut lines {
-        let before = chart.columns.clone();
+        let before = chart.clone();
         if !line.draw(&mut chart)? {
-            chart.columns = before;
+            chart = before;
             line.join_by_row()?;
             line.draw(&mut chart)?;
         }
     }
-    Ok(chart.columns.into_iter().flatten().map(column).collect())
+    Ok(chart.into_columns())
 }
 
 /// Opens the lines of a key, one for each attempt that has something for it to lie over.
@@ -106,87 +65,9 @@ fn lines_of<'a>(connection: &'a Connection, key: &str, axis: Axis<'a>) -> Result
     Ok(lines)
 }
 
-fn check(range: Option<(f64, f64)>, columns: usize) -> Result<()> {
-    let most = limits::CHART_COLUMNS;
-    if !(1..=most).contains(&columns) {
-        return Err(Error::usage(format!("An envelope of {columns} columns cannot be had: 1 to {most} can")));
-    }
-    match range {
-        Some((low, high)) if !(low.is_finite() && high.is_finite() && low <= high) => {
-            Err(Error::usage(format!("There is nothing from {low} to {high} on the axis of a chart")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn column((x, bucket): ((f64, f64), Bucket)) -> Column {
-    let finite = |float: f64| (bucket.numbers() > 0).then_some(float);
-    Column {
-        x,
-        first: finite(bucket.first),
-        min: finite(bucket.min),
-        max: finite(bucket.max),
-        last: finite(bucket.last),
-        mean: finite(bucket.mean()),
-        count: bucket.numbers(),
-        nan: bucket.nan,
-        inf: bucket.inf,
-    }
-}
-
 /// Finds the id of another key of the attempt that a key is of.
 fn key_of_attempt(connection: &Connection, name: &str, beside: i64) -> Result<Option<i64>> {
     Ok(keys_of(connection, name)?.into_iter().find(|id| id >> 40 == beside >> 40))
-}
-
-/// The columns that are being filled.
-struct Chart {
-    range: (f64, f64),
-    columns: Vec<Option<((f64, f64), Bucket)>>,
-}
-
-/// What becomes of a bucket.
-enum Fate {
-    Outside,
-    Whole,
-    Split,
-}
-
-impl Chart {
-    fn fate(&self, x: (f64, f64)) -> Fate {
-        let (low, high) = self.range;
-        if x.1 < low || x.0 > high {
-            return Fate::Outside;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "there are few columns")]
-        let width = (high - low) / self.columns.len() as f64;
-        let within = x.0 >= low && x.1 <= high;
-        if within && x.1 - x.0 <= width { Fate::Whole } else { Fate::Split }
-    }
-
-    fn add(&mut self, x: (f64, f64), bucket: &Bucket) {
-        let (low, high) = self.range;
-        let middle = x.0 + (x.1 - x.0) / 2.0;
-        if !(middle >= low && middle <= high) {
-            return;
-        }
-        let share = if high > low { (middle - low) / (high - low) } else { 0.0 };
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a number of columns"
-        )]
-        let place = (share * self.columns.len() as f64) as usize;
-        let last = self.columns.len() - 1;
-        match &mut self.columns[place.min(last)] {
-            Some((known, sum)) => {
-                *known = (known.0.min(x.0), known.1.max(x.1));
-                sum.join(bucket);
-            }
-            free => *free = Some((x, *bucket)),
-        }
-    }
 }
 
 /// The points of a key in one attempt, over an axis.
@@ -264,7 +145,7 @@ impl<'a> Line<'a> {
         let Some((x, _)) = self.x else {
             let axis = self.axis;
             for_each_point(self.connection, key, standing.points, ordinals, |point| {
-                let x = if axis == Axis::Time { seconds(point.time) } else { step(point) };
+                let x = axis.place(point);
                 sink((x, x), &Bucket::of(point));
             })?;
             return Ok(true);
@@ -405,9 +286,4 @@ fn same_rows(a: &EnvelopeRow, b: &EnvelopeRow) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]
 fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
-}
-
-#[expect(clippy::cast_precision_loss, reason = "places on an axis are floats")]
-fn step(point: Point<'_>) -> f64 {
-    point.step.unwrap_or(0) as f64
 }

@@ -183,14 +183,19 @@ impl<'a> Scalar<'a> {
                 Some(int) => Self::Int(int),
                 None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
-            serde_json::Value::String(text) => match text.as_str() {
-                "NaN" => Self::Float(f64::NAN),
-                "Infinity" => Self::Float(f64::INFINITY),
-                "-Infinity" => Self::Float(f64::NEG_INFINITY),
-                text => Self::text(text),
-            },
+            serde_json::Value::String(text) => Self::of_text(text),
             serde_json::Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
             serde_json::Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// Takes a text of the config or summary.
+    pub fn of_text(text: &'a str) -> Self {
+        match text {
+            "NaN" => Self::Float(f64::NAN),
+            "Infinity" => Self::Float(f64::INFINITY),
+            "-Infinity" => Self::Float(f64::NEG_INFINITY),
+            text => Self::text(text),
         }
     }
 
@@ -274,6 +279,22 @@ impl Place<'_> {
         }
     }
 
+    /// Returns a number below `3 << 62` that is in the same order, as far as so few bits tell.
+    pub(super) fn about(&self) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "it is about the number")]
+        let bits = match self {
+            Self::Int(int) => ordered(*int as f64),
+            Self::Float(float) => ordered(*float),
+            Self::Text(text) => {
+                let mut first = [0; 8];
+                first.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+                u64::from_be_bytes(first)
+            }
+            Self::Bool(truth) => u64::from(*truth) << 2,
+        };
+        (u64::from(self.rank()) << 62) | (bits >> 2)
+    }
+
     pub(super) fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
@@ -287,9 +308,19 @@ impl Place<'_> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a whole number beside a float is compared as one")]
+/// Returns the bits of a float so that they are in the order of floats.
+fn ordered(float: f64) -> u64 {
+    // There are two zeros, and they are equal.
+    let bits = (float + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+}
+
+/// Compares as they are, not rounded: an order in which two are equal to a third and not to each other is none.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "what is lost is looked at")]
 fn int_with_float(int: i64, float: f64) -> Ordering {
-    (int as f64).partial_cmp(&float).unwrap_or(Ordering::Equal)
+    let rounded = (int as f64).partial_cmp(&float).unwrap_or(Ordering::Equal);
+    // Equal floats of this size are whole; 2^63 itself is beyond every whole number.
+    rounded.then_with(|| i128::from(int).cmp(&(float as i128)))
 }
 
 /// What has fields.

@@ -5,6 +5,7 @@
 
 mod meaning;
 mod parse;
+mod resolved;
 
 use super::field::{Field, Fields, Place, Scalar};
 use super::spelling::quoted;
@@ -14,6 +15,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 pub(super) use parse::list_of_fields;
+pub use resolved::Resolved;
 
 /// Longest filter, in bytes.
 pub const FILTER_BYTES: usize = 16 << 10;
@@ -119,12 +121,7 @@ impl Filter {
 
     /// Says whether a run is meant.
     pub fn matches(&self, run: &impl Fields) -> bool {
-        match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(run)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(run)),
-            Self::Not(part) => !part.matches(run),
-            Self::Is(field, test) => test.holds(&run.value(field)),
-        }
+        self.resolve(&|field| field).matches(&|field| run.value(field))
     }
 
     /// Lists the fields that it asks for.

@@ -29,6 +29,26 @@ impl Order {
         each.fold(Ordering::Equal, Ordering::then)
     }
 
+    /// Compares two runs by the values of its fields, which are asked for by their numbers as far as they are needed.
+    pub fn compare_by<'a>(&self, values: impl Fn(usize) -> (Scalar<'a>, Scalar<'a>)) -> Ordering {
+        let mut each = self.0.iter().enumerate().map(|(n, (falls, _))| {
+            let (a, b) = values(n);
+            one(*falls, &a, &b)
+        });
+        each.find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    /// Returns a number that comes where the value of the first field comes in this order; values that are close to each other
+    /// have the same.
+    pub fn about(&self, first: &Scalar<'_>) -> u64 {
+        const LAST: u64 = (3 << 62) - 1;
+        match (first.place(), self.0.first()) {
+            (Some(place), Some((true, _))) => LAST - place.about(),
+            (Some(place), _) => place.about(),
+            (None, _) => u64::MAX,
+        }
+    }
+
     /// Returns what a run is ordered by.
     pub fn values<'a>(&self, run: &'a impl Fields) -> Vec<Scalar<'a>> {
         self.0.iter().map(|(_, field)| run.value(field)).collect()

@@ -27,6 +27,7 @@ pub struct Writer {
 
 /// What a run has gone through.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Past {
     /// Who wrote it, in order.
     pub writers: Vec<Writer>,
@@ -35,7 +36,6 @@ pub struct Past {
     /// The step and the time of its last row.
     pub last_row: Option<(i64, f64)>,
     /// Whether it says anything of artifacts.
-    #[serde(default)]
     pub artifacts: bool,
 }
 

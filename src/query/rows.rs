@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Most values that a page has.
 const PAGE_VALUES: usize = 1 << 20;
 
+/// Values of each key that are read at once of a step that goes on and on.
+const STRETCH: usize = 4096;
+
 /// Which rows to read.
 #[derive(Debug, Clone, Default)]
 pub struct RowsWanted {
@@ -60,9 +63,35 @@ struct Found {
 pub fn rows(connection: &Connection, wanted: &RowsWanted) -> Result<Rows> {
     let _snapshot = snapshot(connection)?;
     let keys = if wanted.keys.is_empty() { all_keys(connection)? } else { wanted.keys.clone() };
-    let limit = wanted.limit.clamp(1, (PAGE_VALUES / keys.len().max(1)).max(1));
+    let most = (PAGE_VALUES / keys.len().max(1)).max(1);
+    let limit = wanted.limit.clamp(1, most);
     // So many values of each key are sure to have those of the first rows. A row more shows where the last step ends.
-    let most = limit.saturating_add(1);
+    let (mut page, mut goes_on) = part(connection, &keys, wanted, (limit, limit.saturating_add(1)))?;
+    // A step of very many rows is read on until it ends.
+    while let Some(after) = page.next.filter(|_| goes_on) {
+        let wanted = RowsWanted { after, ..wanted.clone() };
+        let (more, further) = part(connection, &keys, &wanted, (1, most.clamp(2, STRETCH)))?;
+        let next = more.rows.into_iter().next();
+        goes_on = false;
+        match (page.rows.last_mut(), next) {
+            (Some(known), Some(row)) if (known.step, known.rank) == (row.step, row.rank) => {
+                known.take(row.time, row.values);
+                (page.next, goes_on) = (more.next, further);
+            }
+            (_, Some(_)) => {}
+            (_, None) => page.next = None,
+        }
+    }
+    Ok(page)
+}
+
+/// Reads rows, at most so many, out of so many values of each key. Says also whether the last may go on behind them.
+fn part(
+    connection: &Connection,
+    keys: &[String],
+    wanted: &RowsWanted,
+    (limit, most): (usize, usize),
+) -> Result<(Rows, bool)> {
     let mut by_row: BTreeMap<i64, Vec<Found>> = BTreeMap::new();
     // Behind the last value of a key of which there are more, rows may lack it.
     let mut whole_until = i64::MAX;
@@ -79,7 +108,7 @@ pub fn rows(connection: &Connection, wanted: &RowsWanted) -> Result<Rows> {
             }
         }
     }
-    page(connection, &keys, by_row, (limit, whole_until))
+    page(connection, keys, by_row, (limit, whole_until))
 }
 
 fn page(
@@ -87,7 +116,7 @@ fn page(
     keys: &[String],
     by_row: BTreeMap<i64, Vec<Found>>,
     (limit, whole_until): (usize, i64),
-) -> Result<Rows> {
+) -> Result<(Rows, bool)> {
     let ranks: BTreeMap<i64, Option<u32>> =
         store::attempts(connection)?.iter().map(|attempt| attempt.base).zip(ranks(connection)?).collect();
     let mut page = Rows::default();
@@ -103,7 +132,7 @@ fn page(
         }
         if !goes_on && page.rows.len() == limit {
             page.next = last;
-            return Ok(page);
+            return Ok((page, false));
         }
         if !goes_on {
             before = last;
@@ -111,24 +140,27 @@ fn page(
         }
         last = Some(row);
         if let Some(into) = page.rows.last_mut() {
-            into.take(time, found.into_iter().map(|found| (&keys[found.key], found.value)));
+            into.take(time, found.into_iter().map(|found| (keys[found.key].clone(), found.value)));
         }
     }
-    if whole_until < i64::MAX {
-        // The last step may go on in what was not read.
-        page.next = if before.is_some() { before } else { last };
-        page.rows.truncate(page.rows.len().saturating_sub(1).max(1));
+    if whole_until == i64::MAX {
+        return Ok((page, false));
     }
-    Ok(page)
+    // The last step may go on in what was not read.
+    if before.is_some() {
+        page.rows.pop();
+    }
+    page.next = before.or(last);
+    Ok((page, before.is_none()))
 }
 
 impl Row {
-    fn take<'a>(&mut self, time: f64, values: impl Iterator<Item = (&'a String, Value)>) {
+    fn take(&mut self, time: f64, values: impl IntoIterator<Item = (String, Value)>) {
         self.time = time;
         for (key, value) in values {
-            match self.values.iter_mut().find(|(name, _)| name == key) {
+            match self.values.iter_mut().find(|(name, _)| *name == key) {
                 Some((_, known)) => *known = value,
-                None => self.values.push((key.clone(), value)),
+                None => self.values.push((key, value)),
             }
         }
     }

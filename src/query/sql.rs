@@ -6,8 +6,10 @@ use crate::model::{Error, Result};
 use crate::store;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a query answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,17 +51,22 @@ pub struct SqlLimits {
     pub rows: usize,
     /// Most bytes of the rows, about.
     pub bytes: usize,
+    /// Most bytes that it may take up while it is answered, about.
+    pub memory: i64,
     /// Says whether it takes too long.
     pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Virtual steps of SQLite after which it is asked whether a query takes too long. One step can copy the largest value.
-const STEPS: std::ffi::c_int = 500;
+/// Virtual steps of SQLite after which it is asked how much memory a query takes. One step can copy the largest value.
+const STEPS: std::ffi::c_int = 4;
+
+/// How many times that is asked until it is asked once whether the query takes too long.
+const LOOKS: u32 = 64;
 
 /// Answers a query as [`sql`] does, within limits: of somebody who is not trusted. Says also whether there were more rows.
 ///
 /// # Errors
-/// As [`sql`]; or it takes too long.
+/// As [`sql`]; or it takes too long, or too much memory.
 pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits) -> Result<(Answer, bool)> {
     let path = runs.first().filter(|_| one).map(|run| run.path.clone());
     let mut connection = match runs.as_slice() {
@@ -68,9 +75,21 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
     };
     bound(&connection)?;
     connection.authorizer(Some(authorize))?;
-    let SqlLimits { rows, bytes, is_over } = limits;
-    connection.progress_handler(STEPS, Some(is_over))?;
+    let SqlLimits { rows, bytes, memory, is_over } = limits;
+    let too_much = Arc::new(AtomicBool::new(false));
+    let (says, most, mut looks) = (Arc::clone(&too_much), memory_used().saturating_add(memory), 0u32);
+    connection.progress_handler(
+        STEPS,
+        Some(move || {
+            looks = looks.wrapping_add(1);
+            let full = memory_used() > most;
+            says.fetch_or(full, Ordering::Relaxed);
+            full || looks.is_multiple_of(LOOKS) && is_over()
+        }),
+    )?;
     some(&connection, query, rows, bytes).map_err(|e| match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::OperationInterrupted) if too_much.load(Ordering::Relaxed) => greedy(),
+        Some(rusqlite::ErrorCode::OutOfMemory) => greedy(),
         Some(rusqlite::ErrorCode::OperationInterrupted) => {
             Error::usage("Cannot answer the query: it takes too long")
                 .with_hint("ask for less, or of fewer runs")
@@ -80,6 +99,22 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
         }
         _ => refused(e, path.as_deref()),
     })
+}
+
+fn greedy() -> Error {
+    Error::usage("Cannot answer the query: it takes too much memory")
+        .with_hint("ask for less at once: fewer and shorter values, or of fewer runs")
+}
+
+/// Bounds the memory that SQLite takes up in this process, whatever is asked of it: what a query does between two jumps of its
+/// program is not looked at otherwise. It can only be made less.
+///
+/// # Errors
+/// SQLite refuses.
+pub fn bound_memory(bytes: i64) -> Result<()> {
+    let connection = Connection::open_in_memory()?;
+    let sql = format!("PRAGMA hard_heap_limit = {bytes}");
+    Ok(connection.query_row(&sql, [], |_| Ok(()))?)
 }
 
 /// Bounds what a query can make SQLite do.
@@ -112,20 +147,33 @@ fn some(connection: &Connection, query: &str, most: usize, bytes: usize) -> rusq
         if answer.rows.len() == most || left == 0 {
             return Ok((answer, true));
         }
-        let row = (0..width).map(|n| row.get(n)).collect::<rusqlite::Result<Vec<Value>>>()?;
-        let size: usize = row.iter().map(weight).sum();
-        left = left.saturating_sub(size);
-        answer.rows.push(row);
+        let mut size = 0;
+        for n in 0..width {
+            size += weight(row.get_ref(n)?);
+        }
+        // What is too much is not even copied.
+        if size > left {
+            return Ok((answer, true));
+        }
+        left -= size;
+        answer.rows.push((0..width).map(|n| row.get(n)).collect::<rusqlite::Result<Vec<Value>>>()?);
     }
     Ok((answer, false))
 }
 
-fn weight(value: &Value) -> usize {
+fn weight(value: ValueRef<'_>) -> usize {
     match value {
-        Value::Text(text) => text.len() + 2,
-        Value::Blob(bytes) => 2 * bytes.len() + 2,
-        Value::Null | Value::Integer(_) | Value::Real(_) => 8,
+        ValueRef::Text(text) => text.len() + 2,
+        ValueRef::Blob(bytes) => 2 * bytes.len() + 2,
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 8,
     }
+}
+
+/// Returns how much memory SQLite takes up, for all that goes on in this process.
+#[expect(unsafe_code, reason = "rusqlite has no function for it; it takes nothing and reads a counter")]
+fn memory_used() -> i64 {
+    // SAFETY: it may be called at any time, from any thread.
+    unsafe { rusqlite::ffi::sqlite3_memory_used() }
 }
 
 /// Returns a value of an answer as JSON. Bytes become hexadecimal digits.

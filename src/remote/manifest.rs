@@ -15,6 +15,7 @@ const VERSION_WHOLE: u32 = 1;
 
 /// Names everything that a run consists of. `docs/format.md` describes its JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Manifest {
     format: String,
     version: u32,
@@ -33,6 +34,7 @@ pub struct Manifest {
 
 /// An attempt in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct AttemptEntry {
     /// Who wrote it.
     pub attempt: AttemptId,
@@ -49,8 +51,10 @@ pub struct AttemptEntry {
 
 /// What a remote says that it holds of a run, computed from what it stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Receipt {
     /// For each attempt the number of its records, which is also the last sequence number, and its digest.
+    #[cfg_attr(feature = "server", schema(value_type = BTreeMap<String, Vec<serde_json::Value>>))]
     pub attempts: BTreeMap<String, (u64, Hash)>,
     /// The digest of the run.
     pub digest: Hash,
@@ -66,6 +70,7 @@ pub struct Receipt {
 ///
 /// One whose manifest cannot be read is listed too, with no records: [`super::Remote::manifest_of`] says what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct RunHead {
     /// The hash of the run's key.
     pub key: Hash,

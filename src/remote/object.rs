@@ -7,6 +7,7 @@ use std::fmt;
 /// The name of an object: what sort it is, and the SHA-256 of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub enum Object {
     /// A segment of records. It is stored and sent as a zstd frame; its name is the hash of what is inside.
     Segment(Hash),
@@ -16,6 +17,7 @@ pub enum Object {
 
 /// The name and the uncompressed length of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct SizedHash {
     /// The SHA-256 of its content.
     pub sha256: Hash,

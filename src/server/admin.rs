@@ -16,7 +16,7 @@ pub struct Admin {
 }
 
 /// How much there is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
     /// Accounts.
     pub accounts: i64,

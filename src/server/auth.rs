@@ -101,6 +101,12 @@ pub(super) struct Known(pub(super) Arc<OnceLock<Arc<Who>>>);
 #[derive(Debug, Clone)]
 pub(super) struct Asker(Arc<Who>);
 
+impl Asker {
+    pub(super) fn new(who: Who) -> Self {
+        Self(Arc::new(who))
+    }
+}
+
 impl Deref for Asker {
     type Target = Who;
     fn deref(&self) -> &Who {

@@ -1,17 +1,22 @@
 //! What charts are drawn from: envelopes, of one key or of many runs and keys at once.
 
 use super::App;
-use super::answer::{Answer, blocking};
+use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
 use super::extract::{Json as JsonIn, Path, Query, at_most};
 use super::openapi::Errors;
-use crate::model::{Error, Result};
-use crate::query::{self, Axis, Column};
+use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::query::{self, Axis, Column, Trace};
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::thread;
 use utoipa::{IntoParams, ToSchema};
 
 /// Most lines of one request, each of a run and a key.
@@ -50,8 +55,8 @@ pub(super) async fn envelope(
     let range = range(chart.from, chart.to)?;
     let columns = chart.columns.unwrap_or(2000);
     blocking(move || {
-        let run = app.open_run(&app.target(&who, &key, Scope::Read)?)?;
-        query::envelope(&[run], &chart.key, Axis::named(&axis), range, columns)
+        let run = app.target(&who, &key, Scope::Read)?;
+        app.line((run.key, run.digest), &chart.key, &axis, range, columns)
     })
     .await
 }
@@ -83,19 +88,20 @@ pub(super) struct ChartsIn {
 }
 
 /// The lines of charts.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what the answer is; it is written line by line")]
 pub(super) struct ChartsOut {
     /// One for each run and key of which there is something, in the order of the request.
-    charts: Vec<ChartOut>,
+    charts: Vec<ChartOut<'static>>,
 }
 
 /// A line.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ChartOut {
+pub(super) struct ChartOut<'a> {
     /// The run, as the request named it.
-    run: String,
+    run: &'a str,
     /// The key of the history.
-    key: String,
+    key: &'a str,
     /// Its columns.
     columns: Vec<Column>,
 }
@@ -109,42 +115,71 @@ pub(super) async fn envelopes(
     State(app): State<Arc<App>>,
     who: Asker,
     JsonIn(wanted): JsonIn<ChartsIn>,
-) -> Answer<Json<ChartsOut>> {
+) -> Answer<impl IntoResponse> {
     let columns = wanted.columns.unwrap_or(2000);
     let lines = wanted.runs.len().saturating_mul(wanted.keys.len());
     at_most("lines of charts", lines, LINES)?;
     at_most("columns of charts", lines.saturating_mul(columns), COLUMNS)?;
     range(wanted.from, wanted.to)?;
-    blocking(move || {
-        // Opening run files and reading them is spread over the processors.
-        let threads =
-            std::thread::available_parallelism().map_or(1, usize::from).min(wanted.runs.len()).max(1);
-        let part = wanted.runs.len().div_ceil(threads).max(1);
-        let done = std::thread::scope(|scope| {
-            let parts =
-                wanted.runs.chunks(part).map(|runs| scope.spawn(|| lines_of(&app, &who, &wanted, runs)));
+    let parts = run_blocking(move || {
+        let runs: Vec<_> = wanted.runs.iter().zip(app.targets(&who, &wanted.runs)?).collect();
+        // Reading and writing is spread over the processors.
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(runs.len()).max(1);
+        let part = runs.len().div_ceil(threads).max(1);
+        thread::scope(|scope| {
+            let parts = runs.chunks(part).map(|runs| scope.spawn(|| app.lines(&wanted, runs)));
             let parts: Vec<_> = parts.collect();
-            let broke = || Error::new(crate::ErrorKind::Io, "A thread of the server broke down");
+            let broke = || Error::new(ErrorKind::Io, "A thread of the server broke down");
             parts.into_iter().map(|part| part.join().map_err(|_| broke())?).collect::<Result<Vec<_>>>()
-        })?;
-        Ok(ChartsOut { charts: done.into_iter().flatten().collect() })
+        })
     })
-    .await
+    .await?;
+    let lines: Vec<Vec<u8>> = parts.into_iter().flatten().collect();
+    let between = |n| if n == 0 { "{\"charts\":[" } else { "," };
+    let pieces = lines.into_iter().enumerate().flat_map(move |(n, line)| [between(n).into(), line]);
+    let pieces: Vec<Vec<u8>> = pieces.collect();
+    let pieces = if pieces.is_empty() { vec![between(0).into()] } else { pieces };
+    let pieces = pieces.into_iter().chain([b"]}".to_vec()]).map(Ok::<_, Infallible>);
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(futures_util::stream::iter(pieces))))
 }
 
-fn lines_of(app: &App, who: &Asker, wanted: &ChartsIn, runs: &[String]) -> Result<Vec<ChartOut>> {
-    let range = range(wanted.from, wanted.to)?;
-    let axis = wanted.x.as_deref().unwrap_or("_step");
-    let mut charts = Vec::new();
-    for run in runs {
-        let files = [app.open_run(&app.target(who, run, Scope::Read)?)?];
-        for key in &wanted.keys {
-            let columns =
-                query::envelope(&files, key, Axis::named(axis), range, wanted.columns.unwrap_or(2000))?;
-            if !columns.is_empty() {
-                charts.push(ChartOut { run: run.clone(), key: key.clone(), columns });
+/// A run: its key, and the digest of what is read of it.
+type Stand = (Hash, Hash);
+
+impl App {
+    /// Writes lines of some runs as JSON.
+    fn lines(&self, wanted: &ChartsIn, runs: &[(&String, Stand)]) -> Result<Vec<Vec<u8>>> {
+        let range = range(wanted.from, wanted.to)?;
+        let axis = wanted.x.as_deref().unwrap_or("_step");
+        let mut lines = Vec::new();
+        for (run, stand) in runs {
+            for key in &wanted.keys {
+                let columns = self.line(*stand, key, axis, range, wanted.columns.unwrap_or(2000))?;
+                if !columns.is_empty() {
+                    let line = serde_json::to_vec(&ChartOut { run, key, columns });
+                    lines.push(line.map_err(|e| Error::damaged("A chart cannot be written").with_source(e))?);
+                }
             }
         }
+        Ok(lines)
     }
-    Ok(charts)
+
+    /// Reads what a line is drawn from, out of memory if it was drawn before.
+    fn line(
+        &self,
+        (run, digest): Stand,
+        key: &str,
+        axis: &str,
+        range: Option<(f64, f64)>,
+        columns: usize,
+    ) -> Result<Vec<Column>> {
+        let name = (run, digest, key.to_owned(), axis.to_owned());
+        if let Some(trace) = self.traces.get(&name).filter(|trace| trace.is_for(columns)) {
+            return trace.envelope(range, columns);
+        }
+        self.reading(run, digest, |file| match Trace::read_for(&[file], key, Axis::named(axis), columns)? {
+            Some(trace) => self.traces.put(name, trace).envelope(range, columns),
+            None => query::envelope(&[file], key, Axis::named(axis), range, columns),
+        })
+    }
 }

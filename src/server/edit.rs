@@ -36,7 +36,7 @@ pub(super) async fn edit(
     blocking(move || {
         let listed = app.target(&who, &key, Scope::Write)?;
         let now = app.clock.now();
-        Ok(app.catalogue.edit(listed.key, &edit, &who.account, now)?.to_json(now))
+        app.catalogue.edit(listed.key, &edit, &who.account, now)?.to_json(now)
     })
     .await
 }
@@ -101,7 +101,8 @@ pub(super) async fn restore(
         let key = app.removed(&who, &key)?;
         let now = app.clock.now();
         app.catalogue.restore(key, now)?;
-        Ok(Restored { run: app.catalogue.run(key)?.map(|listed| listed.to_json(now)) })
+        let run = app.catalogue.run(key)?;
+        Ok(Restored { run: run.map(|listed| listed.to_json(now)).transpose()? })
     })
     .await
 }

@@ -33,7 +33,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often a silent connection says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// After this, a listener has to come again, with a key that is still good.
+/// How often it is looked whether the key is still good, and what it is good for.
+const KEY: Duration = Duration::from_secs(5);
+
+/// After this, a listener has to come again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Changes that are read at once.
@@ -80,7 +83,8 @@ pub(super) async fn events(
     let now = run_blocking(move || shared.catalogue.last_event()).await?;
     let stopping = app.stopping.subscribe();
     let listener = Listener {
-        seen: who.sees(),
+        who,
+        looked: Instant::now(),
         after: header.or(wanted.last_event_id).unwrap_or(now),
         app,
         wanted,
@@ -99,7 +103,9 @@ pub(super) async fn events(
 
 struct Listener {
     app: Arc<App>,
-    seen: (Option<Vec<String>>, Option<String>),
+    who: Asker,
+    /// When it was looked whether their key is still good.
+    looked: Instant,
     wanted: EventsIn,
     run: Option<Hash>,
     /// The last change that was looked at.
@@ -112,13 +118,13 @@ struct Listener {
 }
 
 impl Listener {
-    /// Waits for the next event; `None` when the server stops, or after long.
+    /// Waits for the next event; `None` when the server stops, when the key is good no more, or after long.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
             }
-            if *self.stopping.borrow() || self.begun.elapsed() > LONGEST {
+            if *self.stopping.borrow() || self.begun.elapsed() > LONGEST || !self.may_still().await {
                 return None;
             }
             let (app, after) = (Arc::clone(&self.app), self.after);
@@ -130,6 +136,22 @@ impl Listener {
                 _ => self.wait().await,
             }
         }
+    }
+
+    /// Says whether the key is still good, and takes in what it is good for now.
+    async fn may_still(&mut self) -> bool {
+        if self.looked.elapsed() < KEY {
+            return true;
+        }
+        let (app, who) = (Arc::clone(&self.app), self.who.clone());
+        let found = run_blocking(move || app.catalogue.who_still(&who, app.clock.now())).await;
+        self.looked = Instant::now();
+        match found {
+            Ok(who) => self.who = Asker::new(who),
+            // A catalogue that does not answer for a moment is asked again.
+            Err(refused) => return refused.error.kind() != ErrorKind::Denied,
+        }
+        true
     }
 
     async fn wait(&mut self) {
@@ -150,8 +172,9 @@ impl Listener {
 
     async fn take_in(&mut self, news: Vec<Event>) -> Option<()> {
         let last = news.last()?.id;
+        let seen = self.who.sees();
         let is_wanted = |change: &Event| {
-            concerns(change, &self.seen)
+            concerns(change, &seen)
                 && self.wanted.entity.as_ref().is_none_or(|entity| *entity == change.entity)
                 && self.wanted.project.as_ref().is_none_or(|project| *project == change.project)
                 && self.run.is_none_or(|run| run == change.run)
@@ -181,17 +204,16 @@ fn told(app: &App, news: &[Event]) -> Result<Vec<sse::Event>> {
         };
         let (kind, data) = match listed {
             Some(listed) => {
-                let mut shown = listed.to_json(app.clock.now());
-                if let Some(shown) = shown.as_object_mut() {
-                    shown.shift_remove("config");
-                }
-                ("run", shown)
+                let shown = listed.shown(app.clock.now()).without_config();
+                ("run", serde_json::to_string(&shown))
             }
             None => {
-                ("removed", json!({"key": change.run, "entity": change.entity, "project": change.project}))
+                let gone = json!({"key": change.run, "entity": change.entity, "project": change.project});
+                ("removed", Ok(gone.to_string()))
             }
         };
-        events.push(sse::Event::default().id(id).event(kind).data(data.to_string()));
+        let data = data.map_err(|e| Error::damaged("A run cannot be shown").with_source(e))?;
+        events.push(sse::Event::default().id(id).event(kind).data(data));
     }
     Ok(events)
 }

@@ -6,17 +6,27 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// That it is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`
+    status: &'static str,
+    /// The version of danlu.
+    version: &'static str,
+}
 
 /// `GET /healthz`: whether the catalogue and the objects can be used.
-pub(super) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Value>> {
+pub(super) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Health>> {
     let checked = run_blocking(move || {
         app.catalogue.check().map_err(|e| e.in_context("The catalogue"))?;
         app.objects.identity().map_err(|e| e.in_context("The objects"))
     });
     match checked.await {
-        Ok(_) => Ok(Json(json!({"status": "ok", "version": crate::VERSION}))),
+        Ok(_) => Ok(Json(Health { status: "ok", version: crate::VERSION })),
         Err(refusal) => Err(Refusal::with(StatusCode::SERVICE_UNAVAILABLE, refusal.error)),
     }
 }

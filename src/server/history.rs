@@ -76,18 +76,22 @@ pub(super) async fn history(
     Query(wanted): Query<HistoryIn>,
 ) -> Answer<Json<HistoryOut>> {
     blocking(move || {
-        let run = app.open_run(&app.target(&who, &key, Scope::Read)?)?;
-        if let Some(key) = wanted.key {
-            let others = [wanted.from, wanted.to, wanted.cursor].iter().any(Option::is_some);
-            if others || wanted.keys.is_some() || wanted.limit.is_some() {
-                return Err(Error::usage("`key` stands alone: all of its values come")
-                    .with_hint("`keys` reads rows by pages"));
-            }
-            return Ok(HistoryOut::Key { series: query::series(&run, &key)?, key });
-        }
-        rows(&run, &wanted)
+        let run = app.target(&who, &key, Scope::Read)?;
+        app.reading(run.key, run.digest, |run| read(run, wanted))
     })
     .await
+}
+
+fn read(run: &rusqlite::Connection, wanted: HistoryIn) -> Result<HistoryOut> {
+    if let Some(key) = wanted.key {
+        let others = [wanted.from, wanted.to, wanted.cursor].iter().any(Option::is_some);
+        if others || wanted.keys.is_some() || wanted.limit.is_some() {
+            return Err(Error::usage("`key` stands alone: all of its values come")
+                .with_hint("`keys` reads rows by pages"));
+        }
+        return Ok(HistoryOut::Key { series: query::series(run, &key)?, key });
+    }
+    rows(run, &wanted)
 }
 
 fn rows(run: &rusqlite::Connection, wanted: &HistoryIn) -> Result<HistoryOut> {

@@ -3,8 +3,7 @@
 use super::App;
 use super::answer::{Answer, blocking};
 use super::auth::Asker;
-use super::catalogue::{Catalogue, Listed, Project};
-use super::database::Cell;
+use super::catalogue::{Catalogue, Project};
 use super::extract::Query;
 use super::index::{Cursor, Wanted};
 use super::openapi::{Errors, Run};
@@ -13,16 +12,13 @@ use crate::query::{self, Field, Filter, Named, Order};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::collections::HashMap;
+use serde_json::Map;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Most runs on a page.
 const PAGE: usize = 1000;
-
-/// Runs whose rows are read with one statement.
-const ROWS: usize = 100;
 
 /// Lists the projects of the runs that the key may see.
 #[utoipa::path(get, path = "/projects", tag = "runs", responses((status = 200, body = Vec<Project>), Errors))]
@@ -67,7 +63,7 @@ enum Archived {
 pub(super) struct ListOut {
     /// The runs; with `columns`, objects of `key` and those columns.
     #[schema(value_type = Vec<Run>)]
-    runs: Vec<Value>,
+    runs: Vec<Box<RawValue>>,
     /// What to ask for the next page with; null on the last.
     next: Option<String>,
     /// How many runs there are on all pages.
@@ -128,23 +124,18 @@ fn list_runs(app: &App, who: &Asker, wanted: &ListIn) -> Result<ListOut> {
                     .chain(values)
                     .collect::<Map<_, _>>()
             };
-            page.runs.iter().map(run).map(Value::Object).collect()
+            page.runs.iter().map(|one| as_text(&run(one))).collect::<Result<_>>()?
         }
     };
     Ok(ListOut { runs, next: page.next.map(|next| next.encode()), total: page.total })
 }
 
 /// Reads runs by their keys, in this order. One that is gone since is left out.
-fn whole(catalogue: &Catalogue, keys: &[Hash], now: i64) -> Result<Vec<Value>> {
-    let mut runs = Vec::new();
-    for some in keys.chunks(ROWS) {
-        let places: Vec<String> = (1..=some.len()).map(|n| format!("?{n}")).collect();
-        let sql = format!("SELECT {} FROM run AS r WHERE r.key IN ({})", Listed::COLUMNS, places.join(","));
-        let values: Vec<Cell> = some.iter().map(|key| Cell::from(*key)).collect();
-        let rows = catalogue.database().query(&sql, &values)?;
-        let found = rows.iter().map(Listed::read).map(|listed| listed.map(|listed| (listed.key, listed)));
-        let mut found = found.collect::<Result<HashMap<Hash, Listed>>>()?;
-        runs.extend(some.iter().filter_map(|key| found.remove(key)).map(|listed| listed.to_json(now)));
-    }
-    Ok(runs)
+fn whole(catalogue: &Catalogue, keys: &[Hash], now: i64) -> Result<Vec<Box<RawValue>>> {
+    let found = catalogue.runs(keys)?;
+    keys.iter().filter_map(|key| found.get(key)).map(|listed| as_text(&listed.shown(now))).collect()
+}
+
+fn as_text(run: &impl Serialize) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(run).map_err(|e| Error::damaged("A run cannot be shown").with_source(e))
 }

@@ -69,6 +69,7 @@ impl Server {
         let listener = TcpListener::bind(listen).map_err(cannot)?;
         listener.set_nonblocking(true).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
+        crate::query::bound_memory(super::sql::HEAP)?;
         let app = Arc::new(App::open(settings, clock)?);
         let new_key = auth::first_key(&app.catalogue, app.clock.now())?;
         app.take_over_objects()?;
@@ -107,9 +108,11 @@ impl Server {
 }
 
 impl App {
-    /// Runs that are among the objects and in no catalogue come from an older version, or from a copy.
+    /// Runs that are among the objects and in no catalogue come from an older version, or from a copy. The catalogue of an
+    /// older version knows less of each.
     fn take_over_objects(&self) -> Result<()> {
-        if !self.catalogue.heads(None, 1)?.is_empty() {
+        let knows_less = self.catalogue.is_to_be_reread()?;
+        if !knows_less && !self.catalogue.heads(None, 1)?.is_empty() {
             return Ok(());
         }
         let (taken, failed) = self.reconcile()?;
@@ -118,6 +121,9 @@ impl App {
         }
         for error in failed {
             tracing::warn!(target: "danlu::server", %error, "a run among the objects cannot be read");
+        }
+        if knows_less {
+            self.catalogue.was_reread()?;
         }
         Ok(())
     }
@@ -133,10 +139,13 @@ async fn serve(
     let handle = Handle::new();
     tokio::spawn(end_when_asked(ends, handle.clone(), Arc::clone(&app)));
     tokio::spawn(chores::do_chores(Arc::clone(&app)));
+    // So that the first list need not wait for all of it; whatever fails now is told to whoever asks.
+    let early = Arc::clone(&app);
+    tokio::task::spawn_blocking(move || early.index.update(&early.catalogue));
     let limits = app.limits;
     let mut server: Listening<SocketAddr> = axum_server::from_tcp(listener).map_err(broke_off)?;
     server.http_builder().http1().header_read_timeout(limits.head).max_buf_size(READ_AHEAD);
-    let door = Doorkeeper::new(limits.connections, limits.progress);
+    let door = Doorkeeper::new(&limits);
     let server = server.http1_only().handle(handle).first_request_timeout(limits.head);
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     match tls {

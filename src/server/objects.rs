@@ -5,7 +5,7 @@ use super::answer::{Answer, Refusal, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
 use super::stream::{self, Range};
-use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
 use axum::Json;
 use axum::body::{Bytes, to_bytes};
@@ -17,12 +17,20 @@ use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::sync::Arc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
+use utoipa::ToSchema;
 
 type Shared = State<Arc<App>>;
 
+/// What tells this remote from every other.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Identity {
+    /// What it chose for itself when it was made.
+    id: AttemptId,
+}
+
 /// `GET /remote`: what tells this remote from every other.
-pub(super) async fn identity(State(app): Shared, _: Asker) -> Answer<Json<serde_json::Value>> {
-    blocking(move || Ok(serde_json::json!({"id": app.objects.identity()?}))).await
+pub(super) async fn identity(State(app): Shared, _: Asker) -> Answer<Json<Identity>> {
+    blocking(move || Ok(Identity { id: app.objects.identity()? })).await
 }
 
 /// `POST /objects/missing`: which of these are not here?
@@ -80,16 +88,23 @@ pub(super) struct Size {
     size: u64,
 }
 
+/// How much of a blob is here.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Held {
+    /// In bytes, from its beginning.
+    held: u64,
+}
+
 /// `GET /blobs/{hash}/held?size=…`: how much of a large blob is here.
 pub(super) async fn held(
     State(app): Shared,
     who: Asker,
     Path(hash): Path<String>,
     Query(Size { size }): Query<Size>,
-) -> Answer<Json<serde_json::Value>> {
+) -> Answer<Json<Held>> {
     who.may_at_all(Scope::Write)?;
     let sha256 = parse(&hash)?;
-    blocking(move || Ok(serde_json::json!({"held": app.objects.held(SizedHash { sha256, size })?}))).await
+    blocking(move || Ok(Held { held: app.objects.held(SizedHash { sha256, size })? })).await
 }
 
 /// `POST /objects`: many small objects, each in a frame.
@@ -136,7 +151,7 @@ pub(super) async fn commit(State(app): Shared, who: Asker, body: Bytes) -> Answe
 }
 
 /// How one of several commits went.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Committed {
     /// What is held now.

@@ -11,12 +11,14 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 const PAGE: &str = include_str!("page.html");
 
 /// A key, in an address or a body.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct KeyIn {
+    /// The key.
     key: Option<String>,
 }
 

@@ -2,27 +2,33 @@
 
 use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
-use super::catalogue::{Account, KeyInfo, NewKey, Scope, Team};
+use super::catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team};
 use super::{App, Stats};
 use crate::model::{Error, ErrorKind, Result};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 type Shared = State<Arc<App>>;
 
 /// Who asks.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Me {
+    /// The account.
     account: String,
+    /// The beginning of the key.
     key: String,
+    /// What the key is good for.
     scope: Scope,
+    /// The only team that it is good for.
     team: Option<String>,
+    /// And the only project.
     project: Option<String>,
+    /// The teams of the account, with what it may do in each.
     teams: BTreeMap<String, Scope>,
 }
 
@@ -45,10 +51,12 @@ pub(super) async fn accounts(State(app): Shared, who: Asker) -> Answer<Json<Vec<
 }
 
 /// An account to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAccount {
+    /// Its name.
     name: String,
+    /// Whether its keys may have the scope `admin`.
     #[serde(default)]
     admin: bool,
 }
@@ -86,9 +94,10 @@ pub(super) async fn teams(State(app): Shared, who: Asker) -> Answer<Json<Vec<Tea
 }
 
 /// A team to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTeam {
+    /// Its name, which is the entity of its runs.
     name: String,
 }
 
@@ -111,20 +120,25 @@ pub(super) async fn remove_team(
 }
 
 /// `GET /teams/{team}/members`.
-pub(super) async fn members(State(app): Shared, who: Asker, Path(name): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn members(
+    State(app): Shared,
+    who: Asker,
+    Path(name): Path<String>,
+) -> Answer<Json<Vec<Member>>> {
     blocking(move || {
         let found = app.catalogue.teams()?.into_iter().find(|team| team.name == name);
         let seen = found.filter(|team| who.may_administer().is_ok() || who.teams.contains_key(&team.name));
         let team = seen.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no such team of yours"))?;
-        Ok(json!(team.members))
+        Ok(team.members)
     })
     .await
 }
 
 /// What a member may.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Role {
+    /// What they may do in the team.
     role: Scope,
 }
 
@@ -161,17 +175,29 @@ pub(super) async fn keys(State(app): Shared, who: Asker) -> Answer<Json<Vec<KeyI
 }
 
 /// A key to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyWanted {
+    /// The account that gets it; that of who asks without it.
     account: Option<String>,
+    /// What it is for, in words.
     #[serde(default)]
     name: String,
+    /// What it is good for.
     scope: Scope,
+    /// The only team that it is good for.
     team: Option<String>,
+    /// And the only project.
     project: Option<String>,
     /// For how many seconds it is good.
     expires_in: Option<u64>,
+}
+
+/// A key that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyMade {
+    /// The key itself: it is kept nowhere.
+    key: String,
 }
 
 /// `POST /keys`: the answer has the key, which is kept nowhere. Who is no admin makes keys for themselves that are good for no
@@ -180,7 +206,7 @@ pub(super) async fn add_key(
     State(app): Shared,
     who: Asker,
     Json(wanted): Json<KeyWanted>,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Answer<(StatusCode, Json<KeyMade>)> {
     let made = run_blocking(move || {
         let account = wanted.account.unwrap_or_else(|| who.account.clone());
         if who.may_administer().is_err() {
@@ -201,7 +227,7 @@ pub(super) async fn add_key(
         };
         app.catalogue.add_key(&new, now)
     });
-    Ok((StatusCode::CREATED, Json(json!({"key": made.await?}))))
+    Ok((StatusCode::CREATED, Json(KeyMade { key: made.await? })))
 }
 
 /// Checks that a new key is good for no more than the one that makes it.
@@ -229,9 +255,10 @@ pub(super) async fn revoke_key(State(app): Shared, who: Asker, Path(id): Path<St
 }
 
 /// For how long the old key stays good.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Overlap {
+    /// In seconds; 0 without it.
     #[serde(default)]
     overlap: u64,
 }
@@ -242,7 +269,7 @@ pub(super) async fn rotate_key(
     who: Asker,
     Path(id): Path<String>,
     Json(Overlap { overlap }): Json<Overlap>,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Answer<(StatusCode, Json<KeyMade>)> {
     let made = run_blocking(move || {
         let key = own_key(&app, &who, &id)?;
         if who.may_administer().is_err() {
@@ -251,7 +278,7 @@ pub(super) async fn rotate_key(
         let now = app.clock.now();
         app.catalogue.rotate_key(&key.id, later(now, overlap), now)
     });
-    Ok((StatusCode::CREATED, Json(json!({"key": made.await?}))))
+    Ok((StatusCode::CREATED, Json(KeyMade { key: made.await? })))
 }
 
 fn own_key(app: &App, who: &Asker, id: &str) -> Result<KeyInfo> {
@@ -268,8 +295,17 @@ pub(super) async fn stats(State(app): Shared, who: Asker) -> Answer<Json<Stats>>
     blocking(move || app.catalogue.stats(app.clock.now())).await
 }
 
+/// What was removed for good.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Purged {
+    /// How many runs.
+    runs: usize,
+    /// How many objects.
+    objects: usize,
+}
+
 /// `POST /gc`.
-pub(super) async fn gc(State(app): Shared, who: Asker) -> Answer<Json<Value>> {
+pub(super) async fn gc(State(app): Shared, who: Asker) -> Answer<Json<Purged>> {
     who.may_administer()?;
-    blocking(move || app.purge().map(|(runs, objects)| json!({"runs": runs, "objects": objects}))).await
+    blocking(move || app.purge().map(|(runs, objects)| Purged { runs, objects })).await
 }

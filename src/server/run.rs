@@ -38,7 +38,7 @@ impl App {
     pub(super) fn shown(&self, listed: &super::catalogue::Listed) -> Result<Value> {
         let details = self.details(listed)?;
         let broken = |e| Error::damaged("Cannot show a run").with_source(e);
-        let mut shown = listed.to_json(self.clock.now());
+        let mut shown = listed.to_json(self.clock.now())?;
         let Some(object) = shown.as_object_mut() else { return Ok(shown) };
         object.insert("keys".to_owned(), serde_json::to_value(&details.keys).map_err(broken)?);
         object.insert("files".to_owned(), serde_json::to_value(&details.files).map_err(broken)?);

@@ -4,6 +4,7 @@
 //! unclean end of the machine those that were written since are thrown away. The end of a process harms none of them.
 
 use super::App;
+use super::open_files::OpenFiles;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::remote::{Manifest, materialise_cache};
 use crate::store;
@@ -37,6 +38,8 @@ pub(super) struct RunFiles {
     /// The digests of the manifests that files are known to hold.
     current: Mutex<HashMap<Hash, Hash>>,
     written: AtomicBool,
+    /// Those that were read just now.
+    open: OpenFiles,
 }
 
 impl RunFiles {
@@ -52,6 +55,7 @@ impl RunFiles {
             boot,
             current: Mutex::default(),
             written: AtomicBool::new(false),
+            open: OpenFiles::default(),
         };
         let mark = std::fs::read(files.mark()).ok();
         let mark: Mark = mark.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -89,6 +93,7 @@ impl RunFiles {
     /// Removes the file of a run.
     pub(super) fn remove(&self, run: Hash) {
         self.doubt(run);
+        self.open.close(run);
         store::discard(&self.path(run));
     }
 
@@ -138,11 +143,28 @@ impl App {
     /// # Errors
     /// The objects cannot be read.
     pub(super) fn open_current(&self, run: Hash, digest: Hash) -> Result<Connection> {
+        store::open(&self.current(run, digest)?)
+    }
+
+    /// Reads the run file of a run whose manifest has this digest; it is made if need be. It stays open for a while.
+    ///
+    /// # Errors
+    /// The objects cannot be read, or what `read` returns.
+    pub(super) fn reading<T>(
+        &self,
+        run: Hash,
+        digest: Hash,
+        read: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.files.open.reading(run, &self.current(run, digest)?, read)
+    }
+
+    fn current(&self, run: Hash, digest: Hash) -> Result<PathBuf> {
         let path = self.files.path(run);
         if self.files.known().get(&run) != Some(&digest) || !path.exists() {
             self.bring_up(run, digest)?;
         }
-        store::open(&path)
+        Ok(path)
     }
 
     fn bring_up(&self, run: Hash, digest: Hash) -> Result<()> {

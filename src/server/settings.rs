@@ -48,6 +48,8 @@ impl Settings {
 pub struct Limits {
     /// Connections at once; further ones are closed.
     pub connections: usize,
+    /// Connections at once from one address; of IPv6, from one network of 64 bits.
+    pub connections_per_address: usize,
     /// Requests per second of one key, over some seconds.
     pub per_key: u32,
     /// Requests per second from one address, over some seconds.
@@ -70,6 +72,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_address: 256,
             per_key: 500,
             per_address: 1000,
             refused: 5,

@@ -26,6 +26,12 @@ const ROWS: usize = 100_000;
 /// Most bytes of an answer.
 const BYTES: usize = 16 << 20;
 
+/// How much memory SQLite may have more than when a query began, for whatever is done meanwhile.
+const MEMORY: i64 = 64 << 20;
+
+/// How much memory SQLite may have at all: the catalogue and run files take little beside queries.
+pub(super) const HEAP: i64 = 256 << 20;
+
 /// Queries that are answered at once.
 pub(super) const AT_ONCE: usize = 2;
 
@@ -62,7 +68,7 @@ pub(super) struct SqlOut {
 /// Answers a query, as `danlu sql` does.
 ///
 /// Over several runs it sees `runs`, `history`, `config`, `summary` and `files`, each with a column `run`. It takes ten
-/// seconds at most, and answers 16 MiB at most.
+/// seconds and 64 MiB of memory at most, and answers 16 MiB at most.
 #[utoipa::path(post, path = "/sql", tag = "sql", request_body = SqlIn, responses((status = 200, body = SqlOut), Errors))]
 pub(super) async fn sql(
     State(app): State<Arc<App>>,
@@ -79,7 +85,8 @@ pub(super) async fn sql(
         let runs = runs_of(&app, &who, &wanted)?;
         let one = wanted.runs.is_some() && runs.len() == 1;
         let (begun, most) = (Instant::now(), app.limits.query);
-        let limits = SqlLimits { rows, bytes: BYTES, is_over: Box::new(move || begun.elapsed() > most) };
+        let is_over = Box::new(move || begun.elapsed() > most);
+        let limits = SqlLimits { rows, bytes: BYTES, memory: MEMORY, is_over };
         query::bounded_sql(runs, one, &wanted.query, limits)
     })
     .await?;

@@ -54,6 +54,21 @@ impl App {
         Ok(listed)
     }
 
+    /// Finds the runs that addresses mean, with the digests of what there is of them.
+    ///
+    /// # Errors
+    /// As [`Self::target`], of the first that there is something with.
+    pub(super) fn targets(&self, who: &Who, names: &[String]) -> Result<Vec<(Hash, Hash)>> {
+        let keys = names.iter().map(|name| key_of(name)).collect::<Result<Vec<_>>>()?;
+        let mut stands = self.catalogue.stands(&keys)?;
+        stands.retain(|_, (run, _)| who.may(Scope::Read, &run.entity, &run.project).is_ok());
+        let one = |(name, key): (&String, &Hash)| match stands.get(key) {
+            Some((_, digest)) => Ok((*key, *digest)),
+            None => self.target(who, name, Scope::Read).map(|listed| (listed.key, listed.digest)),
+        };
+        names.iter().zip(&keys).map(one).collect()
+    }
+
     /// Finds a removed run that an address means, of which who asks may write.
     ///
     /// # Errors

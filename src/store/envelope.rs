@@ -60,22 +60,35 @@ impl Bucket {
     /// Sums up one point.
     pub(crate) fn of(point: Point<'_>) -> Self {
         let number = point.value.as_f64();
-        let finite = number.filter(|number| number.is_finite()).unwrap_or(f64::NAN);
         let step = point.step.unwrap_or(0);
         Self {
-            points: 1,
             nan: u64::from(number.is_some_and(f64::is_nan)),
-            inf: u64::from(number.is_some_and(f64::is_infinite)),
             other: u64::from(number.is_none()),
+            step: (step, step),
+            time: (point.time, point.time),
+            row: (point.row, point.row),
+            point: point.id,
+            ..Self::of_number(number.unwrap_or(f64::NAN))
+        }
+    }
+
+    /// Sums up one number, wherever it is from.
+    pub(crate) fn of_number(number: f64) -> Self {
+        let finite = if number.is_finite() { number } else { f64::NAN };
+        Self {
+            points: 1,
+            nan: number.is_nan().into(),
+            inf: number.is_infinite().into(),
+            other: 0,
             first: finite,
             min: finite,
             max: finite,
             last: finite,
             sum: finite,
-            step: (step, step),
-            time: (point.time, point.time),
-            row: (point.row, point.row),
-            point: point.id,
+            step: (0, 0),
+            time: (0, 0),
+            row: (0, 0),
+            point: 0,
         }
     }
 

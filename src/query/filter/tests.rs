@@ -114,6 +114,43 @@ fn an_order_puts_what_is_missing_last() {
     }
 }
 
+fn any_place() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        any::<i64>().prop_map(serde_json::Value::from),
+        (-3i64..3).prop_map(serde_json::Value::from),
+        (0i64..4).prop_map(|n| json!((1i64 << 53) + n)),
+        (0i64..4).prop_map(|n| json!(9_007_199_254_740_992.0 + n as f64)),
+        any::<f64>().prop_map(|float| crate::Value::Float(float).to_json()),
+        Just(json!(-0.0)),
+        Just(json!(true)),
+        "[a-b]{0,10}".prop_map(serde_json::Value::from),
+        any_text().prop_map(serde_json::Value::from),
+        Just(json!([1])),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_order_is_one_and_what_is_about_a_value_keeps_to_it(
+        values in prop::collection::vec(any_place(), 3),
+        falls in any::<bool>(),
+    ) {
+        let order = crate::query::Order::parse(if falls { "-summary.x" } else { "summary.x" }).unwrap();
+        let scalars: Vec<Scalar<'_>> = values.iter().map(Scalar::of).collect();
+        let compare = |a: usize, b: usize| order.compare(&scalars[a..=a], &scalars[b..=b]);
+        for (a, b, c) in [(0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0), (1, 0, 2), (0, 2, 1)] {
+            prop_assert_eq!(compare(a, b), compare(b, a).reverse());
+            if compare(a, b).is_le() {
+                prop_assert!(order.about(&scalars[a]) <= order.about(&scalars[b]));
+                if compare(b, c).is_le() {
+                    let both = compare(a, b).then(compare(b, c));
+                    prop_assert_eq!(compare(a, c), both, "{:?}", values);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_would_take_too_long_is_refused() {
     let deep = |n: usize| format!("{}id=1{}", "(".repeat(n), ")".repeat(n));

@@ -6,7 +6,7 @@ use crate::server::database::cells;
 use serde::Serialize;
 
 /// Somebody who has keys.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Account {
     /// The name, which is also the entity of runs of their own.
     pub name: String,

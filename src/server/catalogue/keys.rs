@@ -10,7 +10,8 @@ use serde::Serialize;
 pub(super) const ID_LENGTH: usize = 11;
 
 /// A key, without what makes it one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = ApiKey)]
 pub struct KeyInfo {
     /// The beginning of the key.
     pub id: String,

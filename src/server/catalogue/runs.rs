@@ -5,7 +5,10 @@ use super::{Catalogue, EventKind, Glance, Own, events, references};
 use crate::model::{Error, Hash, Result, RunId, RunKey};
 use crate::remote::{Object, RunHead};
 use crate::server::database::{Cell, Row, Session, cells};
-use serde_json::{Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 /// How long an open run may be silent before it counts as crashed, in microseconds.
 pub(in crate::server) const SILENCE: i64 = 600_000_000;
@@ -50,11 +53,11 @@ pub(in crate::server) struct Listed {
     /// When it was removed.
     pub(in crate::server) removed: Option<i64>,
     /// The config, a JSON object.
-    pub(in crate::server) config: Value,
+    pub(in crate::server) config: Box<RawValue>,
     /// The summary, a JSON object.
-    pub(in crate::server) summary: Value,
+    pub(in crate::server) summary: Box<RawValue>,
     /// Who wrote it, and how its metrics are defined: see [`crate::query::Past`].
-    past: Value,
+    past: Box<RawValue>,
 }
 
 impl Listed {
@@ -69,7 +72,6 @@ impl Listed {
     /// # Errors
     /// The catalogue is damaged.
     pub(in crate::server) fn read(row: &Row) -> Result<Self> {
-        let tags: Value = json_of(row, 7)?;
         Ok(Self {
             key: row.get(0)?,
             run: RunKey { entity: row.get(1)?, project: row.get(2)?, id: RunId::new(row.get::<String>(3)?)? },
@@ -77,7 +79,7 @@ impl Listed {
                 name: row.get(4)?,
                 job_group: row.get(5)?,
                 notes: row.get(6)?,
-                tags: serde_json::from_value(tags).map_err(damaged)?,
+                tags: serde_json::from_str(&row.get::<String>(7)?).map_err(damaged)?,
                 archived: row.get(8)?,
             },
             job_type: row.get(9)?,
@@ -95,9 +97,9 @@ impl Listed {
             digest: row.get(21)?,
             updated: row.get(22)?,
             removed: row.get(23)?,
-            config: json_of(row, 24)?,
-            summary: json_of(row, 25)?,
-            past: json_of(row, 26)?,
+            config: raw(row, 24)?,
+            summary: raw(row, 25)?,
+            past: raw(row, 26)?,
         })
     }
 
@@ -107,39 +109,70 @@ impl Listed {
     }
 
     /// Returns it as lists show it.
-    pub(in crate::server) fn to_json(&self, now: i64) -> Value {
-        json!({
-            "key": self.key,
-            "id": self.run.id,
-            "entity": self.run.entity,
-            "project": self.run.project,
-            "name": self.own.name,
-            "state": self.state(now),
-            "open": self.open,
-            "exit_code": self.exit_code,
-            "started": self.started,
-            "ended": self.ended,
-            "host": self.host,
-            "records": self.records,
-            "last_step": self.last_step,
-            "lost": self.lost,
-            "bytes": self.bytes,
-            "digest": self.digest,
-            "group": self.own.job_group,
-            "job_type": self.job_type,
-            "notes": self.own.notes,
-            "tags": self.own.tags,
-            "archived": self.own.archived,
-            "updated": super::accounts::seconds(self.updated),
-            "config": self.config,
-            "summary": self.summary,
-            "past": self.past,
-        })
+    pub(in crate::server) fn shown(&self, now: i64) -> Shown<'_> {
+        Shown { listed: self, now, with_config: true }
+    }
+
+    /// Returns it as lists show it, in a form that can be added to.
+    ///
+    /// # Errors
+    /// The catalogue is damaged.
+    pub(in crate::server) fn to_json(&self, now: i64) -> Result<Value> {
+        serde_json::to_value(self.shown(now)).map_err(damaged)
     }
 }
 
-fn json_of(row: &Row, column: usize) -> Result<Value> {
-    serde_json::from_str(&row.get::<String>(column)?).map_err(damaged)
+/// A run as lists show it: its config and summary are handed on as they are kept.
+pub(in crate::server) struct Shown<'a> {
+    listed: &'a Listed,
+    now: i64,
+    with_config: bool,
+}
+
+impl Shown<'_> {
+    /// The same without the config.
+    pub(in crate::server) fn without_config(self) -> Self {
+        Self { with_config: false, ..self }
+    }
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let run = self.listed;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("key", &run.key)?;
+        map.serialize_entry("id", &run.run.id)?;
+        map.serialize_entry("entity", &run.run.entity)?;
+        map.serialize_entry("project", &run.run.project)?;
+        map.serialize_entry("name", &run.own.name)?;
+        map.serialize_entry("state", run.state(self.now))?;
+        map.serialize_entry("open", &run.open)?;
+        map.serialize_entry("exit_code", &run.exit_code)?;
+        map.serialize_entry("started", &run.started)?;
+        map.serialize_entry("ended", &run.ended)?;
+        map.serialize_entry("host", &run.host)?;
+        map.serialize_entry("records", &run.records)?;
+        map.serialize_entry("last_step", &run.last_step)?;
+        map.serialize_entry("lost", &run.lost)?;
+        map.serialize_entry("bytes", &run.bytes)?;
+        map.serialize_entry("digest", &run.digest)?;
+        map.serialize_entry("group", &run.own.job_group)?;
+        map.serialize_entry("job_type", &run.job_type)?;
+        map.serialize_entry("notes", &run.own.notes)?;
+        map.serialize_entry("tags", &run.own.tags)?;
+        map.serialize_entry("archived", &run.own.archived)?;
+        map.serialize_entry("updated", &super::accounts::seconds(run.updated))?;
+        if self.with_config {
+            map.serialize_entry("config", &run.config)?;
+        }
+        map.serialize_entry("summary", &run.summary)?;
+        map.serialize_entry("past", &run.past)?;
+        map.end()
+    }
+}
+
+fn raw(row: &Row, column: usize) -> Result<Box<RawValue>> {
+    RawValue::from_string(row.get(column)?).map_err(damaged)
 }
 
 fn damaged(error: serde_json::Error) -> Error {
@@ -180,6 +213,42 @@ impl Catalogue {
         self.database.row(&sql, cells![key])?.as_ref().map(Listed::read).transpose()
     }
 
+    /// Finds runs that are not removed: which they are, and the digests of their manifests.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn stands(&self, keys: &[Hash]) -> Result<HashMap<Hash, (Place, Hash)>> {
+        let mut found = HashMap::new();
+        for some in keys.chunks(IN_ONE) {
+            let sql = format!(
+                "SELECT key, entity, project, digest FROM run WHERE removed IS NULL AND key IN ({})",
+                places(some.len())
+            );
+            for row in self.database.query(&sql, &some.iter().map(|key| (*key).into()).collect::<Vec<_>>())? {
+                let place = Place { entity: row.get(1)?, project: row.get(2)? };
+                found.insert(row.get(0)?, (place, row.get(3)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Finds runs, removed ones as well.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn runs(&self, keys: &[Hash]) -> Result<HashMap<Hash, Listed>> {
+        let mut found = HashMap::new();
+        for some in keys.chunks(IN_ONE) {
+            let sql =
+                format!("SELECT {} FROM run AS r WHERE r.key IN ({})", Listed::COLUMNS, places(some.len()));
+            for row in self.database.query(&sql, &some.iter().map(|key| (*key).into()).collect::<Vec<_>>())? {
+                let listed = Listed::read(&row)?;
+                found.insert(listed.key, listed);
+            }
+        }
+        Ok(found)
+    }
+
     /// Lists runs at a glance, those with keys greater than `after`, in the order of keys.
     ///
     /// # Errors
@@ -202,6 +271,23 @@ impl Catalogue {
         };
         rows.iter().map(read).collect()
     }
+}
+
+/// Where a run belongs.
+#[derive(Debug)]
+pub(in crate::server) struct Place {
+    /// The entity.
+    pub(in crate::server) entity: String,
+    /// The project.
+    pub(in crate::server) project: String,
+}
+
+/// How many runs are named in one statement.
+const IN_ONE: usize = 100;
+
+/// Returns so many places for parameters, with commas in between.
+fn places(number: usize) -> String {
+    (1..=number).map(|n| format!("?{n}")).collect::<Vec<_>>().join(",")
 }
 
 /// How much there was of a run before it was written down again; nothing of a new one.
@@ -266,7 +352,6 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
 }
 
 fn upsert(columns: usize) -> String {
-    let values: Vec<String> = (1..=columns).map(|n| format!("?{n}")).collect();
     let kept = ["key", "created"];
     let set: Vec<String> = WRITTEN
         .split(", ")
@@ -275,7 +360,7 @@ fn upsert(columns: usize) -> String {
         .collect();
     format!(
         "INSERT INTO run ({WRITTEN}) VALUES ({}) ON CONFLICT (key) DO UPDATE SET {}",
-        values.join(", "),
+        places(columns),
         set.join(", ")
     )
 }

@@ -1,10 +1,14 @@
 //! The tables of the catalogue, and how older ones become them.
 
-use crate::model::{Error, ErrorKind, Result};
+use super::Catalogue;
+use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::server::database::{Database, Dialect, Session, cells};
 
-/// The version of [`TABLES`].
-const VERSION: i64 = 1;
+/// The version of [`TABLES`]. Version 1 may lack the column `past` of `run`.
+const VERSION: i64 = 2;
+
+/// The setting that says that runs are to be read anew.
+const REREAD: &str = "reread";
 
 /// Everything that the server knows beside objects. `run` and `field` follow from run files and edits; the rest is
 /// nowhere else.
@@ -140,7 +144,8 @@ pub(super) fn prepare(database: &dyn Database, now: i64) -> Result<()> {
                 let message = format!("The catalogue is of version {newer}, and this danlu knows {VERSION}");
                 return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
             }
-            _ => {}
+            Some(_) => return upgrade(session),
+            None => {}
         }
         let old = has_table(session, "api_key")?;
         if old {
@@ -153,6 +158,49 @@ pub(super) fn prepare(database: &dyn Database, now: i64) -> Result<()> {
         session.execute("INSERT INTO setting VALUES ('version', ?1)", cells![VERSION.to_string()])?;
         Ok(())
     })
+}
+
+/// Brings the tables of version 1 to this one. What is new of a run follows from the run, which is read anew: a digest that
+/// none has says so of each.
+fn upgrade(session: &mut dyn Session) -> Result<()> {
+    if !has_column(session, "run", "past")? {
+        let sql = "ALTER TABLE run ADD COLUMN past $TEXT NOT NULL DEFAULT '{}';";
+        let sql = session.dialect().schema(sql);
+        session.batch(&sql)?;
+        session.execute("UPDATE run SET digest = ?1", cells![Hash([0; 32])])?;
+        session.execute("INSERT INTO setting VALUES (?1, '')", cells![REREAD])?;
+    }
+    session.execute("UPDATE setting SET value = ?1 WHERE name = 'version'", cells![VERSION.to_string()])?;
+    Ok(())
+}
+
+impl Catalogue {
+    /// Says whether runs are to be read anew.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn is_to_be_reread(&self) -> Result<bool> {
+        Ok(self.database.row("SELECT 1 FROM setting WHERE name = ?1", cells![REREAD])?.is_some())
+    }
+
+    /// Notes that runs were read anew.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub(in crate::server) fn was_reread(&self) -> Result<()> {
+        self.database.execute("DELETE FROM setting WHERE name = ?1", cells![REREAD]).map(|_| ())
+    }
+}
+
+fn has_column(session: &mut dyn Session, table: &str, column: &str) -> Result<bool> {
+    let sql = match session.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2",
+        Dialect::Postgres => {
+            "SELECT 1 FROM information_schema.columns
+             WHERE table_name = ?1 AND column_name = ?2 AND table_schema = current_schema()"
+        }
+    };
+    Ok(session.row(sql, cells![table, column])?.is_some())
 }
 
 fn version(session: &mut dyn Session) -> Result<Option<i64>> {

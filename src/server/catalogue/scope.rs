@@ -4,7 +4,7 @@ use crate::model::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// What a key, or a member of a team, may do. Each may what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Look at runs.

@@ -2,7 +2,7 @@
 
 use super::{Catalogue, Scope};
 use crate::model::{Error, ErrorKind, Hash, Result, to_rfc3339};
-use crate::server::database::cells;
+use crate::server::database::Cell;
 use std::collections::BTreeMap;
 
 /// The owner of a key, with what the key is good for.
@@ -125,18 +125,26 @@ impl Catalogue {
     /// # Errors
     /// [`ErrorKind::Denied`] for an unknown, expired or revoked key.
     pub(in crate::server) fn who(&self, key: &str, now: i64) -> Result<Who> {
-        let denied = |why: &str| {
-            let shown: String =
-                key.chars().take(super::keys::ID_LENGTH).filter(char::is_ascii_alphanumeric).collect();
-            let shown = shown.replacen("dk", "dk_", 1);
-            Error::new(ErrorKind::Denied, format!("The API key `{shown}…` {why}"))
-        };
-        let found = self.database.row(
+        let shown: String =
+            key.chars().take(super::keys::ID_LENGTH).filter(char::is_ascii_alphanumeric).collect();
+        self.who_by("sha256", Hash::of(key.as_bytes()).into(), &shown.replacen("dk", "dk_", 1), now)
+    }
+
+    /// Finds again who has a key that was good.
+    ///
+    /// # Errors
+    /// As [`Self::who`].
+    pub(in crate::server) fn who_still(&self, who: &Who, now: i64) -> Result<Who> {
+        self.who_by("id", Cell::from(&who.key), &who.key, now)
+    }
+
+    fn who_by(&self, column: &str, value: Cell, shown: &str, now: i64) -> Result<Who> {
+        let denied = |why: &str| Error::new(ErrorKind::Denied, format!("The API key `{shown}…` {why}"));
+        let sql = format!(
             "SELECT k.id, k.scope, k.team, k.project, k.expires, k.revoked, a.name, a.admin, a.id
-             FROM api_key AS k JOIN account AS a ON a.id = k.account WHERE k.sha256 = ?1",
-            cells![Hash::of(key.as_bytes())],
-        )?;
-        let row = found.ok_or_else(|| denied("is not known"))?;
+             FROM api_key AS k JOIN account AS a ON a.id = k.account WHERE k.{column} = ?1"
+        );
+        let row = self.database.row(&sql, &[value])?.ok_or_else(|| denied("is not known"))?;
         if let Some(revoked) = row.get::<Option<i64>>(5)? {
             return Err(denied(&format!("was revoked on {}", to_rfc3339(revoked))));
         }

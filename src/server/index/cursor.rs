@@ -1,5 +1,6 @@
 //! Where a page of a list ends: the place of its last run in the order, so that runs which come or go meanwhile shift nothing.
 
+use super::runs::Values;
 use crate::model::{Error, Hash, Result};
 use crate::query::{Order, Scalar};
 use serde_json::{Value, json};
@@ -13,13 +14,20 @@ pub(in crate::server) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn at(values: &[Scalar<'_>], key: Hash) -> Self {
-        Self { values: values.iter().map(|value| value.clone().into_owned()).collect(), key }
+    pub(super) fn at<'a>(values: impl Iterator<Item = Scalar<'a>>, key: Hash) -> Self {
+        Self { values: values.map(Scalar::into_owned).collect(), key }
     }
 
-    /// Says whether a run comes after it.
-    pub(super) fn is_before(&self, order: &Order, values: &[Scalar<'_>], key: Hash) -> bool {
-        order.compare(&self.values, values).then_with(|| self.key.cmp(&key)) == Ordering::Less
+    /// Returns what the first field is.
+    pub(super) fn first(&self) -> &Scalar<'static> {
+        self.values.first().unwrap_or(&Scalar::Missing)
+    }
+
+    /// Compares it with a run.
+    pub(super) fn compare(&self, order: &Order, values: &[Values<'_>], place: u32, key: Hash) -> Ordering {
+        order
+            .compare_by(|n| (self.values[n].borrowed(), values[n].of(place)))
+            .then_with(|| self.key.cmp(&key))
     }
 
     /// Returns it as a text that an address can carry.

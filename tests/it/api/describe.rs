@@ -60,6 +60,13 @@ fn every_address_is_described() {
                 .map(|p| p["name"].as_str().unwrap())
                 .collect();
             assert_eq!(named, given, "{method} {path}");
+            for body in
+                [&operation["requestBody"], &operation["responses"]["200"], &operation["responses"]["201"]]
+            {
+                let schema = &body["content"]["application/json"]["schema"];
+                let says = ["$ref", "type", "oneOf"].iter().any(|word| schema.get(word).is_some());
+                assert!(schema.is_null() || says, "{method} {path} has a body of anything: {schema}");
+            }
             described.insert((path.trim_start_matches("/api/v1").to_owned(), method.clone()));
         }
     }
@@ -135,6 +142,34 @@ fn problems(document: &Value, schema: &Value, value: &Value, at: &str, found: &m
     }
 }
 
+/// Makes a team with a member.
+fn add_a_team(api: &Api) {
+    for (path, body) in [("/teams", json!({"name": "vision"})), ("/accounts", json!({"name": "ann"}))] {
+        assert_eq!(api.ask(Method::POST, path).json(&body).send().unwrap().status(), 201);
+    }
+    let member = api.ask(Method::PUT, "/teams/vision/members/ann").json(&json!({"role": "write"}));
+    assert_eq!(member.send().unwrap().status(), 204);
+}
+
+#[test]
+fn what_is_sent_is_as_it_is_described() {
+    let api = Api::with(|place| {
+        place.run("abc", 3);
+    });
+    let document = api.get("/openapi.json");
+    let manifest = api.get(&format!("/manifests/{}", api.key_of("abc")));
+    for (path, body) in [
+        ("/manifests", &manifest),
+        ("/manifests/batch", &json!([manifest])),
+        ("/keys", &json!({"scope": "read"})),
+    ] {
+        let described = &document["paths"][format!("/api/v1{path}")]["post"]["requestBody"];
+        let mut found = Vec::new();
+        problems(&document, &described["content"]["application/json"]["schema"], body, "body", &mut found);
+        assert!(found.is_empty(), "{path}: {found:#?}");
+    }
+}
+
 #[test]
 fn answers_are_as_they_are_described() {
     let api = Api::with(|place| {
@@ -147,6 +182,11 @@ fn answers_are_as_they_are_described() {
     let query = json!({"runs": [key], "query": "SELECT 1, 'x', NULL"});
     let edit = json!({"name": "x"});
     let none = json!(null);
+    let objects = json!([{"blob": key}, {"segment": key}]);
+    let manifest = api.get(&format!("/manifests/{key}"));
+    let batch = json!([manifest, {}]);
+    let new_key = json!({"scope": "read"});
+    add_a_team(&api);
     for (method, path, real, body) in [
         ("get", "/projects", "/projects", &none),
         ("get", "/runs", "/runs?limit=1", &none),
@@ -166,6 +206,21 @@ fn answers_are_as_they_are_described() {
         ("get", "/artifacts/lineage", "/artifacts/lineage?project=demo", &none),
         ("get", "/runs/{key}/comments", "/runs/KEY/comments", &none),
         ("post", "/sql", "/sql", &query),
+        ("get", "/remote", "/remote", &none),
+        ("post", "/objects/missing", "/objects/missing", &objects),
+        ("get", "/blobs/{hash}/held", "/blobs/KEY/held?size=9", &none),
+        ("get", "/manifests", "/manifests", &none),
+        ("get", "/manifests/{key}", "/manifests/KEY", &none),
+        ("post", "/manifests", "/manifests", &manifest),
+        ("post", "/manifests/batch", "/manifests/batch", &batch),
+        ("get", "/stats", "/stats", &none),
+        ("post", "/gc", "/gc", &none),
+        ("get", "/me", "/me", &none),
+        ("get", "/accounts", "/accounts", &none),
+        ("get", "/teams", "/teams", &none),
+        ("get", "/teams/{team}/members", "/teams/vision/members", &none),
+        ("get", "/keys", "/keys", &none),
+        ("post", "/keys", "/keys", &new_key),
         ("get", "/runs", "/runs?filter=x", &none),
         ("get", "/runs/{key}", "/runs/~%2Fdemo%2Fnone", &none),
     ] {

@@ -4,7 +4,7 @@ use super::Api;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// An event as it came: id, kind, data.
@@ -83,4 +83,26 @@ fn changes_come_as_they_happen_and_again_to_who_was_away() {
     for heard in [all, one, none, again, lost] {
         assert!(heard.recv_timeout(Duration::from_secs(30)).is_err(), "the stream ends");
     }
+}
+
+#[test]
+fn a_stream_ends_when_its_key_does() {
+    let api = Api::with(|place| {
+        place.run("abc", 1);
+    });
+    let made = api.send(Method::POST, "/keys", &json!({"scope": "read", "name": "to be revoked"}));
+    let first = api.key.clone();
+    let own = Api { key: made["key"].as_str().unwrap().to_owned(), ..api };
+    let heard = listen(&own, "", None);
+    let still = Api { key: first, ..own };
+    let others = listen(&still, "", None);
+    let keys = still.get("/keys");
+    let id =
+        keys.as_array().unwrap().iter().find(|key| key["name"] == "to be revoked").unwrap()["id"].clone();
+    let revoked = still.ask(Method::DELETE, &format!("/keys/{}", id.as_str().unwrap())).send().unwrap();
+    assert_eq!(revoked.status(), 204);
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Err(RecvTimeoutError::Disconnected));
+    // Others go on.
+    still.send(Method::PATCH, &format!("/runs/{}", still.key_of("abc")), &json!({"name": "new"}));
+    assert_eq!(next(&others).1, "run");
 }

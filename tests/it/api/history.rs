@@ -1,8 +1,8 @@
 //! What a run logged, printed and defined.
 
 use super::Api;
-use danlu::Run;
 use danlu::model::{EventKind, Value};
+use danlu::{Resume, Run};
 use reqwest::Method;
 use serde_json::json;
 
@@ -51,6 +51,37 @@ fn rows_come_by_pages_and_lack_what_was_not_logged() {
 }
 
 #[test]
+fn what_was_logged_at_one_step_is_one_row_on_one_page() {
+    let api = Api::with(|place| {
+        let run = Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+        for step in 0..3 {
+            for n in 0..30 {
+                let row = [("loss", f64::from(n)), (if n % 2 == 0 { "even" } else { "odd" }, f64::from(n))];
+                run.log_values(Some(step), Some(true), row);
+            }
+        }
+        run.finish(0).unwrap();
+    });
+    let of_run = format!("/runs/{}/history", api.key_of("abc"));
+    for query in ["limit=1", "limit=2", "limit=7", "limit=1&keys=even", "limit=1&from=1"] {
+        let (mut steps, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("{of_run}?{query}{cursor}"));
+            for row in page["rows"].as_array().unwrap() {
+                assert_eq!(row["even"], 28.0, "{query}: {row}");
+                steps.push(row["_step"].as_i64().unwrap());
+            }
+            match page["next"].as_i64() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let first = i64::from(query.contains("from=1"));
+        assert_eq!(steps, (first..3).collect::<Vec<_>>(), "{query}");
+    }
+}
+
+#[test]
 fn many_runs_and_keys_are_drawn_with_one_request() {
     let api = Api::with(|place| {
         place.run("one", 30);
@@ -64,6 +95,9 @@ fn many_runs_and_keys_are_drawn_with_one_request() {
         charts.iter().map(|chart| (chart["run"].as_str().unwrap(), chart["key"].as_str().unwrap())).collect();
     assert_eq!(named, [(&*one, "loss"), (&one, "acc"), ("~/demo/two", "loss"), ("~/demo/two", "acc")]);
     assert_eq!(charts[3]["columns"], api.get(&format!("/runs/{two}/envelope?key=acc&columns=50")));
+    assert_eq!(api.send(Method::POST, "/envelopes", &body), drawn, "what is kept in memory is the same");
+    let none = json!({"runs": [one], "keys": ["nothing"]});
+    assert_eq!(api.send(Method::POST, "/envelopes", &none), json!({"charts": []}));
     for (wrong, status) in [
         (json!({"runs": [one], "keys": ["loss"], "from": 1}), 400),
         (json!({"runs": [one], "keys": ["loss"], "colour": "red"}), 422),
@@ -72,6 +106,27 @@ fn many_runs_and_keys_are_drawn_with_one_request() {
         (json!({"runs": vec![&one; 100], "keys": ["loss"], "columns": 32768}), 413),
     ] {
         assert_eq!(api.refused(api.ask(Method::POST, "/envelopes").json(&wrong)).0, status, "{wrong}");
+    }
+}
+
+#[test]
+fn a_chart_has_what_was_pushed_since() {
+    let api = Api::with(|place| {
+        place.run("abc", 10);
+    });
+    let drawn = || {
+        let body = json!({"runs": ["~/demo/abc"], "keys": ["loss"], "columns": 100});
+        let drawn = api.send(Method::POST, "/envelopes", &body);
+        let columns = drawn["charts"][0]["columns"].as_array().unwrap().clone();
+        columns.iter().map(|column| column["count"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((drawn(), drawn()), (10, 10));
+    for more in 1..4 {
+        let run = Run::builder("demo").id("abc").resume(Resume::Must).dir(api.place.path()).start().unwrap();
+        run.log([("loss", 0.5)]);
+        run.finish(0).unwrap();
+        api.push();
+        assert_eq!((drawn(), drawn()), (10 + more, 10 + more));
     }
 }
 

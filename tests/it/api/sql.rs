@@ -89,3 +89,37 @@ fn a_query_can_only_read_what_it_is_asked_of() {
         assert_eq!(api.refused(api.ask(Method::POST, "/sql").json(&body)).0, status, "{body}");
     }
 }
+
+/// The most memory that a process has had, in MiB.
+fn peak(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn a_query_does_not_fill_the_memory() {
+    let api = api();
+    let before = peak(api.server.id());
+    let large = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 140)";
+    let lists: Vec<String> =
+        (0..60).map(|n| format!("length(json_group_array(hex(zeroblob(50000)) || {n}))")).collect();
+    let texts: Vec<String> = (0..60).map(|n| format!("group_concat(hex(zeroblob(50000)) || {n})")).collect();
+    let values: Vec<String> = (0..200).map(|n| format!("hex(randomblob({}))", 7_000_000 + n)).collect();
+    for query in [
+        format!("{large} SELECT {} FROM n", lists.join(" + ")),
+        format!("{large} SELECT {} FROM n", texts.join(", ")),
+        format!("SELECT {}", values.join(", ")),
+    ] {
+        for run in [json!(["~/demo/one"]), json!(["~/demo/one", "~/demo/two"])] {
+            let (status, said) =
+                api.refused(api.ask(Method::POST, "/sql").json(&json!({"runs": run, "query": query})));
+            assert!(status == 400 && said.contains("too much memory"), "{status} {said}");
+        }
+    }
+    let grown = peak(api.server.id()) - before;
+    assert!(grown < 400, "{grown} MiB more");
+    // What is not too much is answered.
+    let many = json!({"runs": ["~/demo/two"], "query": "SELECT json_group_array(value) FROM history"});
+    assert!(api.send(Method::POST, "/sql", &many)["rows"][0][0].as_str().unwrap().len() > 2000);
+}

@@ -205,3 +205,34 @@ fn whoever_asks_too_often_is_told_to_wait() {
     let (_, metrics) = raw(&server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(metrics.contains("danlu_rate_limited_total 2"), "{metrics}");
 }
+
+#[test]
+fn one_client_does_not_lock_out_the_others() {
+    let place = Place::new();
+    let server = Serving::start(place.command(&[
+        "serve",
+        "--data",
+        "server",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "error",
+        "--json",
+        "--max-connections",
+        "20",
+        "--max-connections-per-address",
+        "10",
+    ]));
+    let greedy: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
+    let address: std::net::SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
+    let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    other.bind(&std::net::SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+    other.connect(&address.into()).unwrap();
+    let mut other = TcpStream::from(other);
+    other.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    other.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut said = String::new();
+    other.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    drop(greedy);
+}

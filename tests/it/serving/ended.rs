@@ -118,3 +118,41 @@ fn a_data_directory_of_before_there_were_accounts_is_taken_over() {
     assert_eq!(server.get("/api/v1/projects", &old).1.as_array().unwrap().len(), 2, "its runs are there");
     assert_eq!(server.get("/api/v1/teams", &old).1[0]["name"], "vision");
 }
+
+#[test]
+fn a_catalogue_of_version_1_is_brought_up_to_date() {
+    let (place, server, key) = serving();
+    place.run("abc", 3);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let (_, listed) = server.get("/api/v1/runs", &key);
+    assert!(server.stop().success());
+    let catalogue = rusqlite::Connection::open(place.join("server/catalogue.sqlite")).unwrap();
+    let set = |version: u32| {
+        catalogue
+            .execute("UPDATE setting SET value = ?1 WHERE name = 'version'", [version.to_string()])
+            .unwrap();
+    };
+    // As it was before there was the column, which came without a number of its own.
+    catalogue.execute_batch("ALTER TABLE run DROP COLUMN past").unwrap();
+    set(1);
+    let server = place.serve();
+    login(&place, &server, &key);
+    let without_time = |mut listed: serde_json::Value| {
+        listed["runs"][0].as_object_mut().unwrap().remove("updated");
+        listed
+    };
+    assert_eq!(without_time(server.get("/api/v1/runs", &key).1), without_time(listed.clone()));
+    assert_eq!(place.json(&["sync", &server.url])["objects_sent"], 0);
+    assert!(server.stop().success());
+    set(1);
+    let server = place.serve();
+    assert_eq!(without_time(server.get("/api/v1/runs", &key).1), without_time(listed));
+    assert!(server.stop().success());
+    set(99);
+    let refused = place.danlu(&["serve", "--data", "server", "--listen", "127.0.0.1:0"]);
+    assert!(
+        refused.code != 0 && refused.stderr.contains("The catalogue is of version 99"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -144,6 +144,29 @@ fn over_postgresql_and_a_bucket() {
 }
 
 #[test]
+fn a_catalogue_of_version_1_in_postgresql_is_brought_up_to_date() {
+    let shared = Shared::start();
+    let place = Place::new();
+    let server = shared.serve(&place, "server");
+    let key = server.key.clone().unwrap();
+    login(&place, &server, &key);
+    place.run("abc", 3);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let past = |server: &Serving| server.get("/api/v1/runs", &key).1["runs"][0]["past"].clone();
+    let before = past(&server);
+    assert!(before["writers"][0]["pid"].is_number(), "{before}");
+    assert!(server.stop().success());
+    let mut client = postgres::Client::connect(&shared.postgres.address(), postgres::NoTls).unwrap();
+    client
+        .batch_execute(
+            "ALTER TABLE run DROP COLUMN past; UPDATE setting SET value = '1' WHERE name = 'version'",
+        )
+        .unwrap();
+    let server = shared.serve(&place, "server");
+    assert_eq!(past(&server), before);
+}
+
+#[test]
 fn what_is_pushed_to_one_server_is_read_from_another() {
     let (shared, place) = (Shared::start(), Place::new());
     let (first, second) = (shared.serve(&place, "first"), shared.serve(&place, "second"));

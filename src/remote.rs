@@ -39,6 +39,9 @@ pub const PART_BYTES: u64 = 8 << 20;
 /// Runs in one page of [`Remote::runs`].
 pub const PAGE_RUNS: usize = 1000;
 
+/// What a commit proves, and the objects that its run named before and does not any more.
+pub type Left = (Receipt, Vec<Object>);
+
 /// A place that runs are pushed to.
 pub trait Remote: Send + Sync {
     /// Returns its name, as the user gave it.
@@ -116,6 +119,17 @@ pub trait Remote: Send + Sync {
             .collect()
     }
 
+    /// Does what [`Self::commit_all`] does, but for the ends of open attempts that something has taken the place of: they are
+    /// returned with the receipt, and whoever knows what else names them removes them. A remote that removes nothing on demand
+    /// does so itself, and returns none.
+    ///
+    /// # Errors
+    /// As [`Self::commit_all`].
+    fn commit_leaving(&self, manifests: &[Manifest]) -> Result<Vec<Result<Left>>> {
+        let done = self.commit_all(manifests)?;
+        Ok(done.into_iter().map(|receipt| receipt.map(|receipt| (receipt, Vec::new()))).collect())
+    }
+
     /// Reads the manifest of a run, if it has it.
     ///
     /// # Errors
@@ -144,6 +158,15 @@ pub trait Remote: Send + Sync {
         Err(cannot_remove(self.name(), key))
     }
 
+    /// Removes objects that were put before a time, in microseconds since 1970, and that no manifest names, and returns how many.
+    /// Where commits cannot be held up meanwhile, it removes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached, or a manifest cannot be read: it may name anything.
+    fn sweep(&self, _before: i64) -> Result<usize> {
+        Ok(0)
+    }
+
     /// Removes objects, those of them that are there. No manifest may name them.
     ///
     /// # Errors
@@ -151,6 +174,13 @@ pub trait Remote: Send + Sync {
     fn remove(&self, objects: &[Object]) -> Result<()> {
         objects.first().map_or(Ok(()), |object| Err(cannot_remove(self.name(), object)))
     }
+}
+
+/// Removes what commits have left, and returns their receipts.
+fn remove_left(remote: &dyn Remote, done: Vec<Result<Left>>) -> Vec<Result<Receipt>> {
+    done.into_iter()
+        .map(|done| done.and_then(|(receipt, old)| remote.remove(&old).map(|()| receipt)))
+        .collect()
 }
 
 fn cannot_remove(remote: &str, what: impl std::fmt::Display) -> Error {

@@ -18,9 +18,9 @@ mod known;
 mod parts;
 mod threads;
 
-use super::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, Remote, RunHead, SizedHash};
+use super::{Left, Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, Remote, RunHead, SizedHash};
 use super::{check_bytes, not_there};
-use crate::model::{AttemptId, ErrorKind, Hash, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use bytes::Bytes;
 use errors::Said;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -251,18 +251,23 @@ impl Remote for Bucket {
     }
 
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
-        self.wait(async { Ok(self.take_in(manifest).await?.of(self.begin().await?)) })
+        let mut done = self.commit_all(std::slice::from_ref(manifest))?;
+        done.pop().unwrap_or_else(|| Err(Error::damaged("A commit came to nothing")))
     }
 
     fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        Ok(super::remove_left(self, self.commit_leaving(manifests)?))
+    }
+
+    fn commit_leaving(&self, manifests: &[Manifest]) -> Result<Vec<Result<Left>>> {
         let commits = stream::iter(manifests).map(async |manifest| match self.take_in(manifest).await {
             Err(e) if matches!(e.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => Err(e),
             done => Ok(done),
         });
         self.wait(async {
-            let done: Vec<Result<Receipt>> = commits.buffered(PUTS).try_collect().await?;
+            let done: Vec<Result<Left>> = commits.buffered(PUTS).try_collect().await?;
             let identity = self.begin().await?;
-            Ok(done.into_iter().map(|receipt| receipt.map(|receipt| receipt.of(identity))).collect())
+            Ok(done.into_iter().map(|done| done.map(|(receipt, old)| (receipt.of(identity), old))).collect())
         })
     }
 

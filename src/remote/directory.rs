@@ -14,9 +14,11 @@ mod begin;
 mod check;
 mod parts;
 mod place;
+mod sweep;
+mod threads;
 
 use super::marker::{MARKER, Marker};
-use super::{Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
+use super::{Left, Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::store;
 use check::Whole;
@@ -26,6 +28,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use threads::in_threads;
 
 /// A remote in a directory.
 #[derive(Debug)]
@@ -214,17 +217,18 @@ impl Remote for Directory {
     }
 
     fn commit_all(&self, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        Ok(super::remove_left(self, self.commit_leaving(manifests)?))
+    }
+
+    fn commit_leaving(&self, manifests: &[Manifest]) -> Result<Vec<Result<Left>>> {
         let _lock = self.reached(self.lock_runs())?;
         let taken: Vec<Result<Vec<Object>>> =
-            manifests.iter().map(|manifest| self.reached(self.take_in(manifest))).collect();
+            in_threads(manifests, |manifest| self.reached(self.take_in(manifest)));
         self.reached(store::sync_directory(&self.root.join("runs").join("x")))?;
-        let receipt = |manifest: &Manifest, taken: Result<Vec<Object>>| {
-            let old = taken?;
-            let receipt = self.receipt(manifest.run.hash())?;
-            self.remove(&old)?;
-            Ok(receipt)
+        let receipt = |(manifest, taken): (&Manifest, Result<Vec<Object>>)| {
+            taken.and_then(|old| Ok((self.receipt(manifest.run.hash())?, old)))
         };
-        Ok(manifests.iter().zip(taken).map(|(manifest, taken)| receipt(manifest, taken)).collect())
+        Ok(manifests.iter().zip(taken).map(receipt).collect())
     }
 
     fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
@@ -254,6 +258,10 @@ impl Remote for Directory {
         let path = self.path_of_run(key);
         place::remove(&path)?;
         store::sync_directory(&path)
+    }
+
+    fn sweep(&self, before: i64) -> Result<usize> {
+        self.reached(self.sweep_before(before))
     }
 
     fn remove(&self, objects: &[Object]) -> Result<()> {

@@ -175,7 +175,7 @@ impl Admin {
     /// # Errors
     /// The objects or the catalogue cannot be used.
     pub fn gc(&self) -> Result<(usize, usize)> {
-        self.app.purge()
+        self.app.clean()
     }
 
     /// Reads everything and checks it against its names, and lets the catalogue know the runs as they are.

@@ -11,6 +11,9 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(20);
 const LATER: u32 = 90;
 
+/// After how many microseconds what was put and never committed counts as given up: two days.
+const NEVER_COMMITTED: i64 = 2 * 24 * 3600 * 1_000_000;
+
 /// Does what is to be done until the server ends.
 pub(super) async fn do_chores(app: Arc<App>) {
     for round in 0.. {
@@ -46,6 +49,16 @@ impl App {
         let used: BTreeMap<String, i64> =
             std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
         if used.is_empty() { Ok(()) } else { self.catalogue.keys_used(&used.into_iter().collect::<Vec<_>>()) }
+    }
+
+    /// Forgets removed runs for good, and removes what was pushed and never committed. Returns how many runs and objects.
+    ///
+    /// # Errors
+    /// The objects or the catalogue cannot be used.
+    pub(super) fn clean(&self) -> Result<(usize, usize)> {
+        let (runs, objects) = self.purge()?;
+        let before = self.clock.now().saturating_sub(NEVER_COMMITTED);
+        Ok((runs, objects + self.objects.sweep(before)?))
     }
 
     /// Forgets runs for good that were removed long enough ago, with the objects that no other run names. Returns how many of

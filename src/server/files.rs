@@ -54,9 +54,14 @@ pub(super) async fn file(
     let shared = Arc::clone(&app);
     let found = run_blocking(move || {
         let run = shared.open_run(&shared.target(&who, &key, Scope::Read)?)?;
-        query::newest_file(&run, &path)?.ok_or_else(|| {
+        let found = query::newest_file(&run, &path)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("The run has no file `{}`", path.escape_debug()))
-        })
+        })?;
+        let object = Object::Blob(found.sha256);
+        match shared.catalogue.size_for(&who, object)? {
+            Some(_) => Ok(found),
+            None => Err(shared.why_not(&who, object)?),
+        }
     })
     .await?;
     let etag = format!("\"{}\"", found.sha256);

@@ -46,18 +46,20 @@ impl App {
             in_parallel(manifests, |manifest| self.check(who, manifest).and_then(|()| self.make(manifest)));
         let sound: Vec<Manifest> =
             made.iter().zip(manifests).filter(|(made, _)| made.is_ok()).map(|(_, m)| (*m).clone()).collect();
-        let committed = self.objects.commit_all(&sound);
+        let committed = self.objects.commit_leaving(&sound);
         if committed.is_err() {
             keys.iter().for_each(|key| self.files.doubt(*key));
         }
         let mut committed = committed?.into_iter();
-        let (mut results, mut seen) = (Vec::new(), Vec::new());
+        let (mut results, mut seen, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for (made, key) in made.into_iter().zip(&keys) {
             let result = made.and_then(|look| {
-                let receipt =
+                let done =
                     committed.next().unwrap_or_else(|| Err(Error::damaged("A commit came to nothing")));
-                seen.extend(receipt.is_ok().then_some(look));
-                receipt
+                let (receipt, old) = done?;
+                seen.push(look);
+                left.extend(old);
+                Ok(receipt)
             });
             if result.is_err() {
                 self.files.doubt(*key);
@@ -65,6 +67,8 @@ impl App {
             results.push(result);
         }
         self.write_down(&seen)?;
+        // Another run may name them, whoever made it so.
+        self.objects.remove(&self.catalogue.named_by_none(left)?)?;
         Ok(results)
     }
 
@@ -152,7 +156,7 @@ fn look(run: &Connection, path: &Path, manifest: &Manifest) -> Result<Seen> {
         digest: manifest.digest,
         open: manifest.is_open(),
         bytes,
-        absent: manifest.absent.len() as u64,
+        absent: manifest.absent.clone(),
     };
     Ok((glance, objects))
 }

@@ -3,7 +3,7 @@
 use super::App;
 use super::answer::{Answer, Refusal, blocking, run_blocking};
 use super::auth::Asker;
-use super::catalogue::Scope;
+use super::catalogue::{Scope, Who};
 use super::stream::{self, Range};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
@@ -264,14 +264,28 @@ async fn get(app: Arc<App>, who: Asker, object: Object, headers: &HeaderMap) -> 
     let find = Arc::clone(&app);
     let size = run_blocking(move || {
         let size = find.catalogue.size_for(&who, object)?;
-        size.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("There is no {object} in a run that you may see"))
-        })
+        size.map_or_else(|| Err(find.why_not(&who, object)?), Ok)
     })
     .await?;
     match object {
         Object::Blob(_) => stream::blob(app, object, size, range).await,
         Object::Segment(_) => stream::segment(app, object, range).await,
+    }
+}
+
+impl App {
+    /// Says why an object is not here for somebody.
+    ///
+    /// # Errors
+    /// The catalogue cannot be used.
+    pub(super) fn why_not(&self, who: &Who, object: Object) -> Result<Error> {
+        if matches!(object, Object::Blob(_)) && self.catalogue.is_left_out(who, object.hash())? {
+            let message = format!("The {object} was left out when its run was pushed");
+            return Ok(Error::new(ErrorKind::NotFound, message).with_hint(
+                "`danlu sync` from where the run is, without `--exclude`, `--include` and `--max-size`, sends it",
+            ));
+        }
+        Ok(Error::new(ErrorKind::NotFound, format!("There is no {object} in a run that you may see")))
     }
 }
 

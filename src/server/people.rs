@@ -307,5 +307,5 @@ pub(super) struct Purged {
 /// `POST /gc`.
 pub(super) async fn gc(State(app): Shared, who: Asker) -> Answer<Json<Purged>> {
     who.may_administer()?;
-    blocking(move || app.purge().map(|(runs, objects)| Purged { runs, objects })).await
+    blocking(move || app.clean().map(|(runs, objects)| Purged { runs, objects })).await
 }

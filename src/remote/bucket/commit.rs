@@ -3,10 +3,11 @@
 use super::errors::Said;
 use super::{Bucket, REQUESTS};
 use crate::model::{Error, ErrorKind, Hash, Result};
-use crate::remote::{Manifest, Object, Receipt, not_there};
+use crate::remote::{Left, Manifest, Object, not_there};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::{PutMode, UpdateVersion};
+use std::collections::BTreeSet;
 
 /// How often a commit is tried that others come before.
 const TRIES: usize = 50;
@@ -18,10 +19,11 @@ impl Bucket {
         Ok(Some((manifest, version)))
     }
 
-    /// Commits a manifest: reads, merges, and writes it if nobody has written it since.
-    pub(super) async fn take_in(&self, manifest: &Manifest) -> Result<Receipt> {
+    /// Commits a manifest: reads, merges, and writes it if nobody has written it since. Returns also what the run
+    /// named before and does not any more.
+    pub(super) async fn take_in(&self, manifest: &Manifest) -> Result<Left> {
         let conditional = self.is_conditional().await?;
-        let (key, mut checked) = (manifest.run.hash(), false);
+        let (key, mut checked, mut superseded) = (manifest.run.hash(), false, BTreeSet::new());
         for _ in 0..TRIES {
             let known = self.read_manifest(key).await?;
             let (merged, old) = Manifest::follow(known.as_ref().map(|(known, _)| known), manifest)?;
@@ -47,14 +49,14 @@ impl Bucket {
                     Err(e) => return Err(self.said("write", e)),
                 }
             }
-            for object in old {
-                self.delete_object(object).await?;
-            }
+            superseded.extend(old);
             // The receipt is of what is there now. Without conditions somebody else may have written over it.
             if let Some((held, _)) = self.read_manifest(key).await?
                 && held.merge(&merged).is_ok_and(|all| all == held)
             {
-                return Ok(held.receipt());
+                let kept = held.objects();
+                let old = superseded.into_iter().filter(|object| !kept.contains(object)).collect();
+                return Ok((held.receipt(), old));
             }
         }
         let message = format!("Others commit run {} to `{}` all the time", manifest.run, self.name);

@@ -2,6 +2,7 @@
 
 use crate::model::{Hash, RunKey};
 use crate::query::RunDetails;
+use crate::remote::SizedHash;
 use serde::{Deserialize, Serialize};
 
 /// What the run itself says of what people may edit.
@@ -33,8 +34,8 @@ pub(in crate::server) struct Glance {
     pub(in crate::server) open: bool,
     /// The length of its segments and files.
     pub(in crate::server) bytes: u64,
-    /// How many of its files were left out of the push by choice.
-    pub(in crate::server) absent: u64,
+    /// The contents of its files that were left out of the push by choice.
+    pub(in crate::server) absent: Vec<SizedHash>,
 }
 
 impl Glance {

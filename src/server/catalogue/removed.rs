@@ -90,7 +90,7 @@ impl Catalogue {
                 session.execute(&format!("DELETE FROM {table} WHERE run = ?1"), cells![run])?;
             }
             let rows = session.query(
-                "SELECT o.object, o.kind FROM reference AS o WHERE o.run = ?1 AND NOT EXISTS
+                "SELECT o.object, o.kind FROM reference AS o WHERE o.run = ?1 AND o.kind < 2 AND NOT EXISTS
                  (SELECT 1 FROM reference AS p WHERE p.object = o.object AND p.kind = o.kind AND p.run <> ?1)",
                 cells![run],
             )?;

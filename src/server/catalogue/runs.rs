@@ -193,7 +193,7 @@ impl Catalogue {
             let mut before = Vec::new();
             for (glance, objects) in runs {
                 before.push(put_run(session, glance, now)?);
-                references::put(session, glance.run.hash(), objects)?;
+                references::put(session, glance.run.hash(), objects, &glance.absent)?;
             }
             for (glance, _) in runs {
                 events::put(session, EventKind::Run, &glance.run, now)?;
@@ -334,7 +334,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         glance.points().into(),
         info.lost.into(),
         glance.bytes.into(),
-        glance.absent.into(),
+        (glance.absent.len() as u64).into(),
         glance.digest.into(),
         now.into(),
         now.into(),

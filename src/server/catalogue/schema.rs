@@ -107,7 +107,7 @@ CREATE TABLE tombstone (
 ) $END;
 CREATE TABLE reference (
     object $BYTES NOT NULL,         -- which runs name an object
-    kind   $INT NOT NULL,           -- 0 a segment, 1 a blob
+    kind   $INT NOT NULL,           -- 0 a segment, 1 a blob, 2 a blob that was left out of the push
     run    $BYTES NOT NULL,
     size   $INT NOT NULL,           -- of its content
     PRIMARY KEY (object, kind, run)

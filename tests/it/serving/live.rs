@@ -71,3 +71,32 @@ fn a_run_shows_as_it_grows() {
         .sum();
     assert_eq!(left, 1, "only the whole one is left");
 }
+
+#[test]
+fn the_end_of_an_open_run_stays_while_another_run_names_it() {
+    let (place_of_server, server, key) = serving();
+    let remote = Http::new(&server.url, Some(key)).unwrap();
+    let place = Place::new();
+    push(&remote, &Sample::run("other", 2, &[]));
+    let run = sample::start(&place, "live");
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        sample::log(&run, 1);
+        run.drain();
+        let now = Sample::of(run.path());
+        push(&remote, &now);
+        if states.is_empty() {
+            let end = now.names().iter().map(|name| name.hash()).collect::<Vec<_>>();
+            let catalogue =
+                rusqlite::Connection::open(place_of_server.join("server/catalogue.sqlite")).unwrap();
+            let sql =
+                "INSERT INTO reference SELECT o.object, o.kind, r.key, o.size FROM reference AS o, run AS r
+                       WHERE o.object = ? AND r.run_id = 'other'";
+            assert_eq!(catalogue.execute(sql, [end[0].0]).unwrap(), 1);
+        }
+        states.push(now);
+    }
+    let gone = |sample: &Sample| remote.missing(&sample.names()).unwrap().len();
+    assert_eq!(states.iter().map(gone).collect::<Vec<_>>(), [0, 1, 0]);
+    run.finish(0).unwrap();
+}

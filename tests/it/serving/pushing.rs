@@ -95,3 +95,32 @@ fn many_who_push_at_once_do_not_hinder_each_other() {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
 }
+
+#[test]
+fn who_asks_for_what_was_left_out_is_told_so() {
+    let (place, server, key) = serving();
+    let run = danlu::Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+    std::fs::write(place.join("model.ckpt"), b"left out").unwrap();
+    run.save("model.ckpt").unwrap();
+    let path = run.path().to_owned();
+    run.finish(0).unwrap();
+    let some = place.json(&["sync", &server.url, "--exclude", "*.ckpt"]);
+    assert_eq!(some["runs"][0]["left_out"], 1, "{some}");
+    let blob = danlu::model::Hash::of(b"left out");
+    let key_of_run = manifest(&path).run.hash();
+    let (_, held) = server.get(&format!("/api/v1/manifests/{key_of_run}"), &key);
+    let (status, receipt) = ask(&server, "POST", "/api/v1/manifests", &key, Some(&held));
+    assert_eq!((status, &receipt["absent"]), (200, &json!([blob])), "{receipt}");
+    let addresses = [format!("/api/v1/blobs/{blob}"), format!("/api/v1/runs/{key_of_run}/files/model.ckpt")];
+    for address in &addresses {
+        let (status, said) = server.get(address, &key);
+        assert_eq!(status, 404, "{said}");
+        assert!(said["error"].as_str().unwrap().contains("was left out"), "{said}");
+        assert!(said["hint"].as_str().unwrap().contains("danlu sync"), "{said}");
+    }
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    for address in addresses {
+        let answer = client().get(format!("{}{address}", server.url)).bearer_auth(&key).send().unwrap();
+        assert_eq!(answer.bytes().unwrap(), b"left out".as_slice(), "{address}");
+    }
+}

@@ -48,3 +48,37 @@ fn a_removed_run_is_gone_for_syncers_and_its_files_go_unless_another_has_them() 
     let verified = place.json(&["admin", "--data", "server", "verify"]);
     assert_eq!((&verified["runs"], &verified["damage"]), (&json!(1), &json!([])));
 }
+
+#[test]
+fn what_was_never_committed_goes_after_two_days() {
+    use crate::remotes::sample::Sample;
+    use danlu::remote::{Http, PART_BYTES, Remote, SizedHash};
+    let (place, server, key) = serving();
+    let remote = Http::new(&server.url, Some(key)).unwrap();
+    let [kept, old, fresh] = ["kept", "old", "fresh"].map(|id| Sample::run(id, 3, &[id.as_bytes()]));
+    for sample in [&kept, &old, &fresh] {
+        remote.put_all(sample.objects.clone()).unwrap();
+    }
+    remote.commit(&kept.manifest).unwrap();
+    let part = SizedHash { sha256: danlu::model::Hash::of(b"large"), size: 2 * PART_BYTES };
+    remote.put_part(part, 0, vec![0; usize::try_from(PART_BYTES).unwrap()]).unwrap();
+    let objects = place.join("server/objects");
+    let directory = danlu::remote::Directory::open(&objects).unwrap();
+    let make_old = |path: &std::path::Path| {
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    for object in [&kept, &old].iter().flat_map(|sample| sample.names()) {
+        make_old(&directory.path_of(object));
+    }
+    make_old(&objects.join("tmp").join(format!("{}.part", part.sha256)));
+    let gone = place.json(&["admin", "--data", "server", "gc"]);
+    assert_eq!(gone, json!({"runs": 0, "objects": old.objects.len()}));
+    let missing = |sample: &Sample| remote.missing(&sample.names()).unwrap().len();
+    assert_eq!((missing(&kept), missing(&fresh), missing(&old)), (0, 0, old.objects.len()));
+    assert_eq!(remote.held(part).unwrap(), 0);
+    // Whoever was about to commit is told, and sends again.
+    assert!(remote.commit(&old.manifest).is_err());
+    remote.put_all(old.objects.clone()).unwrap();
+    assert!(old.manifest.is_proved_by(&remote.commit(&old.manifest).unwrap()));
+}

@@ -23,7 +23,7 @@ impl Options {
     /// The address is none.
     pub fn server(&self, address: &str) -> Result<Http> {
         let http = Http::new(address, self.key.clone())?;
-        Ok(self.timeout.into_iter().fold(http, Http::with_timeout))
+        self.timeout.map_or(Ok(http), |timeout| http.with_timeout(timeout))
     }
 }
 

@@ -55,20 +55,16 @@ impl Http {
             return Err(no_address());
         }
         let address = address.trim_end_matches('/').to_owned();
-        let client = Client::builder()
-            .user_agent(concat!("danlu/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(None)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Io, "Cannot prepare for HTTP").with_source(e))?;
-        Ok(Self { address, key, client, timeout: REQUEST_TIMEOUT })
+        let timeout = REQUEST_TIMEOUT;
+        Ok(Self { address, key, client: client(timeout)?, timeout })
     }
 
-    /// Gives the server so long to answer, in place of a minute.
-    #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+    /// Gives the server so long to answer, and each piece of what it sends so long to come, in place of a minute.
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn with_timeout(self, timeout: Duration) -> Result<Self> {
+        Ok(Self { client: client(timeout)?, timeout, ..self })
     }
 
     fn url(&self, path: &str) -> String {
@@ -106,16 +102,19 @@ impl Http {
     }
 
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
+        self.answer(request.timeout(self.timeout + Duration::from_secs(bytes / SLOWEST)))
+    }
+
+    fn answer(&self, request: RequestBuilder) -> Result<Response> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
-        let response =
-            request.timeout(self.timeout + Duration::from_secs(bytes / SLOWEST)).send().map_err(|e| {
-                Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
-                    .with_source(e.without_url())
-                    .with_hint("check the address and the network; `danlu sync --watch` waits for it")
-            })?;
+        let response = request.send().map_err(|e| {
+            Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
+                .with_source(e.without_url())
+                .with_hint("check the address and the network; `danlu sync --watch` waits for it")
+        })?;
         if response.headers().get("danlu-version").is_none() {
             let message =
                 format!("`{}` answers with {}, but is no danlu server", self.address, response.status());
@@ -269,7 +268,7 @@ impl Remote for Http {
         if offset > 0 {
             request = request.header("range", format!("bytes={offset}-"));
         }
-        let mut response = self.send(request, u64::from(u32::MAX))?;
+        let mut response = self.answer(request)?;
         if offset > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
             // It gives all or nothing.
             std::io::copy(&mut response.by_ref().take(offset), &mut std::io::sink())
@@ -327,6 +326,18 @@ struct Committed {
     error: Option<String>,
     hint: Option<String>,
     status: Option<u16>,
+}
+
+/// Makes a client whose requests may take so long, if they do not say it themselves. After the head of an answer this holds for
+/// each piece of it.
+fn client(patience: Duration) -> Result<Client> {
+    Client::builder()
+        .user_agent(concat!("danlu/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(patience)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Io, "Cannot prepare for HTTP").with_source(e))
 }
 
 fn path_of(object: Object) -> String {

@@ -18,8 +18,11 @@ const SMALL_BYTES: u64 = 1 << 20;
 /// The remote cannot be reached or lacks an object, the manifest is not that of its records, or the file cannot be
 /// written. A file that was there is as it was, or has further attempts of the manifest.
 pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs: bool) -> Result<()> {
-    made(path, |path| {
+    made(path, |path, fresh| {
         let mut file = Appender::open(path, BUSY_TIMEOUT)?;
+        if fresh {
+            file = file.without_journal()?;
+        }
         if blobs {
             take_blobs(remote, manifest, &mut file)?;
         }
@@ -38,19 +41,22 @@ pub fn materialise_cache<T>(
     path: &Path,
     look: impl Fn(&Connection) -> Result<T>,
 ) -> Result<T> {
-    made(path, |path| complete(remote, manifest, Appender::open_cache(path, BUSY_TIMEOUT)?, &look))
+    made(path, |path, fresh| {
+        let file = Appender::open_cache(path, BUSY_TIMEOUT)?;
+        complete(remote, manifest, if fresh { file.without_journal()? } else { file }, &look)
+    })
 }
 
-/// Completes the file that is there, or makes one anew in its place.
-fn made<T>(path: &Path, complete: impl Fn(&Path) -> Result<T>) -> Result<T> {
+/// Completes the file that is there, or makes one anew in its place. `complete` is told whether it is a fresh one.
+fn made<T>(path: &Path, complete: impl Fn(&Path, bool) -> Result<T>) -> Result<T> {
     if path.exists() {
-        match complete(path) {
+        match complete(path, false) {
             Err(e) if may_be_of_the_file(&e) => {}
             done => return done,
         }
     }
     let fresh = path.with_extension("rebuilt");
-    let made = store::begin(&fresh).and_then(|()| complete(&fresh));
+    let made = store::begin(&fresh).and_then(|()| complete(&fresh, true));
     let moved = made.and_then(|seen| store::put_in_place(&fresh, path, None).map(|()| seen));
     moved.inspect_err(|_| store::discard(&fresh))
 }

@@ -81,6 +81,16 @@ impl Appender {
         Ok(appender)
     }
 
+    /// Lets the file have no rollback journal. If it breaks off halfway it is good for nothing: this is for a file that has
+    /// no name yet.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn without_journal(self) -> Result<Self> {
+        self.connection.pragma_update(None, "journal_mode", "MEMORY")?;
+        Ok(self)
+    }
+
     /// Opens the file that has the name now: it may be replaced between opening and locking it.
     fn open_in_place(path: &Path, patience: Duration) -> Result<Self> {
         loop {

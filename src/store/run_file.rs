@@ -12,7 +12,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::ffi::CStr;
+use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 const APPLICATION_ID: i64 = 1_684_827_765;
@@ -65,14 +67,23 @@ fn place(fresh: &Path, path: &Path) -> Result<()> {
 }
 
 fn fill(path: &Path) -> Result<()> {
-    std::fs::File::create_new(path).map_err(|e| Error::io("create the run file", path, e))?;
-    // Nobody else looks into an empty file, so it takes no locks.
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, c"unix-none")?;
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection
-        .execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))
-        .map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
+    let cannot = |e| Error::io("create the run file", path, e);
+    std::fs::File::create_new(path).and_then(|mut file| file.write_all(blank()?)).map_err(cannot)
+}
+
+/// Returns the bytes of an empty run file: they are the same for every run, and made once.
+fn blank() -> std::io::Result<&'static [u8]> {
+    static BLANK: OnceLock<Vec<u8>> = OnceLock::new();
+    let make = || -> rusqlite::Result<Vec<u8>> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?;
+        Ok(connection.serialize(rusqlite::MAIN_DB)?.to_vec())
+    };
+    match BLANK.get() {
+        Some(blank) => Ok(blank),
+        None => make().map(|made| BLANK.get_or_init(|| made).as_slice()).map_err(std::io::Error::other),
+    }
 }
 
 /// Opens a run file to read it. Of a compacted one, and of one that has nothing yet of what its journal has, it is a

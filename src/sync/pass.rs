@@ -2,6 +2,7 @@
 
 mod large;
 mod line;
+mod on_way;
 mod scan;
 mod settle;
 mod window;
@@ -76,6 +77,7 @@ struct Pass<'a> {
     outcomes: Mutex<Vec<(String, RunOutcome)>>,
     /// By the names of runs, the files that begin them.
     begun: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    on_way: on_way::OnWay,
     broken: Mutex<Option<crate::model::Error>>,
 }
 
@@ -119,6 +121,7 @@ pub fn pass(
         troubled: Mutex::new(std::mem::take(&mut session.troubled)),
         outcomes: Mutex::default(),
         begun: Mutex::default(),
+        on_way: on_way::OnWay::default(),
         broken: Mutex::default(),
     };
     let done = pass.run(candidates);

@@ -132,28 +132,24 @@ pub trait Content {
     /// It cannot be read.
     fn blob(&self, blob: SizedHash, offset: u64) -> Result<Box<dyn Read + Send>>;
 
+    /// Reads a content that is small enough to be held, and checks it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    fn small_blob(&self, blob: SizedHash) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or(0));
+        self.blob(blob, 0)?
+            .take(blob.size + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::new(crate::ErrorKind::Io, "Cannot read a stored file").with_source(e))?;
+        if Hash::of(&bytes) == blob.sha256 { Ok(bytes) } else { Err(other_bytes(blob.sha256)) }
+    }
+
     /// Hands out the segments that may be others when the run is opened again: the ends of attempts that are still written,
     /// packed.
     fn take_tails(&mut self) -> Vec<(Hash, Vec<u8>)> {
         Vec::new()
     }
-}
-
-/// Reads a content that is small enough to be held, and checks it.
-///
-/// # Errors
-/// It cannot be read, or is damaged.
-pub(super) fn whole_blob(content: &dyn Content, blob: SizedHash) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or(0));
-    content
-        .blob(blob, 0)?
-        .take(blob.size + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(crate::ErrorKind::Io, "Cannot read a stored file").with_source(e))?;
-    if Hash::of(&bytes) == blob.sha256 {
-        return Ok(bytes);
-    }
-    Err(other_bytes(blob.sha256))
 }
 
 /// Says that a content is not what it was.

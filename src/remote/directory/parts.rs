@@ -4,17 +4,21 @@ use super::{Directory, place};
 use crate::model::{Error, Hash, Result};
 use crate::remote::{Object, PART_BYTES, SizedHash, check_part, last_part, not_there, other_bytes};
 use crate::store;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes that are read, hashed and written at once.
 const BUFFER: usize = 1 << 20;
+
+/// How far behind the last byte the disk is asked for what it has not written.
+const WRITTEN_BACK: u64 = 8 * PART_BYTES;
 
 /// Blobs of which this process has written the parts so far, with the hash up to there: who goes on need not read them.
 #[derive(Debug, Default)]
@@ -76,6 +80,7 @@ impl Directory {
         if last {
             return self.end_parts(blob, &file, &path, hasher);
         }
+        write_back(&file, offset + bytes.len() as u64);
         let written = Written { hasher, file: like(&file, &path)? };
         self.parts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.sha256, written);
         Ok(())
@@ -157,6 +162,14 @@ fn open_alone(path: &Path) -> Result<(File, bool)> {
     }
 }
 
+/// Lets the disk begin with what was written up to `end`, while more comes, and give back the memory of what it is done with: the
+/// sync at the end finds little left to do.
+fn write_back(file: &File, end: u64) {
+    let from = end.saturating_sub(WRITTEN_BACK);
+    // It is advice only.
+    fadvise(file, from, NonZeroU64::new(end - from), Advice::DontNeed).ok();
+}
+
 /// Writes a file, makes it durable, and returns the hash of what was written.
 fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
     let file = File::create_new(path).map_err(|e| Error::io("write", path, e))?;
@@ -168,6 +181,9 @@ fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
                 hasher.update(&buffer[..n]);
                 file.write_all_at(&buffer[..n], at).map_err(|e| Error::io("write", path, e))?;
                 at += n as u64;
+                if at / PART_BYTES > (at - n as u64) / PART_BYTES {
+                    write_back(&file, at);
+                }
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(crate::remote::cannot_read(e)),

@@ -6,7 +6,7 @@ use super::{Pass, Pending, lock};
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::remote::{Object, PART_BYTES, SizedHash};
 use crate::sync::plan::{Class, Side};
-use crate::sync::source::{Content, other_bytes, whole_blob};
+use crate::sync::source::{Content, other_bytes};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -99,7 +99,7 @@ impl Pass<'_> {
                 }
                 continue;
             }
-            match whole_blob(content, task.blob) {
+            match content.small_blob(task.blob) {
                 Ok(bytes) => small.push((task, bytes)),
                 Err(e) => work.fail(task, &e, Side::Here),
             }
@@ -148,7 +148,7 @@ impl Pass<'_> {
         let mut open = None;
         loop {
             let content = self.content_of(work, owner, &mut open).map_err(|e| (e, Side::Here))?;
-            let bytes = whole_blob(content, task.blob).map_err(|e| (e, Side::Here))?;
+            let bytes = content.small_blob(task.blob).map_err(|e| (e, Side::Here))?;
             let object = Object::Blob(task.blob.sha256);
             match self.line.call(|remote| remote.put_all(vec![(object, bytes)])) {
                 Ok(()) => {
@@ -206,22 +206,16 @@ impl Pass<'_> {
             return Ok(());
         }
         let mut reader = content.blob(blob, offset).map_err(|e| (e, Side::Here))?;
-        // Where the beginning was sent before, the remote checks it all in the end.
-        let mut hasher = (offset == 0).then(Sha256::new);
         while offset < blob.size {
             let length = PART_BYTES.min(blob.size - offset);
             let bytes = part(&mut *reader, length, blob).map_err(|e| (e, Side::Here))?;
-            if let Some(hasher) = &mut hasher {
-                hasher.update(&bytes);
-            }
             let is_last = offset + length == blob.size;
-            if let Some(hasher) = hasher.take_if(|_| is_last)
-                && Hash(hasher.finalize().into()) != blob.sha256
-            {
-                return Err((other_bytes(blob.sha256), Side::Here));
-            }
             self.line.slow_down(length);
-            self.line.call(|remote| remote.put_part(blob, offset, bytes)).map_err(|e| (e, Side::There))?;
+            // The remote checks the whole with the last part. Whose fault it is counts only if that fails.
+            self.line.call(|remote| remote.put_part(blob, offset, bytes)).map_err(|e| {
+                let here = (is_last && !is_away(&e)).then(|| check_content(content, blob).err()).flatten();
+                here.map_or((e, Side::There), |here| (here, Side::Here))
+            })?;
             offset += length;
             work.count(owner, u64::from(is_last), length);
             self.tell_part(&work.runs[owner].name, offset, told);
@@ -331,6 +325,17 @@ impl Work<'_> {
         let sent = &mut lock(&self.sent)[owner];
         *sent = (sent.0 + objects, sent.1 + bytes);
     }
+}
+
+/// Checks that a content is what it was.
+fn check_content(content: &dyn Content, blob: SizedHash) -> Result<()> {
+    let (mut hasher, mut reader, mut left) = (Sha256::new(), content.blob(blob, 0)?, blob.size);
+    while left > 0 {
+        let length = PART_BYTES.min(left);
+        hasher.update(part(&mut *reader, length, blob)?);
+        left -= length;
+    }
+    if Hash(hasher.finalize().into()) == blob.sha256 { Ok(()) } else { Err(other_bytes(blob.sha256)) }
 }
 
 /// Reads the next part of a content.

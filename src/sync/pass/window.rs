@@ -1,11 +1,12 @@
 //! Some runs at a time: asked about, sent and committed together, as far as they are small.
 
 use super::line::{failure_of, is_away};
+use super::on_way::Turn;
 use super::{Pass, Pending};
 use crate::model::{Error, ErrorKind, Result};
 use crate::remote::{Manifest, Object, SizedHash};
 use crate::sync::plan::{Class, Event, Health, Known, Local, News, Side, Step, plan};
-use crate::sync::source::{Content, Name, whole_blob};
+use crate::sync::source::{Content, Name};
 use crate::sync::state::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +33,8 @@ pub(super) struct Item<'a> {
     pub(super) sent: (u64, u64),
     told: bool,
     tries: u32,
+    /// When the remote was asked last.
+    asked: u64,
     settled: bool,
 }
 
@@ -144,6 +147,7 @@ impl<'a> Pass<'a> {
                 sent: (0, 0),
                 told: false,
                 tries: 0,
+                asked: self.on_way.moment(),
                 settled: false,
             }))
         });
@@ -176,6 +180,9 @@ impl<'a> Pass<'a> {
     fn ask(&self, items: &mut [Item<'_>], asks: &[(usize, Vec<Object>)]) {
         let all: BTreeSet<Object> = asks.iter().flat_map(|(_, objects)| objects).copied().collect();
         let all = Vec::from_iter(all);
+        for (n, _) in asks {
+            items[*n].asked = self.on_way.moment();
+        }
         match self.line.call(|remote| remote.missing(&all)) {
             Ok(missing) => {
                 let missing: BTreeSet<Object> = missing.into_iter().collect();
@@ -232,18 +239,42 @@ impl<'a> Pass<'a> {
                 owners.push(n);
                 continue;
             }
+            if !self.may_send(items, n, object, batch) {
+                continue;
+            }
             let bytes = match items[n].tails.get(&object) {
                 Some(tail) => Ok(tail.clone()),
                 None => self.read(&items[n], object, &mut content),
             };
             match bytes {
                 Ok(bytes) => batch.add(object, bytes, n),
-                Err(e) => return self.fail(&mut items[n], &e, Side::Here),
+                Err(e) => {
+                    self.on_way.end(object, false);
+                    return self.fail(&mut items[n], &e, Side::Here);
+                }
             }
             if batch.bytes >= BATCH_BYTES || batch.objects.len() >= BATCH_OBJECTS {
                 self.flush(items, batch);
             }
         }
+    }
+
+    /// Says whether a run is to send an object that it lacks: another one may have, or be about to.
+    fn may_send(&self, items: &mut [Item<'_>], n: usize, object: Object, batch: &mut Batch) -> bool {
+        while !self.line.is_stopped() {
+            match self.on_way.take(object, items[n].asked) {
+                Turn::Yours => return true,
+                Turn::Nobodys => {
+                    self.learn(&mut items[n], Event::Sent(object));
+                    return false;
+                }
+                Turn::Theirs => {
+                    self.flush(items, batch);
+                    self.on_way.wait(object);
+                }
+            }
+        }
+        false
     }
 
     fn read(
@@ -262,7 +293,7 @@ impl<'a> Pass<'a> {
             Object::Segment(hash) => content.segment(hash),
             Object::Blob(sha256) => {
                 let size = item.local.things().get(&object).ok_or_else(gone)?.size;
-                whole_blob(content, SizedHash { sha256, size })
+                content.small_blob(SizedHash { sha256, size })
             }
         }
     }
@@ -277,11 +308,13 @@ impl<'a> Pass<'a> {
         match self.line.call(|remote| remote.put_all(objects)) {
             Ok(()) => {
                 for (object, length) in lengths {
+                    self.on_way.end(object, true);
                     self.sent(items, &owners[&object], object, length);
                 }
             }
             Err(e) if is_away(&e) || lengths.len() == 1 || e.kind() == ErrorKind::Denied => {
                 self.line.stop_if_denied(&e);
+                lengths.iter().for_each(|(object, _)| self.on_way.end(*object, false));
                 let failed: BTreeSet<usize> = owners.values().flatten().copied().collect();
                 failed.into_iter().for_each(|n| self.fail(&mut items[n], &e, Side::There));
             }
@@ -298,14 +331,19 @@ impl<'a> Pass<'a> {
         let Some(first) = owners.first() else { return };
         let tail = items[*first].tails.get(&object).cloned();
         let bytes = tail.map_or_else(|| self.read(&items[*first], object, &mut None), Ok);
-        let (bytes, side) = match bytes {
-            Ok(bytes) => (bytes, Side::There),
-            Err(e) => return owners.iter().for_each(|n| self.fail(&mut items[*n], &e, Side::Here)),
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                self.on_way.end(object, false);
+                return owners.iter().for_each(|n| self.fail(&mut items[*n], &e, Side::Here));
+            }
         };
         let length = bytes.len() as u64;
-        match self.line.call(|remote| remote.put_all(vec![(object, bytes)])) {
+        let sent = self.line.call(|remote| remote.put_all(vec![(object, bytes)]));
+        self.on_way.end(object, sent.is_ok());
+        match sent {
             Ok(()) => self.sent(items, owners, object, length),
-            Err(e) => owners.iter().for_each(|n| self.fail(&mut items[*n], &e, side)),
+            Err(e) => owners.iter().for_each(|n| self.fail(&mut items[*n], &e, Side::There)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Run files of a directory.
 
-use super::{Candidate, Content, Place, Source};
+use super::{Candidate, Content, Place, Source, other_bytes};
 use crate::model::{Clock, Error, ErrorKind, Hash, Origin, Result};
 use crate::query::{self, Filter};
 use crate::remote::{Manifest, SizedHash};
@@ -201,6 +201,19 @@ impl Content for LocalRun {
     fn blob(&self, blob: SizedHash, offset: u64) -> Result<Box<dyn Read + Send>> {
         let file = store::open_packed(&self.path)?;
         Ok(Box::new(BlobReader::of(file, blob.sha256, offset)?))
+    }
+
+    fn small_blob(&self, blob: SizedHash) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or(0));
+        let read = store::read_blob(&self.packed, blob.sha256, |chunk| {
+            bytes.extend_from_slice(chunk);
+            Ok(())
+        });
+        match read {
+            Ok(_) => Ok(bytes),
+            Err(e) if e.kind() == ErrorKind::Damaged => Err(other_bytes(blob.sha256).with_source(e)),
+            Err(e) => Err(e),
+        }
     }
 
     fn take_tails(&mut self) -> Vec<(Hash, Vec<u8>)> {

@@ -1,0 +1,119 @@
+//! Two runs on their way at once that both lack the same content: it goes over the line once.
+
+use crate::remotes::sample::Sample;
+use danlu::Result;
+use danlu::model::{AttemptId, Hash, SystemClock};
+use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
+use danlu::sync::plan::Policy;
+use danlu::sync::{Counts, Progress, Relay, RunOutcome, Selection, Session, Settings, State, pass};
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+/// Answers the first two questions only when both are asked, and notes what is put.
+struct Both {
+    memory: Memory,
+    asked: AtomicUsize,
+    together: Barrier,
+    put: Mutex<Vec<Object>>,
+}
+
+impl Remote for Both {
+    fn name(&self) -> &str {
+        self.memory.name()
+    }
+
+    fn identity(&self) -> Result<AttemptId> {
+        self.memory.identity()
+    }
+
+    fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
+        let missing = self.memory.missing(objects);
+        if self.asked.fetch_add(1, Ordering::SeqCst) < 2 {
+            self.together.wait();
+        }
+        missing
+    }
+
+    fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()> {
+        self.put.lock().unwrap().push(object);
+        self.memory.put(object, length, bytes)
+    }
+
+    fn held(&self, blob: SizedHash) -> Result<u64> {
+        self.memory.held(blob)
+    }
+
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        self.memory.put_part(blob, offset, bytes)
+    }
+
+    fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>> {
+        self.memory.get(object, offset)
+    }
+
+    fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
+        self.memory.commit(manifest)
+    }
+
+    fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
+        self.memory.manifest_of(key)
+    }
+
+    fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
+        self.memory.runs(after)
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: &str, _: Counts) {}
+    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn sent(&self, _: &str, _: &str, _: u64) {}
+    fn ended(&self, _: &str, _: &RunOutcome) {}
+}
+
+fn memory(name: &str) -> Memory {
+    Memory::new(name, AttemptId::random().unwrap())
+}
+
+#[test]
+fn what_two_runs_lack_is_sent_once() {
+    let from = memory("from");
+    for id in ["one", "two"] {
+        let sample = Sample::run(id, 3, &[b"what both have"]);
+        from.put_all(sample.objects.clone()).unwrap();
+        from.commit(&sample.manifest).unwrap();
+    }
+    let to = Both {
+        memory: memory("to"),
+        asked: AtomicUsize::new(0),
+        together: Barrier::new(2),
+        put: Mutex::default(),
+    };
+    let settings = Settings {
+        selection: Selection::default(),
+        recheck: false,
+        retry: false,
+        live: false,
+        dry_run: false,
+        jobs: 2,
+        patience: 3,
+        policy: Policy::default(),
+        limit: None,
+        clock: Arc::new(SystemClock),
+        progress: Arc::new(Silent),
+        warn: Arc::new(|_| ()),
+    };
+    let relay = Relay::new(Arc::new(from));
+    let state = State::in_memory().unwrap();
+    let outcome = pass(&relay, &to, &state, &mut Session::default(), &settings).unwrap();
+    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    let put = std::mem::take(&mut *to.put.lock().unwrap());
+    let mut once = put.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!((put.len(), outcome.objects_sent), (once.len(), once.len() as u64));
+    assert_eq!(to.runs(None).unwrap().len(), 2);
+}

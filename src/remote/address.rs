@@ -23,7 +23,10 @@ impl Options {
     /// The address is none.
     pub fn server(&self, address: &str) -> Result<Http> {
         let http = Http::new(address, self.key.clone())?;
-        self.timeout.map_or(Ok(http), |timeout| http.with_timeout(timeout))
+        match self.timeout {
+            Some(timeout) => http.with_timeout(timeout),
+            None => Ok(http),
+        }
     }
 }
 

@@ -17,14 +17,14 @@ mod object;
 mod ssh;
 mod stdio;
 
-pub use address::{Options, directory_of, is_server, open};
+pub use address::{Options, check_no_secret, directory_of, is_server, open};
 #[cfg(feature = "bucket")]
 pub use bucket::Bucket;
 pub use directory::Directory;
 pub use frames::{read_frames, write_frame};
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
-pub use materialise::{materialise, materialise_cache, read_segment};
+pub use materialise::{add_records, materialise, materialise_cache, prove, read_segment};
 pub use memory::Memory;
 pub use object::{Object, SizedHash};
 pub use ssh::Ssh;

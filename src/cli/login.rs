@@ -43,6 +43,7 @@ impl Login {
         let Some(url) = self.host.take().or(named) else {
             return self.without_server(output);
         };
+        remote::check_no_secret(&url)?;
         if !remote::is_server(&url) {
             return Err(Error::usage(format!("`{url}` is no address of a server")).with_hint(
                 "it begins with http:// or https://; neither a directory nor training needs a login",

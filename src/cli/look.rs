@@ -21,6 +21,7 @@ impl Place {
     /// There is no such remote, or the settings of the user cannot be read.
     pub fn named(name: &str, dir: &Path, key: Option<String>) -> Result<Self> {
         let address = Book::load(&query::run_directory(dir))?.resolve(name).to_owned();
+        remote::check_no_secret(&address)?;
         if let Some(directory) = remote::directory_of(&address)
             && !Directory::is_one(directory)
         {

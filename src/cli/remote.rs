@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::output::{Output, plain};
-use super::sync::{default_remote, last_remote};
+use super::sync::{address_of, default_remote, last_remote};
 use crate::model::{Error, Result};
 use crate::query;
 use crate::remote;
@@ -68,7 +68,8 @@ impl Remote {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         match self.action {
             Action::Add { name, address, common } => {
-                let address = checked(&address)?;
+                let book = Book::load(&directory_of(&common))?;
+                let address = checked(&as_written(&book, &address)?)?;
                 let said = format!("{name} is {address}");
                 change(&common, &said, output, |book| book.add(&name, &address))
             }
@@ -135,6 +136,12 @@ fn list(common: &Common, output: &mut Output) -> Result<bool> {
         output.table(&["NAME", "ADDRESS", ""], &cells)?;
     }
     Ok(true)
+}
+
+/// Returns an address as it was given; refuses one with a secret, and a word that may be a slip of the pen.
+fn as_written(book: &Book, address: &str) -> Result<String> {
+    // Here the name of another remote is no address, but it may be a directory.
+    if book.remotes.contains_key(address) { Ok(address.to_owned()) } else { address_of(book, address) }
 }
 
 /// Returns an address as it can be used from anywhere; refuses what is none.

@@ -12,7 +12,7 @@ use super::size::{parse_rate, parse_size};
 use super::{Common, alerts, here_and_now};
 use crate::model::{Error, Result, SystemClock};
 use crate::query::{self, Filter};
-use crate::remote::{Directory, Remote};
+use crate::remote::{self, Directory, Remote};
 use crate::sync::plan::Policy;
 use crate::sync::{
     self, Book, Limiter, LocalRuns, Outcome, Relay, Selection, Session, Settings, Source, State,
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use target::Target;
 
 pub use target::default_remote;
-pub(super) use target::{last_remote, open_there};
+pub(super) use target::{address_of, last_remote, open_there};
 
 /// How often something that may pass is tried again by a sync that ends: some ten seconds.
 const PATIENCE: u32 = 4;
@@ -114,6 +114,10 @@ pub(super) struct Sync {
     /// How many send at the same time
     #[arg(short = 'n', long, value_name = "N", default_value = "4")]
     jobs: usize,
+
+    /// Begin a new remote in a directory that had one which is not there any more
+    #[arg(long)]
+    new: bool,
 
     /// Only say what would be sent
     #[arg(long)]
@@ -205,14 +209,16 @@ impl Sync {
         let mut addresses: Vec<String> = match (self.all, self.remotes.as_slice()) {
             (true, _) => book.remotes.values().cloned().collect(),
             (false, []) => vec![default_remote(&self.common.dir)?.ok_or_else(none)?],
-            (false, named) => named.iter().map(|named| book.resolve(named).to_owned()).collect(),
+            (false, named) => named.iter().map(|named| address_of(&book, named)).collect::<Result<_>>()?,
         };
         addresses.dedup();
         if addresses.is_empty() {
             return Err(Error::usage("This directory has no remotes")
                 .with_hint("`danlu remote add NAME ADDRESS` adds one"));
         }
-        Ok(addresses.into_iter().map(|address| Target { address }).collect())
+        addresses.iter().try_for_each(|address| remote::check_no_secret(address))?;
+        let runs = query::run_directory(&self.common.dir);
+        Ok(addresses.into_iter().map(|address| Target::new(address, &runs, self.new)).collect())
     }
 
     fn settings(&self, show: Arc<Show>) -> Result<Settings> {
@@ -289,11 +295,14 @@ impl Sync {
     }
 
     fn relay(&self, from: &str, output: &mut Output) -> Result<bool> {
-        let targets = match query::run_directory(&self.common.dir).is_dir() {
-            true => self.targets()?,
-            false => self.remotes.iter().map(|address| Target { address: address.clone() }).collect(),
+        let runs = query::run_directory(&self.common.dir);
+        let book = Book::load(&runs)?;
+        let targets = if runs.is_dir() {
+            self.targets()?
+        } else {
+            let addresses = self.remotes.iter().map(|named| address_of(&book, named));
+            addresses.map(|address| Ok(Target::new(address?, &runs, self.new))).collect::<Result<_>>()?
         };
-        let book = Book::load(&query::run_directory(&self.common.dir))?;
         let address = book.resolve(from);
         if targets.iter().any(|target| target.address == address) {
             return Err(Error::usage(format!(

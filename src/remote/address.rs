@@ -41,6 +41,7 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
             Error::usage("The name of the remote is empty").with_hint("give a directory or an address")
         );
     }
+    check_no_secret(address)?;
     if let Some(directory) = directory_of(address) {
         return Ok(Box::new(Directory::create(directory)?));
     }
@@ -61,6 +62,39 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
     };
     Err(Error::usage(format!("danlu cannot sync to `{address}`: {why}"))
         .with_hint("give a directory, the http:// or https:// address of a danlu server, s3://, gs:// or az:// for a bucket, or ssh://host/dir"))
+}
+
+/// Refuses an address with a password or a key in it, in words that do not repeat it: addresses are written down and shown.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] if there is one.
+pub fn check_no_secret(address: &str) -> Result<()> {
+    if !has_secret(address) {
+        return Ok(());
+    }
+    Err(Error::usage("The address of the remote has a user, a password or a key in it, and addresses are written down and shown")
+        .with_hint("leave it out: `danlu login` keeps the key of a server, the environment has those of a bucket (docs/remotes.md), ssh finds its own"))
+}
+
+fn has_secret(address: &str) -> bool {
+    // The password of something that has a user in front of its host.
+    let has_password = |text: &str| text.split_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let Some((scheme, rest)) = address.split_once("://").or_else(|| {
+        let (scheme, rest) = address.split_once(':')?;
+        has_scheme_of_server(address).then_some((scheme, rest))
+    }) else {
+        return !address.contains('/') && has_password(address);
+    };
+    if scheme == "file" {
+        return false;
+    }
+    let Ok(url) = reqwest::Url::parse(address) else { return has_password(rest) };
+    let has_user = !url.username().is_empty() && scheme != "ssh";
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name == "sig" || ["key", "secret", "token", "password"].iter().any(|word| name.contains(word))
+    };
+    has_user || url.password().is_some() || url.query_pairs().any(|(name, _)| is_secret(&name))
 }
 
 /// Returns the directory that an address means, if it is none of a server.

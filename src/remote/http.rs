@@ -44,6 +44,7 @@ impl Http {
     /// # Errors
     /// The address is none, or the system's certificates cannot be read.
     pub fn new(address: &str, key: Option<String>) -> Result<Self> {
+        super::check_no_secret(address)?;
         // Another part of the process may have chosen a provider already; that one is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
         let no_address = || {

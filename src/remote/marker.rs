@@ -20,6 +20,13 @@ pub(super) struct Marker {
     pub(super) conditional: bool,
 }
 
+/// What every version says.
+#[derive(Debug, Deserialize)]
+struct Version {
+    format: String,
+    version: u32,
+}
+
 impl Marker {
     /// Makes one for a new remote.
     pub(super) fn new() -> Result<Self> {
@@ -32,11 +39,15 @@ impl Marker {
 
     /// Reads the marker of the remote of this name.
     pub(super) fn parse(bytes: &[u8], remote: &str) -> Result<Self> {
+        let said: Option<Version> = serde_json::from_slice(bytes).ok();
+        if said.is_some_and(|said| said.format == FORMAT && said.version > VERSION) {
+            let message = format!("The remote `{remote}` was made by a newer danlu");
+            return Err(Error::new(ErrorKind::Version, message).with_hint("update danlu"));
+        }
         let marker: Option<Self> = serde_json::from_slice(bytes).ok();
         marker.filter(|marker| marker.format == FORMAT && marker.version == VERSION).ok_or_else(|| {
-            let message =
-                format!("The remote `{remote}` was made by a newer danlu, or its `{MARKER}` is damaged");
-            Error::new(ErrorKind::Version, message).with_hint("update danlu")
+            Error::damaged(format!("`{MARKER}` of the remote `{remote}` is damaged"))
+                .with_hint("put it back from a copy of the remote, or sync to another place; the runs in it are as they were")
         })
     }
 }

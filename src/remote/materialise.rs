@@ -30,6 +30,16 @@ pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs:
     })
 }
 
+/// Makes the run file of a manifest where there is none, or adds to the one that is there what it lacks, without the
+/// contents of files. What is there is never replaced: it may have what nothing else has.
+///
+/// # Errors
+/// As [`materialise`]; and the file that is there is damaged, or ahead. It is as it was then.
+pub fn add_records(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
+    let add = |path: &Path| complete(remote, manifest, Appender::open(path, BUSY_TIMEOUT)?, |_| Ok(()));
+    if std::fs::symlink_metadata(path).is_ok() { add(path) } else { make_anew(path, add) }
+}
+
 /// Makes a run file that can be made again, or completes it, and returns what `look` sees in it. It is not synced, and
 /// has no contents of files: after an unclean end of the machine it may be damaged.
 ///
@@ -55,6 +65,10 @@ fn made<T>(path: &Path, complete: impl Fn(&Path, bool) -> Result<T>) -> Result<T
             done => return done,
         }
     }
+    make_anew(path, complete)
+}
+
+fn make_anew<T>(path: &Path, complete: impl Fn(&Path) -> Result<T>) -> Result<T> {
     let fresh = path.with_extension("rebuilt");
     let made = store::begin(&fresh).and_then(|()| complete(&fresh, true));
     let moved = made.and_then(|seen| store::put_in_place(&fresh, path, None).map(|()| seen));
@@ -82,13 +96,26 @@ fn complete<T>(
     look: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
     let tx = file.begin()?;
-    for entry in in_order(remote, manifest, &tx)? {
-        take_in(remote, &tx, entry)?;
-    }
-    check(&Manifest::of_live(&tx)?, &manifest.whole())?;
+    fill(remote, manifest, &tx)?;
     let seen = look(&tx)?;
     tx.commit()?;
     Ok(seen)
+}
+
+fn fill(remote: &dyn Remote, manifest: &Manifest, tx: &Transaction<'_>) -> Result<()> {
+    for entry in in_order(remote, manifest, tx)? {
+        take_in(remote, tx, entry)?;
+    }
+    check(&Manifest::of_live(tx)?, &manifest.whole())
+}
+
+/// Checks that the records of a manifest become a run that is what it says, as a pull of it would find. Nothing is kept.
+///
+/// # Errors
+/// They do not, or cannot be read.
+pub fn prove(remote: &dyn Remote, manifest: &Manifest) -> Result<()> {
+    let mut file = store::empty()?;
+    fill(remote, manifest, &file.transaction()?)
 }
 
 /// Checks that the rows of a run file say what its manifest says.

@@ -78,7 +78,11 @@ pub(super) fn open_begun(path: &Path) -> Result<Option<Connection>> {
     Ok(Some(whole))
 }
 
-fn empty() -> Result<Connection> {
+/// Makes one with nothing in it.
+///
+/// # Errors
+/// There is no room.
+pub fn empty() -> Result<Connection> {
     let whole = Connection::open("")?;
     whole.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
     whole.execute_batch(schema::SCHEMA)?;

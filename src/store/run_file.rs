@@ -173,7 +173,7 @@ pub(super) fn check_header(connection: &Connection, path: &Path) -> Result<()> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let no_run = |why: String| {
         Error::damaged(format!("`{}` is no danlu run file: {why}", path.display()))
-            .with_hint("`danlu ls` lists the runs of a directory")
+            .with_hint("if it was one, `danlu recover` saves what can be read of it; `danlu ls` lists the runs of a directory")
     };
     match pragma("application_id") {
         Ok(APPLICATION_ID) => {}

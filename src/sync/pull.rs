@@ -2,7 +2,7 @@
 
 use super::source::{LocalRuns, Source};
 use crate::model::{Error, ErrorKind, Hash, Record, Result, RunKey, file_stamp};
-use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, materialise, read_segment};
+use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, add_records, read_segment};
 use crate::store::{self, Appender, BUSY_TIMEOUT};
 use serde::Serialize;
 use std::io::Read;
@@ -67,7 +67,7 @@ pub fn local_files(source: &LocalRuns) -> Result<Vec<(RunKey, PathBuf)>> {
     let mut files = Vec::new();
     for candidate in source.list()? {
         let super::Place::File(path, _) = &candidate.place else { continue };
-        // What cannot be read is not in the way: the run comes under another name.
+        // What cannot be read is of no run; a run that would come under its name is refused.
         if let Ok(content) = source.open(&candidate.place, true) {
             files.push((content.manifest().run.clone(), path.clone()));
         }
@@ -103,7 +103,9 @@ pub fn pull(
         [first, ..] => return left(first, "it is in several files here"),
     };
     let mut has_more = is_new;
-    if !is_new {
+    if is_new {
+        make_way(&path, &head.run)?;
+    } else {
         let known = Manifest::of_live(&store::open_packed(&path)?)?;
         if known.is_open() {
             return left(&path, "it is still being written here");
@@ -119,7 +121,7 @@ pub fn pull(
     }
     if has_more {
         // The records first: then what comes later has a place to come to.
-        materialise(remote, &manifest, &path, false)?;
+        add_records(remote, &manifest, &path)?;
     }
     let (count, bytes) = if files { take_files(remote, &manifest, &path, got)? } else { (0, 0) };
     Ok(PulledRun {
@@ -135,6 +137,21 @@ pub fn pull(
         absent: manifest.absent.len() as u64,
         why: None,
     })
+}
+
+/// Refuses a name under which there is something already: what cannot be read may have rows that are nowhere else.
+fn make_way(path: &Path, run: &RunKey) -> Result<()> {
+    let is_there = std::fs::symlink_metadata(path).is_ok();
+    if !is_there && store::journals_of(path)?.is_empty() {
+        return Ok(());
+    }
+    let what = if is_there { "it" } else { "its journal" };
+    let message =
+        format!("`{}` stays as it is: {what} is here, and cannot be read as run {run}", path.display());
+    let hint = "`danlu recover FILE` saves what can be read of it; when it is moved elsewhere, there is room for the run";
+    let error = Error::new(ErrorKind::Conflict, message).with_hint(hint);
+    let read = store::open_packed(path).and_then(|file| store::run_key(&file));
+    Err(read.err().into_iter().fold(error, Error::with_source))
 }
 
 fn left(path: &Path, why: &str) -> Result<PulledRun> {

@@ -8,6 +8,7 @@
 
 mod alerts;
 mod api;
+mod attack_sync;
 mod behind;
 mod child;
 mod cli;

@@ -203,6 +203,10 @@ fn another_stick_in_the_same_place_gets_everything() {
     place.run("abc", 3);
     assert_eq!(place.json(&["sync", "usb"])["objects_sent"], 2);
     std::fs::rename(place.join("usb"), place.join("first")).unwrap();
+    let elsewhere = Place::new();
+    elsewhere.run("def", 1);
+    let usb = place.join("usb");
+    assert_eq!(elsewhere.danlu(&["sync", usb.to_str().unwrap()]).code, 0);
     assert_eq!(place.json(&["sync", "usb"])["objects_sent"], 2);
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
 }

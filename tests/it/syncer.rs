@@ -23,7 +23,7 @@ fn remotes_have_names_that_survive_the_loss_of_what_the_syncer_knows() {
     let place = Place::new();
     place.run("abc", 3);
     for name in ["lab", "backup"] {
-        assert_eq!(place.danlu(&["remote", "add", name, name]).code, 0);
+        assert_eq!(place.danlu(&["remote", "add", name, &format!("./{name}")]).code, 0);
     }
     std::fs::create_dir(place.join("elsewhere")).unwrap();
     let listed = place.json(&["remote", "ls"]);

@@ -2,30 +2,59 @@
 
 use crate::cli::config::{Credentials, options_for};
 use crate::cli::output::{plain, to_stderr};
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 use crate::query;
 use crate::remote::{self, Directory, Memory, Remote};
 use crate::sync::{Book, State};
-use std::path::Path;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where to push to.
 pub(super) struct Target {
     pub(super) address: String,
+    /// The directory of the runs: what the syncer knows is there.
+    runs: PathBuf,
+    /// Whether a directory may be made where there was a remote before: once.
+    anew: AtomicBool,
 }
 
 impl Target {
+    pub(super) fn new(address: String, runs: &Path, anew: bool) -> Self {
+        Self { address, runs: runs.to_owned(), anew: AtomicBool::new(anew) }
+    }
+
     /// Opens it, and makes a directory if it is new.
     pub(super) fn open(&self) -> Result<Box<dyn Remote>> {
+        self.check_is_there()?;
         let is_new = remote::directory_of(&self.address).is_some_and(|path| !Directory::is_one(path));
         let remote = remote::open(&self.address, &options_for(&self.address)?)?;
         if is_new {
             to_stderr(&format!("created the remote `{}`", plain(&self.address)));
         }
+        self.anew.store(false, Ordering::Relaxed);
         Ok(remote)
+    }
+
+    /// Refuses a directory that was a remote and is none now: what would be made there lands under the mount point of a
+    /// disk that is not mounted, and looks like a copy that is safe.
+    fn check_is_there(&self) -> Result<()> {
+        let Some(path) = remote::directory_of(&self.address).filter(|path| !Directory::is_one(path)) else {
+            return Ok(());
+        };
+        let name = path.display().to_string();
+        let was_met = self.runs.join("sync.sqlite").is_file()
+            && State::open(&self.runs)?.peer(&name)?.is_some_and(|peer| peer.identity.is_some());
+        if !was_met || self.anew.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unreachable, format!("The remote that was in `{name}` is not there"))
+            .with_hint("is the disk mounted? `danlu sync --new` begins a new remote there"))
     }
 
     /// Opens it for a look. A directory that would be made stays unmade: it is as good as one with nothing in it.
     pub(super) fn look(&self) -> Result<Box<dyn Remote>> {
+        self.check_is_there()?;
         match remote::directory_of(&self.address).filter(|path| !path.exists()) {
             Some(_) => Ok(Box::new(Memory::new(&self.address, crate::model::AttemptId::random()?))),
             None => open_there(&self.address),
@@ -33,11 +62,42 @@ impl Target {
     }
 }
 
+/// Returns the address of a remote that somebody named. A word that is none, and no directory that is there, may be a slip of
+/// the pen: it is refused where it could be meant for a name, or for a machine.
+pub(in crate::cli) fn address_of(book: &Book, named: &str) -> Result<String> {
+    if let Some(address) = book.remotes.get(named) {
+        remote::check_no_secret(address)?;
+        return Ok(address.clone());
+    }
+    remote::check_no_secret(named)?;
+    let is_word = !named.is_empty() && !named.contains('/') && !named.starts_with('.');
+    let is_meant = !is_word || remote::directory_of(named).is_none() || Path::new(named).exists();
+    if is_meant || (book.remotes.is_empty() && !looks_like_a_machine(named)) {
+        return Ok(named.to_owned());
+    }
+    let names: Vec<&str> = book.remotes.keys().map(String::as_str).collect();
+    let there_are =
+        if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) };
+    Err(Error::usage(format!("There is no remote `{named}`{there_are}"))
+        .with_hint(format!("a directory is written `./{named}`, a server `http://{named}`")))
+}
+
+fn looks_like_a_machine(word: &str) -> bool {
+    let begins_with_letter = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic());
+    word == "localhost"
+        || word.contains(':')
+        || word.parse::<IpAddr>().is_ok()
+        || word.split('.').skip(1).any(begins_with_letter)
+}
+
 /// Opens a remote that must be there.
 pub(in crate::cli) fn open_there(address: &str) -> Result<Box<dyn Remote>> {
+    remote::check_no_secret(address)?;
     match remote::directory_of(address) {
         Some(path) if !path.exists() => {
-            Err(Error::io("open the remote", path, std::io::Error::from(std::io::ErrorKind::NotFound)))
+            let message = format!("There is no remote `{}`: there is no such directory", path.display());
+            Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint("is the disk mounted? `danlu remote ls` lists the remotes that have names"))
         }
         Some(path) => Ok(Box::new(Directory::open(path)?)),
         None => remote::open(address, &options_for(address)?),
@@ -52,7 +112,7 @@ pub fn default_remote(dir: &Path) -> Result<Option<String>> {
     let directory = query::run_directory(dir);
     let book = Book::load(&directory)?;
     if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
-        return Ok(Some(book.resolve(&named).to_owned()));
+        return address_of(&book, &named).map(Some);
     }
     if let Some(address) = book.default_address() {
         return Ok(Some(address.to_owned()));

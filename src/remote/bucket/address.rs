@@ -2,7 +2,7 @@
 
 use super::Bucket;
 use crate::model::{Error, Result};
-use crate::remote::{Options, PART_BYTES};
+use crate::remote::{Options, PART_BYTES, check_no_secret};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -46,6 +46,7 @@ impl Bucket {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for an address or a setting that cannot be.
     pub fn open(address: &str, options: &Options) -> Result<Self> {
+        check_no_secret(address)?;
         let parsed = Address::parse(address)?;
         // Another part of the process may have chosen a provider already; that one is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -86,9 +87,6 @@ impl Address {
             match (&*name, &*value) {
                 ("conditional", "none") => alone = true,
                 ("conditional", _) => return Err(bad("`conditional` can only be `none`")),
-                (name, _) if ["key", "secret", "token"].iter().any(|word| name.contains(word)) => {
-                    return Err(bad("keys do not belong into an address, but into the environment"));
-                }
                 (name, value) => settings.push((name.to_owned(), value.to_owned())),
             }
         }

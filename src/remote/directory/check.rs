@@ -2,10 +2,10 @@
 
 use super::{Directory, parts};
 use crate::model::{Error, Hash, Result};
-use crate::remote::{Manifest, Object, other_bytes};
+use crate::remote::{Manifest, Object, other_bytes, prove};
 use crate::store::Damage;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -77,33 +77,52 @@ impl Directory {
         }
     }
 
-    /// Checks every manifest and every object that they name, by content. Returns how many of each, and the damage.
+    /// Checks every manifest and every object that they name, by content, and that the records of each run lead to its
+    /// digest. Returns how many of each, and the damage.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub fn verify(&self) -> Result<(u64, u64, Vec<Damage>)> {
         let runs = self.root.join("runs");
-        let (mut manifests, mut objects, mut damage) = (0, std::collections::BTreeMap::new(), Vec::new());
+        let (mut manifests, mut objects, mut damage) = (Vec::new(), BTreeMap::new(), Vec::new());
         let entries = std::fs::read_dir(&runs).map_err(|e| Error::io("read", &runs, e))?;
         for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
             match Self::read_manifest(&path) {
                 Ok(Some(manifest)) => {
-                    manifests += 1;
+                    if path != self.path_of_run(manifest.run.hash()) {
+                        let message = format!(
+                            "`{}` is of run {}, which has another name",
+                            path.display(),
+                            manifest.run
+                        );
+                        damage.push(Damage { kind: "manifest", message });
+                    }
                     for object in manifest.objects() {
                         objects.entry(object).or_insert_with(Vec::new).push(manifest.run.to_string());
                     }
+                    manifests.push(manifest);
                 }
                 Ok(None) => {}
                 Err(e) => damage.push(Damage { kind: "manifest", message: e.to_string() }),
             }
         }
+        let mut broken = BTreeSet::new();
         for (object, runs) in &objects {
-            if let Err(e) = self.check_object(*object) {
+            if let Err(e) = self.check_whole(*object) {
+                broken.insert(*object);
                 let kind = if matches!(object, Object::Blob(_)) { "blob" } else { "records" };
                 damage.push(Damage { kind, message: format!("{e} (part of run {})", runs.join(", ")) });
             }
         }
-        Ok((manifests, objects.len() as u64, damage))
+        for manifest in &manifests {
+            if manifest.objects().iter().any(|object| broken.contains(object)) {
+                continue;
+            }
+            if let Err(e) = self.check_held(manifest).and_then(|()| prove(self, manifest)) {
+                damage.push(Damage { kind: "run", message: format!("{e} (run {})", manifest.run) });
+            }
+        }
+        Ok((manifests.len() as u64, objects.len() as u64, damage))
     }
 
     fn check_object(&self, object: Object) -> Result<()> {

@@ -123,7 +123,7 @@ impl Pass<'_> {
         let known = self.state.peer(self.line.remote.name())?;
         let looked = known.filter(|peer| peer.identity == Some(self.line.identity)).map(|peer| peer.looked);
         if let Some(looked) = looked.filter(|looked| *looked > 0) {
-            self.line.health(|health| health.looked(looked));
+            self.line.health(|health| health.recalled(looked));
         }
         let is_due = self.line.health(|health| health.gate(at.policy, at.now)) == Gate::Look;
         let any_proved = candidates

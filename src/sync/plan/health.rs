@@ -91,6 +91,11 @@ impl Health {
         self.succeeded(now);
     }
 
+    /// An earlier process has written down when its runs were listed and compared.
+    pub fn recalled(&mut self, looked: i64) {
+        self.looked = self.looked.or(Some(looked));
+    }
+
     /// A step of a run went well.
     pub fn succeeded(&mut self, now: i64) {
         // An answer from before the trouble does not end it: while we wait, nothing is begun.

@@ -65,12 +65,12 @@ fn made<T>(path: &Path, complete: impl Fn(&Path, bool) -> Result<T>) -> Result<T
             done => return done,
         }
     }
-    make_anew(path, complete)
+    make_anew(path, |fresh| complete(fresh, true))
 }
 
-fn make_anew<T>(path: &Path, complete: impl Fn(&Path) -> Result<T>) -> Result<T> {
+fn make_anew<T>(path: &Path, complete: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let fresh = path.with_extension("rebuilt");
-    let made = store::begin(&fresh).and_then(|()| complete(&fresh, true));
+    let made = store::begin(&fresh).and_then(|()| complete(&fresh));
     let moved = made.and_then(|seen| store::put_in_place(&fresh, path, None).map(|()| seen));
     moved.inspect_err(|_| store::discard(&fresh))
 }

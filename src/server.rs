@@ -14,6 +14,7 @@ mod catalogue;
 mod charts;
 mod chores;
 mod connections;
+mod data;
 mod database;
 mod edit;
 mod events;
@@ -34,6 +35,7 @@ mod open_files;
 mod openapi;
 mod page;
 mod people;
+mod proofs;
 mod rates;
 mod room;
 mod router;
@@ -61,11 +63,12 @@ use rates::Rates;
 use room::Room;
 use run_files::RunFiles;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// What every request shares.
 struct App {
+    data: PathBuf,
     objects: Box<dyn Remote>,
     files: RunFiles,
     catalogue: Catalogue,
@@ -102,8 +105,9 @@ struct App {
 impl App {
     fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         let data = &settings.data;
-        std::fs::create_dir_all(data).map_err(|e| Error::io("create the directory", data, e))?;
+        data::make(data)?;
         Ok(Self {
+            data: data.clone(),
             objects: objects(settings)?,
             files: RunFiles::open(&data.join("runs"), clock.now())?,
             catalogue: catalogue(settings, clock.now())?,
@@ -151,6 +155,6 @@ fn catalogue(settings: &Settings, now: i64) -> Result<Catalogue> {
     }
 }
 
-fn file_of_catalogue(data: &Path) -> std::path::PathBuf {
+fn file_of_catalogue(data: &Path) -> PathBuf {
     data.join("catalogue.sqlite")
 }

@@ -286,18 +286,26 @@ fn shown_once(key: &str, json: bool, output: &mut Output) -> Result<bool> {
 
 fn verify(through: &Through, json: bool, output: &mut Output) -> Result<bool> {
     let found = through.verify()?;
-    let whole = found.damage.is_empty();
+    let whole = found.damage.is_empty() && found.unchecked.is_empty();
     if json {
         return output.json(&found).map(|()| whole);
     }
     for damage in &found.damage {
         output.line(damage)?;
     }
+    for unchecked in &found.unchecked {
+        output.line(format!("not checked: {unchecked}"))?;
+    }
     let mended = match found.mended {
         0 => String::new(),
         n => format!("; the catalogue was behind on {n} of them"),
     };
-    let damage = if whole { "whole".to_owned() } else { format!("{} of them damaged", found.damage.len()) };
+    let damage = match (found.damage.len(), found.unchecked.len()) {
+        (0, 0) => "whole".to_owned(),
+        (0, unchecked) => format!("no damage seen, {unchecked} could not be checked"),
+        (damaged, 0) => format!("{damaged} of them damaged"),
+        (damaged, unchecked) => format!("{damaged} of them damaged, {unchecked} could not be checked"),
+    };
     output.line(format!("{} runs, {} objects: {damage}{mended}", found.runs, found.objects))?;
     Ok(whole)
 }

@@ -6,13 +6,15 @@ use super::{App, backup, file_of_catalogue};
 use crate::model::{Clock, Error, ErrorKind, Result};
 use crate::remote::Object;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The data of a server, also of one that runs.
 pub struct Admin {
     app: App,
     own_file: bool,
+    /// Where everything is.
+    places: Vec<PathBuf>,
 }
 
 /// How much there is.
@@ -51,6 +53,16 @@ pub struct Verified {
     pub mended: usize,
     /// What is damaged or missing.
     pub damage: Vec<String>,
+    /// What could not be checked, for instance because the disk is full.
+    pub unchecked: Vec<String>,
+}
+
+impl Verified {
+    fn note(&mut self, error: &Error, of: &str) {
+        let known = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::NotFound | ErrorKind::Conflict);
+        let list = if known && !error.is_out_of_room() { &mut self.damage } else { &mut self.unchecked };
+        list.push(format!("{error}{of}"));
+    }
 }
 
 impl Admin {
@@ -65,7 +77,10 @@ impl Admin {
             return Err(Error::new(ErrorKind::NotFound, message)
                 .with_hint("`danlu serve --data DIR` makes one; `--server URL` asks a server that runs"));
         }
-        Ok(Self { app: App::open(settings, clock)?, own_file })
+        let objects =
+            settings.objects.as_deref().map(|place| PathBuf::from(place.trim_start_matches("file://")));
+        let places = objects.into_iter().chain([settings.data.clone()]).collect();
+        Ok(Self { app: App::open(settings, clock)?, own_file, places })
     }
 
     fn now(&self) -> i64 {
@@ -159,7 +174,7 @@ impl Admin {
     /// # Errors
     /// There is no such key, or it is not good any more.
     pub fn rotate_key(&self, id: &str, overlap: i64) -> Result<String> {
-        self.app.catalogue.rotate_key(id, self.now().saturating_add(overlap), self.now())
+        self.app.catalogue.rotate_key(id, self.now().saturating_add(overlap), None, self.now())
     }
 
     /// Counts what there is.
@@ -185,7 +200,7 @@ impl Admin {
     pub fn verify(&self) -> Result<Verified> {
         let (mended, failed) = self.app.reconcile()?;
         let mut found = Verified { mended, ..Verified::default() };
-        found.damage.extend(failed.iter().map(ToString::to_string));
+        failed.iter().for_each(|error| found.note(error, ""));
         let (mut after, mut seen) = (None, std::collections::HashSet::new());
         loop {
             let heads = self.app.objects.runs(after)?;
@@ -196,7 +211,7 @@ impl Admin {
                 let manifest = match self.app.objects.manifest_of(head.key) {
                     Ok(manifest) => manifest,
                     Err(e) => {
-                        found.damage.push(e.to_string());
+                        found.note(&e, "");
                         continue;
                     }
                 };
@@ -204,7 +219,7 @@ impl Admin {
                     if seen.insert(object)
                         && let Err(e) = self.check(object)
                     {
-                        found.damage.push(format!("{e} (part of run {})", head.run));
+                        found.note(&e, &format!(" (part of run {})", head.run));
                     }
                 }
                 found.objects = seen.len() as u64;
@@ -230,6 +245,24 @@ impl Admin {
                 "`pg_dump` copies the catalogue; `danlu sync --from OBJECTS DIR` the objects, which are enough to make a new one",
             ));
         }
-        backup::copy(&self.app, directory, clock)
+        backup::copy(&self.app, &self.places, directory, clock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_checked_is_not_damaged() {
+        let mut found = Verified::default();
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        found.note(&Error::new(ErrorKind::Io, "Cannot use the database").with_source(full), "");
+        found.note(&Error::new(ErrorKind::Unreachable, "The bucket is away"), "");
+        found.note(&Error::damaged("Blob x is damaged"), " (part of run a/b)");
+        assert_eq!(
+            (found.unchecked.len(), found.damage),
+            (2, vec!["Blob x is damaged (part of run a/b)".to_owned()])
+        );
     }
 }

@@ -1,21 +1,102 @@
 //! A copy of a server's data, made while it serves: catalogue, then objects, each checked as it is taken in.
 
 use super::settings::Settings;
-use super::{App, file_of_catalogue};
-use crate::model::{Clock, Error, ErrorKind, Hash, Result};
+use super::{App, data, file_of_catalogue};
+use crate::model::{AttemptId, Clock, Error, ErrorKind, Hash, Result};
 use crate::remote::{Directory, Manifest, Object, Remote, RunHead};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The file in a copy that says so.
+const MARK: &str = "backup.json";
+
+/// Of which server a directory is a copy.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Mark {
+    of: AttemptId,
+}
+
+impl Mark {
+    /// Checks that nothing but an earlier copy of the same server can be lost in a directory.
+    fn check(&self, own: &[PathBuf], directory: &Path) -> Result<()> {
+        let shown = directory.display();
+        let refused = |why: &str| {
+            let error = Error::usage(format!("`{shown}` cannot take the backup: {why}"));
+            Err(error.with_hint("give a new or an empty directory, or that of an earlier backup"))
+        };
+        let place = resolved(directory)?;
+        if own.iter().filter_map(|own| resolved(own).ok()).any(|own| place.starts_with(own)) {
+            return refused("it is where the data is that is to be copied");
+        }
+        if data::is_held(directory) {
+            return refused("a server serves it");
+        }
+        let mark = std::fs::read(directory.join(MARK)).ok();
+        match mark.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok()) {
+            Some(mark) if mark == *self => Ok(()),
+            Some(_) => refused("it has the backup of another server"),
+            None if is_empty(directory)? => Ok(()),
+            None => refused("it has other things in it"),
+        }
+    }
+
+    fn write(&self, directory: &Path) -> Result<()> {
+        let path = directory.join(MARK);
+        let json =
+            serde_json::to_vec(self).map_err(|e| Error::damaged("Cannot write JSON").with_source(e))?;
+        std::fs::write(&path, json).map_err(|e| Error::io("write", &path, e))
+    }
+}
+
+/// Notes that a directory goes its own way from now on: no later backup may go over it.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn becomes_a_server(data: &Path) -> Result<()> {
+    let path = data.join(MARK);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns where a path leads, also if its end is not there yet.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).map_err(|e| Error::io("find", path, e))?;
+    let there = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    Ok(match there {
+        Some((part, real)) => path.strip_prefix(part).map_or(real.clone(), |rest| real.join(rest)),
+        None => path,
+    })
+}
+
+fn is_empty(directory: &Path) -> Result<bool> {
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(Error::io("read", directory, e)),
+    }
+}
 
 /// Copies the data of a server. Returns how many runs there are, and how many objects were new.
 ///
 /// # Errors
 /// The directory cannot be written, or something is damaged.
-pub(super) fn copy(app: &App, directory: &Path, clock: Arc<dyn Clock>) -> Result<(usize, usize)> {
-    std::fs::create_dir_all(directory).map_err(|e| Error::io("create the directory", directory, e))?;
+pub(super) fn copy(
+    app: &App,
+    own: &[PathBuf],
+    directory: &Path,
+    clock: Arc<dyn Clock>,
+) -> Result<(usize, usize)> {
+    let mark = Mark { of: app.objects.identity()? };
+    mark.check(own, directory)?;
+    data::make(directory)?;
+    let _alone = data::hold(directory)?;
+    mark.write(directory)?;
     let copy = Directory::create(&directory.join("objects"))?;
     // Before the objects: what the catalogue tells of is then among them, or newer.
     app.catalogue.copy_to(&file_of_catalogue(directory))?;

@@ -7,6 +7,7 @@ mod events;
 mod glance;
 mod keys;
 mod projects;
+mod proofs;
 mod references;
 mod removed;
 mod runs;
@@ -17,6 +18,7 @@ mod teams;
 mod who;
 
 pub use accounts::Account;
+pub(super) use accounts::{check_entity, seconds};
 pub(super) use comments::Comment;
 pub(super) use edits::Edit;
 pub(super) use events::{Event, EventKind};
@@ -57,6 +59,7 @@ impl Catalogue {
 
     fn over(database: Box<dyn Database>, now: i64) -> Result<Self> {
         schema::prepare(&*database, now)?;
+        proofs::prepare(&*database)?;
         let catalogue = Self { database, changed: tokio::sync::watch::Sender::new(0) };
         catalogue.changed.send_replace(catalogue.last_event()?);
         Ok(catalogue)

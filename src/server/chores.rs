@@ -14,6 +14,9 @@ const LATER: u32 = 90;
 /// After how many microseconds what was put and never committed counts as given up: two days.
 const NEVER_COMMITTED: i64 = 2 * 24 * 3600 * 1_000_000;
 
+/// How long what was sent can be named, in microseconds.
+const PROVED: i64 = 7 * 24 * 3600 * 1_000_000;
+
 /// Does what is to be done until the server ends.
 pub(super) async fn do_chores(app: Arc<App>) {
     for round in 0.. {
@@ -34,6 +37,7 @@ impl App {
         self.files.sync(self.clock.now())?;
         if all {
             self.purge()?;
+            self.catalogue.forget_proofs(self.clock.now() - PROVED)?;
         }
         Ok(())
     }

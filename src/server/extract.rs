@@ -5,7 +5,7 @@ use crate::model::{Error, ErrorKind, Result, limits};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 
@@ -34,31 +34,37 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> std::result::Result<Self, Refusal> {
-        let kind =
-            request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            let hint = "send it with `content-type: application/json`";
-            return Err(refuse(
-                status,
-                "The body has to be JSON, and its content type does not say so",
-                Some(hint),
-            ));
-        }
+        check_is_json(request.headers())?;
         let body = Bytes::from_request(request, state).await.map_err(|e| {
             let status = e.status();
             refuse(status, format!("Cannot read the body: {}", e.body_text()), None)
         })?;
-        if nested_too_deep(&body) {
-            let why = format!("The JSON is nested more than {} levels deep", limits::VALUE_DEPTH);
-            return Err(refuse(StatusCode::BAD_REQUEST, why, None));
-        }
-        serde_json::from_slice(&body).map(Self).map_err(|e| {
-            let status = if e.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
-            refuse(status, format!("The JSON is not what is expected here: {e}"), Some(DESCRIBED))
-        })
+        read_json(&body).map(Self)
     }
+}
+
+/// Checks that a body is said to be JSON: a form of another page cannot say that.
+pub(super) fn check_is_json(headers: &HeaderMap) -> std::result::Result<(), Refusal> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let why = "The body has to be JSON, and its content type does not say so";
+    let hint = "send it with `content-type: application/json`";
+    Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why, Some(hint)))
+}
+
+/// Reads a body that is JSON.
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> std::result::Result<T, Refusal> {
+    if nested_too_deep(body) {
+        let why = format!("The JSON is nested more than {} levels deep", limits::VALUE_DEPTH);
+        return Err(refuse(StatusCode::BAD_REQUEST, why, None));
+    }
+    serde_json::from_slice(body).map_err(|e| {
+        let status = if e.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
+        refuse(status, format!("The JSON is not what is expected here: {e}"), Some(DESCRIBED))
+    })
 }
 
 const DESCRIBED: &str = "`/api/v1/openapi.json` describes it";

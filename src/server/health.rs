@@ -1,7 +1,7 @@
 //! How the server is, for those who watch over it.
 
-use super::App;
 use super::answer::{Answer, Refusal, run_blocking};
+use super::{App, data};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -19,11 +19,12 @@ pub(super) struct Health {
     version: &'static str,
 }
 
-/// `GET /healthz`: whether the catalogue and the objects can be used.
+/// `GET /healthz`: whether the catalogue and the objects can be used, and there is room for more.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Health>> {
     let checked = run_blocking(move || {
         app.catalogue.check().map_err(|e| e.in_context("The catalogue"))?;
-        app.objects.identity().map_err(|e| e.in_context("The objects"))
+        app.objects.identity().map_err(|e| e.in_context("The objects"))?;
+        data::check_room(&app.data)
     });
     match checked.await {
         Ok(_) => Ok(Json(Health { status: "ok", version: crate::VERSION })),

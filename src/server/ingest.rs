@@ -1,7 +1,7 @@
 //! A committed manifest becomes rows of the server's own run file, and a line of the catalogue.
 
 use super::App;
-use super::catalogue::{Glance, Scope, Who};
+use super::catalogue::{Glance, Scope, Who, check_entity};
 use crate::model::{Error, Hash, Result};
 use crate::query;
 use crate::remote::{Manifest, Object, Receipt, materialise_cache};
@@ -42,8 +42,9 @@ impl App {
         let keys: Vec<Hash> = manifests.iter().map(|manifest| manifest.run.hash()).collect();
         let _held = self.locks.hold(&keys);
         let _elsewhere = self.catalogue.hold(&keys)?;
-        let made =
-            in_parallel(manifests, |manifest| self.check(who, manifest).and_then(|()| self.make(manifest)));
+        let made = in_parallel(manifests, |manifest| {
+            self.check(who, manifest).and_then(|()| self.make(Some(who), manifest))
+        });
         let sound: Vec<Manifest> =
             made.iter().zip(manifests).filter(|(made, _)| made.is_ok()).map(|(_, m)| (*m).clone()).collect();
         let committed = self.objects.commit_leaving(&sound);
@@ -76,13 +77,19 @@ impl App {
         let run = &manifest.run;
         who.may(Scope::Write, &run.entity, &run.project)?;
         self.catalogue.check_not_removed(run)?;
+        if !run.entity.is_empty() {
+            check_entity("team", &run.entity)?;
+        }
         self.catalogue.see_to_team(&run.entity, self.clock.now())
     }
 
-    /// Makes the run file, and returns what the catalogue is to know of it.
-    fn make(&self, manifest: &Manifest) -> Result<Seen> {
+    /// Makes the run file, and returns what the catalogue is to know of it. What somebody pushes has to be theirs.
+    fn make(&self, pushed_by: Option<&Who>, manifest: &Manifest) -> Result<Seen> {
         let key = manifest.run.hash();
         let known = self.objects.manifest_of(key)?;
+        if let Some(who) = pushed_by {
+            self.check_proved(who, known.as_ref(), manifest)?;
+        }
         let (all, _) = Manifest::follow(known.as_ref(), manifest)?;
         let path = self.files.path(key);
         self.files.doubt(key);
@@ -135,7 +142,7 @@ impl App {
         let _elsewhere = self.catalogue.hold(&[key])?;
         let Some(manifest) = self.objects.manifest_of(key)? else { return Ok(()) };
         self.catalogue.see_to_team(&manifest.run.entity, self.clock.now())?;
-        let seen = self.make(&manifest)?;
+        let seen = self.make(None, &manifest)?;
         self.write_down(&[seen])
     }
 }

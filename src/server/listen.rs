@@ -3,10 +3,11 @@
 use super::connections::Doorkeeper;
 use super::router::router;
 use super::settings::Settings;
-use super::{App, auth, chores, tls};
+use super::{App, auth, backup, chores, data, tls};
 use crate::model::{Clock, Error, ErrorKind, Result};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server as Listening};
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Server {
     tls: Option<(PathBuf, PathBuf)>,
     ends: Ends,
     new_key: Option<String>,
+    /// The lock of the data directory.
+    _held: File,
 }
 
 /// What asks the process to end. It is listened to before anybody is told that the server is there.
@@ -49,7 +52,7 @@ impl Server {
     /// Opens a data directory, making it if it is new, and listens. Port 0 takes a free one.
     ///
     /// # Errors
-    /// The directory cannot be written, the catalogue or the objects cannot be reached, the certificate cannot be read, or the
+    /// The directory cannot be written or another server has it, the catalogue or the objects cannot be reached, the certificate cannot be read, or the
     /// address cannot be listened on, for instance because the port is in use.
     pub fn bind(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         if let Some((certificate, key)) = &settings.tls {
@@ -69,6 +72,9 @@ impl Server {
         let listener = TcpListener::bind(listen).map_err(cannot)?;
         listener.set_nonblocking(true).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
+        data::make(&settings.data)?;
+        let held = data::hold(&settings.data)?;
+        backup::becomes_a_server(&settings.data)?;
         crate::query::bound_memory(super::sql::HEAP)?;
         let app = Arc::new(App::open(settings, clock)?);
         let new_key = auth::first_key(&app.catalogue, app.clock.now())?;
@@ -78,7 +84,7 @@ impl Server {
             Ends::listen()
                 .map_err(|e| Error::new(ErrorKind::Io, "Cannot listen to signals").with_source(e))?
         };
-        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), ends, new_key })
+        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), ends, new_key, _held: held })
     }
 
     /// Returns the address to reach it under.

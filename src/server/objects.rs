@@ -4,11 +4,13 @@ use super::App;
 use super::answer::{Answer, Refusal, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::{Scope, Who};
+use super::extract::{at_most, check_is_json, read_json};
+use super::room::{length_of, whole};
 use super::stream::{self, Range};
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, limits};
 use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
 use axum::Json;
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +22,16 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use utoipa::ToSchema;
 
 type Shared = State<Arc<App>>;
+
+/// Most names that are asked for at once, and the bytes that they take.
+const NAMES: usize = 100_000;
+const NAMES_BYTES: u64 = 8 << 20;
+
+/// Largest body of frames: one more than is full.
+const FRAMES_BYTES: u64 = PART_BYTES + (limits::SEGMENT_BYTES as u64) + (1 << 20);
+
+/// Largest body of manifests.
+const MANIFESTS_BYTES: u64 = limits::MANIFEST_BYTES as u64 + (1 << 20);
 
 /// What tells this remote from every other.
 #[derive(Serialize, ToSchema)]
@@ -34,13 +46,13 @@ pub(super) async fn identity(State(app): Shared, _: Asker) -> Answer<Json<Identi
 }
 
 /// `POST /objects/missing`: which of these are not here?
-pub(super) async fn missing(
-    State(app): Shared,
-    who: Asker,
-    Json(objects): Json<Vec<Object>>,
-) -> Answer<Json<Vec<Object>>> {
+pub(super) async fn missing(State(app): Shared, who: Asker, request: Request) -> Answer<Json<Vec<Object>>> {
     who.may_at_all(Scope::Write)?;
-    blocking(move || app.objects.missing(&objects)).await
+    check_is_json(request.headers())?;
+    let (body, _room) = whole(&app, &who, request, NAMES_BYTES).await?;
+    let objects: Vec<Object> = read_json(&body)?;
+    at_most("names", objects.len(), NAMES)?;
+    blocking(move || app.missing_of(&who, &objects)).await
 }
 
 /// `PUT /segments/{hash}`: a zstd frame with the segment in it.
@@ -51,7 +63,7 @@ pub(super) async fn put_segment(
     request: Request,
 ) -> Answer<StatusCode> {
     who.may_at_all(Scope::Write)?;
-    put(app, Object::Segment(parse(&hash)?), request).await
+    put(app, who, Object::Segment(parse(&hash)?), request).await
 }
 
 /// Where a part of a blob belongs.
@@ -72,13 +84,12 @@ pub(super) async fn put_blob(
     who.may_at_all(Scope::Write)?;
     let sha256 = parse(&hash)?;
     let (offset, size) = match (part.offset, part.size) {
-        (None, None) => return put(app, Object::Blob(sha256), request).await,
+        (None, None) => return put(app, who, Object::Blob(sha256), request).await,
         (Some(offset), Some(size)) => (offset, size),
         _ => return Err(Error::usage("A part has `offset` and `size`").into()),
     };
-    let _room = app.room.take(PART_BYTES).await;
-    let bytes = whole(request, PART_BYTES).await?;
-    run_blocking(move || app.objects.put_part(SizedHash { sha256, size }, offset, bytes.into())).await?;
+    let (bytes, _room) = whole(&app, &who, request, PART_BYTES).await?;
+    run_blocking(move || app.put_part(&who, SizedHash { sha256, size }, offset, bytes.into())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -104,16 +115,19 @@ pub(super) async fn held(
 ) -> Answer<Json<Held>> {
     who.may_at_all(Scope::Write)?;
     let sha256 = parse(&hash)?;
-    blocking(move || Ok(Held { held: app.objects.held(SizedHash { sha256, size })? })).await
+    blocking(move || Ok(Held { held: app.held_for(&who, SizedHash { sha256, size })? })).await
 }
 
 /// `POST /objects`: many small objects, each in a frame.
 pub(super) async fn put_many(State(app): Shared, who: Asker, request: Request) -> Answer<StatusCode> {
     who.may_at_all(Scope::Write)?;
-    let _room = app.room.take(PART_BYTES).await;
-    let mut sent = Sent::new(request);
+    let (body, _room) = whole(&app, &who, request, FRAMES_BYTES).await?;
     run_blocking(move || {
-        read_frames(&mut sent, |objects| app.objects.put_all(objects)).inspect_err(|_| sent.drain())
+        read_frames(&mut &body[..], |objects| {
+            let names: Vec<Object> = objects.iter().map(|(object, _)| *object).collect();
+            app.objects.put_all(objects)?;
+            app.catalogue.prove(&who, &names, app.clock.now())
+        })
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -140,8 +154,9 @@ pub(super) async fn get_blob(
 }
 
 /// `POST /manifests`: makes a run visible; the answer is the receipt.
-pub(super) async fn commit(State(app): Shared, who: Asker, body: Bytes) -> Answer<Json<Receipt>> {
+pub(super) async fn commit(State(app): Shared, who: Asker, request: Request) -> Answer<Json<Receipt>> {
     who.may_at_all(Scope::Write)?;
+    let (body, _room) = whole(&app, &who, request, MANIFESTS_BYTES).await?;
     blocking(move || {
         let manifest = Manifest::parse(&body)?;
         let mut done = app.commit(&who, &[manifest])?;
@@ -172,8 +187,13 @@ pub(super) enum Committed {
 }
 
 /// `POST /manifests/batch`: makes many runs visible, each by itself.
-pub(super) async fn commit_many(State(app): Shared, who: Asker, body: Bytes) -> Answer<Json<Vec<Committed>>> {
+pub(super) async fn commit_many(
+    State(app): Shared,
+    who: Asker,
+    request: Request,
+) -> Answer<Json<Vec<Committed>>> {
     who.may_at_all(Scope::Write)?;
+    let (body, _room) = whole(&app, &who, request, MANIFESTS_BYTES).await?;
     blocking(move || {
         let given: Vec<&serde_json::value::RawValue> = serde_json::from_slice(&body)
             .map_err(|e| Error::usage("The body is no JSON array of manifests").with_source(e))?;
@@ -239,7 +259,7 @@ pub(super) async fn manifest(
     let json = run_blocking(move || {
         let none = || Error::new(ErrorKind::NotFound, format!("There is no run {key}"));
         let manifest = app.objects.manifest_of(key)?.ok_or_else(none)?;
-        who.may(Scope::Read, &manifest.run.entity, &manifest.run.project)?;
+        who.may(Scope::Read, &manifest.run.entity, &manifest.run.project).map_err(|_| none())?;
         app.catalogue.check_not_removed(&manifest.run)?;
         manifest.to_json()
     })
@@ -252,11 +272,31 @@ pub(super) fn parse(hash: &str) -> Result<Hash> {
         .ok_or_else(|| Error::usage(format!("`{}` is no hash of 64 hexadecimal digits", hash.escape_debug())))
 }
 
-async fn put(app: Arc<App>, object: Object, request: Request) -> Answer<StatusCode> {
-    let sent = Sent::new(request);
-    let (refused, reader) = (sent.clone(), Box::new(sent));
-    run_blocking(move || app.objects.put(object, 0, reader).inspect_err(|_| refused.clone().drain())).await?;
+async fn put(app: Arc<App>, who: Asker, object: Object, request: Request) -> Answer<StatusCode> {
+    let most = match object {
+        Object::Segment(_) => limits::SEGMENT_BYTES as u64,
+        Object::Blob(_) => PART_BYTES,
+    };
+    let fits = length_of(&request).is_some_and(|length| length <= most);
+    if fits || matches!(object, Object::Segment(_)) {
+        let (bytes, _room) = whole(&app, &who, request, most).await?;
+        run_blocking(move || app.take(&who, object, Box::new(std::io::Cursor::new(bytes)))).await?;
+    } else {
+        // A thread waits for all of it, so there are few of these.
+        let _room = app.room.take(&who.account, PART_BYTES).await;
+        let sent = Sent::new(request);
+        let refused = sent.clone();
+        run_blocking(move || app.take(&who, object, Box::new(sent)).inspect_err(|_| refused.clone().drain()))
+            .await?;
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl App {
+    fn take(&self, who: &Asker, object: Object, bytes: Box<dyn Read + Send>) -> Result<()> {
+        self.objects.put(object, 0, bytes)?;
+        self.catalogue.prove(who, &[object], self.clock.now())
+    }
 }
 
 async fn get(app: Arc<App>, who: Asker, object: Object, headers: &HeaderMap) -> Answer<Response> {
@@ -287,16 +327,6 @@ impl App {
         }
         Ok(Error::new(ErrorKind::NotFound, format!("There is no {object} in a run that you may see")))
     }
-}
-
-/// Reads a body that is to be in memory as a whole.
-async fn whole(request: Request, most: u64) -> Answer<Bytes> {
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    to_bytes(request.into_body(), most).await.map_err(|e| {
-        let error =
-            Error::new(ErrorKind::Limit, format!("The body cannot be read, or has more than {most} bytes"));
-        Refusal::from(error.with_source(e))
-    })
 }
 
 /// What is read at most of an object that is refused already.

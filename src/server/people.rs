@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
-use super::catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team};
+use super::catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team, seconds};
 use super::{App, Stats};
 use crate::model::{Error, ErrorKind, Result};
 use axum::Json;
@@ -165,11 +165,13 @@ pub(super) async fn remove_member(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /keys`: all of them for an admin, else those of who asks.
+/// `GET /keys`: all of them for an admin, else those of who asks that are good for no more than the one that asks.
 pub(super) async fn keys(State(app): Shared, who: Asker) -> Answer<Json<Vec<KeyInfo>>> {
     blocking(move || {
         let own = who.may_administer().is_err().then_some(who.account.as_str());
-        app.catalogue.keys(own)
+        let mut keys = app.catalogue.keys(own)?;
+        keys.retain(|key| own.is_none() || reaches(&who, key));
+        Ok(keys)
     })
     .await
 }
@@ -213,10 +215,14 @@ pub(super) async fn add_key(
             if account != who.account {
                 return Err(Error::new(ErrorKind::Forbidden, "Keys of other accounts are made by admins"));
             }
-            within(&who, &wanted.team, &wanted.project, wanted.scope)?;
+            within(&who, wanted.team.as_ref(), wanted.project.as_ref(), wanted.scope)?;
         }
         let now = app.clock.now();
-        let expires = wanted.expires_in.map(|seconds| later(now, seconds));
+        let expires = wanted.expires_in.map(|seconds| later(now, seconds)).or(who.expires);
+        if who.expires.is_some_and(|own| expires > Some(own)) {
+            let message = "A key that expires makes keys that expire no later";
+            return Err(Error::new(ErrorKind::Forbidden, message));
+        }
         let new = NewKey {
             account,
             name: wanted.name,
@@ -231,13 +237,24 @@ pub(super) async fn add_key(
 }
 
 /// Checks that a new key is good for no more than the one that makes it.
-fn within(who: &Asker, team: &Option<String>, project: &Option<String>, scope: Scope) -> Result<()> {
+fn within(who: &Asker, team: Option<&String>, project: Option<&String>, scope: Scope) -> Result<()> {
     who.may_at_all(Scope::Write.max(scope))?;
-    if who.team.is_some() && *team != who.team || who.project.is_some() && *project != who.project {
+    if !is_for(who, team, project) {
         let message = "A key that is good for one team or project makes keys for that alone";
         return Err(Error::new(ErrorKind::Forbidden, message));
     }
     Ok(())
+}
+
+fn is_for(who: &Asker, team: Option<&String>, project: Option<&String>) -> bool {
+    (who.team.is_none() || team == who.team.as_ref())
+        && (who.project.is_none() || project == who.project.as_ref())
+}
+
+/// Says whether a key of the same account is good for no more than the one that asks.
+fn reaches(who: &Asker, key: &KeyInfo) -> bool {
+    let in_time = who.expires.is_none_or(|own| key.expires.is_some_and(|expires| expires <= seconds(own)));
+    key.scope <= who.scope && in_time && is_for(who, key.team.as_ref(), key.project.as_ref())
 }
 
 fn later(now: i64, seconds: u64) -> i64 {
@@ -273,20 +290,21 @@ pub(super) async fn rotate_key(
     let made = run_blocking(move || {
         let key = own_key(&app, &who, &id)?;
         if who.may_administer().is_err() {
-            within(&who, &key.team, &key.project, key.scope)?;
+            within(&who, key.team.as_ref(), key.project.as_ref(), key.scope)?;
         }
         let now = app.clock.now();
-        app.catalogue.rotate_key(&key.id, later(now, overlap), now)
+        app.catalogue.rotate_key(&key.id, later(now, overlap), who.expires, now)
     });
     Ok((StatusCode::CREATED, Json(KeyMade { key: made.await? })))
 }
 
 fn own_key(app: &App, who: &Asker, id: &str) -> Result<KeyInfo> {
     let key = app.catalogue.key(id)?;
-    if key.account != who.account {
-        who.may_administer()?;
+    if who.may_administer().is_ok() || key.account == who.account && reaches(who, &key) {
+        return Ok(key);
     }
-    Ok(key)
+    let message = "It is no key of this account that is good for no more than the one that asks";
+    Err(Error::new(ErrorKind::Forbidden, message))
 }
 
 /// `GET /stats`.

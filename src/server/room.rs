@@ -1,24 +1,96 @@
-//! Memory for bodies: those that are to be in it as a whole wait until there is room.
+//! Memory for bodies: those that are to be in it as a whole wait until there is room, before a thread is taken for them.
 
-use std::sync::Arc;
+use super::App;
+use super::answer::{Answer, Refusal};
+use super::auth::Asker;
+use crate::model::{Error, ErrorKind};
+use axum::body::{Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What bodies may take together, in units.
+/// What bodies may take together, and those of one account, in units.
 const UNITS: u32 = 64;
+const UNITS_EACH: u32 = 32;
 const UNIT: u64 = 1 << 20;
 
 /// The memory that is left.
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct Room {
+    all: Arc<Semaphore>,
+    each: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// A place in it, free again when this is dropped.
+pub(super) struct Place {
+    _own: Option<OwnedSemaphorePermit>,
+    _of_all: Option<OwnedSemaphorePermit>,
+}
 
 impl Room {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(UNITS as usize)))
+        Self { all: Arc::new(Semaphore::new(UNITS as usize)), each: Mutex::default() }
     }
 
-    /// Waits until there is room for so many bytes, and keeps it until the guard is dropped.
-    pub(super) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(UNITS).clamp(1, UNITS);
-        // It is never closed.
-        Arc::clone(&self.0).acquire_many_owned(units).await.ok()
+    /// Waits until there is room for so many bytes. Whoever sends much, or slowly, takes no more than half from the others.
+    pub(super) async fn take(&self, account: &str, bytes: u64) -> Place {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(UNITS).clamp(1, UNITS_EACH);
+        let own = self.of(account);
+        // They are never closed.
+        let own = own.acquire_many_owned(units).await.ok();
+        Place { _own: own, _of_all: Arc::clone(&self.all).acquire_many_owned(units).await.ok() }
+    }
+
+    fn of(&self, account: &str) -> Arc<Semaphore> {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        each.retain(|_, own| Arc::strong_count(own) > 1);
+        let own = each.entry(account.to_owned());
+        Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(UNITS_EACH as usize))))
+    }
+}
+
+/// Returns the most that a body has, if its head says so.
+pub(super) fn length_of(request: &Request) -> Option<u64> {
+    request.body().size_hint().upper()
+}
+
+/// Waits for a body that is to be in memory as a whole.
+pub(super) async fn whole(app: &App, who: &Asker, request: Request, most: u64) -> Answer<(Bytes, Place)> {
+    let too_long = || Error::new(ErrorKind::Limit, format!("The body has more than {most} bytes"));
+    let length = length_of(&request);
+    if length.is_some_and(|length| length > most) {
+        return Err(too_long().into());
+    }
+    let place = app.room.take(&who.account, length.unwrap_or(most)).await;
+    let read = to_bytes(request.into_body(), usize::try_from(most).unwrap_or(usize::MAX)).await;
+    let bytes = read.map_err(|e| {
+        let error =
+            Error::new(ErrorKind::Limit, format!("The body cannot be read, or has more than {most} bytes"));
+        Refusal::from(error.with_source(e))
+    })?;
+    Ok((bytes, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_account_leaves_room_to_others() {
+        let room = Room::new();
+        let _first = room.take("a", 1 << 40).await;
+        {
+            let second = std::pin::pin!(room.take("a", 1));
+            assert!(futures_util::poll!(second).is_pending());
+        }
+        let other = room.take("b", UNIT * u64::from(UNITS_EACH)).await;
+        {
+            let third = std::pin::pin!(room.take("c", 1));
+            assert!(futures_util::poll!(third).is_pending(), "there is no more");
+        }
+        drop(other);
+        drop(room.take("c", 1).await);
+        room.take("d", 1).await;
+        assert_eq!(room.each.lock().unwrap().len(), 2, "who has nothing there is forgotten");
     }
 }

@@ -7,8 +7,8 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 
-/// Largest body that is read into memory: a manifest, or a list of object names.
-const JSON_BYTES: usize = crate::model::limits::MANIFEST_BYTES + (1 << 20);
+/// Largest body of JSON where no other is said.
+const JSON_BYTES: usize = 1 << 20;
 
 pub(super) fn router(app: Arc<App>) -> Router {
     let guarded = openapi::routes()

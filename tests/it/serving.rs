@@ -9,6 +9,7 @@ mod pairs;
 pub mod postgres;
 mod pushing;
 mod removed;
+mod theirs;
 mod tls;
 
 use crate::support::{Place, Serving, client};

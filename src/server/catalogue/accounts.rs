@@ -22,8 +22,18 @@ pub struct Account {
 
 /// Microseconds as seconds.
 #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
-pub(super) fn seconds(micros: i64) -> f64 {
+pub(in crate::server) fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
+}
+
+/// Checks the name of a team or an account. In an address, dots lead elsewhere and `~` means none.
+pub(in crate::server) fn check_entity(what: &str, name: &str) -> Result<()> {
+    if matches!(name, "." | ".." | "~") {
+        return Err(Error::usage(format!(
+            "The {what} `{name}` cannot be used: it means something in an address"
+        )));
+    }
+    check_project(what, name)
 }
 
 impl Catalogue {
@@ -32,7 +42,7 @@ impl Catalogue {
     /// # Errors
     /// The name is bad or taken.
     pub(in crate::server) fn add_account(&self, name: &str, admin: bool, now: i64) -> Result<()> {
-        check_project("account", name)?;
+        check_entity("account", name)?;
         self.check_free(name)?;
         self.database.execute(
             "INSERT INTO account (name, admin, created) VALUES (?1, ?2, ?3)",
@@ -43,13 +53,12 @@ impl Catalogue {
 
     /// Checks that no account and no team has a name: both are entities of runs.
     pub(super) fn check_free(&self, name: &str) -> Result<()> {
-        let sql =
-            "SELECT 'account' FROM account WHERE name = ?1 UNION SELECT 'team' FROM team WHERE name = ?1";
+        let sql = "SELECT 'an account' FROM account WHERE name = ?1 UNION SELECT 'a team' FROM team WHERE name = ?1";
         match self.database.row(sql, cells![name])? {
             None => Ok(()),
             Some(row) => {
                 let what: String = row.get(0)?;
-                Err(Error::new(ErrorKind::Conflict, format!("There is a {what} `{name}` already")))
+                Err(Error::new(ErrorKind::Conflict, format!("There is {what} `{name}` already")))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! API keys. Only their hashes are kept.
 
 use super::accounts::seconds;
+use super::teams::no_team;
 use super::{Catalogue, Scope};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::server::database::{Row, cells};
@@ -63,6 +64,11 @@ impl Catalogue {
             return Err(Error::usage(format!("The account `{}` cannot have admin keys", new.account))
                 .with_hint("make one that can: `danlu admin account add NAME --admin`"));
         }
+        if let Some(team) = new.team.as_deref()
+            && !self.is_entity(team)?
+        {
+            return Err(no_team(team));
+        }
         if new.expires.is_some_and(|expires| expires <= now) {
             return Err(Error::usage("The key would be expired already"));
         }
@@ -124,11 +130,17 @@ impl Catalogue {
         self.database.execute(sql, cells![id, now]).map(|_| ())
     }
 
-    /// Makes a key like another one, which goes on until `until`.
+    /// Makes a key like another one, which goes on until `until`. The new one ends to be good no later than `end`.
     ///
     /// # Errors
     /// There is no such key, or it is not good any more.
-    pub(in crate::server) fn rotate_key(&self, id: &str, until: i64, now: i64) -> Result<String> {
+    pub(in crate::server) fn rotate_key(
+        &self,
+        id: &str,
+        until: i64,
+        end: Option<i64>,
+        now: i64,
+    ) -> Result<String> {
         let old = self.key(id)?;
         if old.revoked.is_some() {
             return Err(Error::usage(format!("The key `{}…` is revoked", old.id)));
@@ -143,6 +155,7 @@ impl Catalogue {
             }
             None => None,
         };
+        let expires = expires.into_iter().chain(end).min();
         let new = NewKey {
             account: old.account,
             name: old.name,

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// The kind of contents that a run names and that were left out of its push.
 const LEFT_OUT: i64 = 2;
 
-fn kind_of(object: Object) -> i64 {
+pub(super) fn kind_of(object: Object) -> i64 {
     match object {
         Object::Segment(_) => 0,
         Object::Blob(_) => 1,

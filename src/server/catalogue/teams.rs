@@ -1,8 +1,8 @@
 //! Teams: the entities of runs, with their members.
 
-use super::accounts::seconds;
+use super::accounts::{check_entity, seconds};
 use super::{Catalogue, Scope};
-use crate::model::{Error, ErrorKind, Result, check_project};
+use crate::model::{Error, ErrorKind, Result};
 use crate::server::database::cells;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ impl Catalogue {
     /// # Errors
     /// The name is bad or taken.
     pub(in crate::server) fn add_team(&self, name: &str, now: i64) -> Result<()> {
-        check_project("team", name)?;
+        check_entity("team", name)?;
         self.check_free(name)?;
         self.database.execute("INSERT INTO team (name, created) VALUES (?1, ?2)", cells![name, now])?;
         Ok(())
@@ -44,12 +44,17 @@ impl Catalogue {
     /// # Errors
     /// The database cannot be used.
     pub(in crate::server) fn see_to_team(&self, entity: &str, now: i64) -> Result<()> {
-        let taken = "SELECT 1 FROM team WHERE name = ?1 UNION SELECT 1 FROM account WHERE name = ?1";
-        if entity.is_empty() || self.database.row(taken, cells![entity])?.is_some() {
+        if self.is_entity(entity)? {
             return Ok(());
         }
         let sql = "INSERT INTO team (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         self.database.execute(sql, cells![entity, now]).map(|_| ())
+    }
+
+    /// Says whether there are or can be runs of an entity: of a team, of an account, or of none.
+    pub(super) fn is_entity(&self, entity: &str) -> Result<bool> {
+        let taken = "SELECT 1 FROM team WHERE name = ?1 UNION SELECT 1 FROM account WHERE name = ?1";
+        Ok(entity.is_empty() || self.database.row(taken, cells![entity])?.is_some())
     }
 
     /// Lists the teams by name.
@@ -121,7 +126,7 @@ impl Catalogue {
     }
 }
 
-fn no_team(name: &str) -> Error {
+pub(super) fn no_team(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("There is no team `{}`", name.escape_debug()))
         .with_hint("`danlu admin team ls` lists them")
 }

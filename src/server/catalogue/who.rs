@@ -18,6 +18,8 @@ pub(in crate::server) struct Who {
     pub(in crate::server) team: Option<String>,
     /// And the only project.
     pub(in crate::server) project: Option<String>,
+    /// When the key ends to be good, in microseconds since 1970.
+    pub(in crate::server) expires: Option<i64>,
     /// The teams of the account.
     pub(in crate::server) teams: BTreeMap<String, Scope>,
 }
@@ -160,6 +162,7 @@ impl Catalogue {
             scope,
             team: row.get(2)?,
             project: row.get(3)?,
+            expires: row.get(4)?,
             teams,
         })
     }

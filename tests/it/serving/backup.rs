@@ -1,7 +1,7 @@
 //! A backup while the server runs, a wreck, and the server on the backup.
 
 use super::{login, run_of, serving};
-use crate::support::names;
+use crate::support::{Serving, names};
 use serde_json::json;
 
 #[test]
@@ -31,12 +31,75 @@ fn a_backup_is_a_data_directory() {
         assert_eq!((status, &one["digest"]), (200, &run["digest"]));
     }
     let verified = place.json(&["admin", "--data", "server", "verify"]);
-    assert_eq!(verified, json!({"runs": 3, "objects": 5, "mended": 0, "damage": []}));
+    assert_eq!(verified, json!({"runs": 3, "objects": 5, "mended": 0, "damage": [], "unchecked": []}));
     // It is another remote: who believes that runs are pushed asks again, so what the backup lacks would be pushed.
     place.run("four", 1);
     let outcome = place.json(&["sync", &server.url]);
     assert!(outcome["runs"].as_array().unwrap().iter().all(|run| run["status"] == "pushed"), "{outcome}");
     assert_eq!(outcome["objects_sent"], 2);
+}
+
+#[test]
+fn a_backup_goes_over_nothing_but_an_earlier_one() {
+    let (place, server, _) = serving();
+    place.run("one", 5);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let other = Serving::start(place.command(&[
+        "serve",
+        "--data",
+        "other",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "error",
+        "--json",
+    ]));
+    let key = other.key.clone().unwrap();
+    std::fs::create_dir(place.join("full")).unwrap();
+    std::fs::write(place.join("full/x"), "mine").unwrap();
+    std::os::unix::fs::symlink("server", place.join("alias")).unwrap();
+    let refused = |to: &str, why: &str| {
+        let done = place.danlu(&["admin", "--data", "server", "backup", to]);
+        assert!(done.code != 0 && done.stderr.contains(why), "{to}: {} {}", done.stdout, done.stderr);
+    };
+    for own in ["server", "server/objects", "server/sub/copy", "alias", "./server/../server"] {
+        refused(own, "it is where the data is that is to be copied");
+    }
+    refused("other", "a server serves it");
+    assert!(other.stop().success());
+    refused("other", "it has other things in it");
+    refused("full", "it has other things in it");
+    refused(".", "it has other things in it");
+    assert_eq!(place.danlu(&["admin", "--data", "server", "backup", "copy"]).code, 0);
+    let done = place.danlu(&["admin", "--data", "other", "backup", "copy"]);
+    assert!(done.code != 0 && done.stderr.contains("the backup of another server"), "{}", done.stderr);
+    // What is served goes its own way.
+    let serve = |data: &str| {
+        let args = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--log", "error", "--json"];
+        Serving::start(place.command(&args))
+    };
+    let copy = serve("copy");
+    refused("copy", "a server serves it");
+    assert!(copy.stop().success());
+    refused("copy", "it has other things in it");
+    assert_eq!(serve("other").get("/api/v1/me", &key).0, 200, "it is as it was");
+}
+
+#[test]
+fn a_data_directory_has_one_server_and_is_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let (place, server, _) = serving();
+    let mode = std::fs::metadata(place.join("server")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let second = place.danlu(&["serve", "--data", "server", "--listen", "127.0.0.1:0"]);
+    assert!(
+        second.code == 1 && second.stderr.contains("Another server serves the data directory"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(place.danlu(&["admin", "--data", "server", "stats"]).code, 0);
+    drop(server);
+    assert!(place.serve().stop().success());
 }
 
 #[test]

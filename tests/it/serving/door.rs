@@ -154,6 +154,54 @@ fn slow_clients_are_given_up_and_others_are_answered_meanwhile() {
 }
 
 #[test]
+fn bodies_that_do_not_come_keep_nobody_waiting() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--data", "server", "--listen", "127.0.0.1:0", "--json"]);
+    let server = Serving::start({
+        command.args(["--log", "error", "--progress-timeout", "3600", "--stop-timeout", "0"]);
+        command
+    });
+    let key = server.key.clone().unwrap();
+    let made = place.json(&["admin", "--data", "server", "account", "add", "ann"]);
+    assert_eq!(made["name"], "ann");
+    let anns = place.json(&["admin", "--data", "server", "key", "add", "ann"]);
+    let anns = anns["key"].as_str().unwrap();
+    let stall = |method: &str, path: &str, length: u64| {
+        let mut stream = connect(&server);
+        let head = format!(
+            "{method} /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {anns}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n["
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let name = "0".repeat(64);
+    let stalled: Vec<TcpStream> = (0..40)
+        .flat_map(|_| {
+            [
+                stall("PUT", &format!("segments/{name}"), 1000),
+                stall("PUT", &format!("blobs/{name}"), 1 << 30),
+                stall("POST", "objects", 1000),
+                stall("POST", "objects/missing", 1000),
+            ]
+        })
+        .collect();
+    assert_eq!(server.get("/healthz", "").0, 200);
+    assert_eq!(server.get("/api/v1/me", anns).0, 200);
+    let (status, said) = super::ask(&server, "POST", "/api/v1/objects/missing", &key, Some(&json!([])));
+    assert_eq!(status, 200, "{said}");
+    drop(stalled);
+    // Who may not is told so before the body comes.
+    let reads = place.json(&["admin", "--data", "server", "key", "add", "ann", "--scope", "read"]);
+    let head = format!(
+        "POST /api/v1/objects/missing HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 50000000\r\n\r\n",
+        reads["key"].as_str().unwrap()
+    );
+    assert_eq!(raw(&server, &head).0, 403);
+}
+
+#[test]
 fn a_bomb_takes_no_memory() {
     let (_place, server, key) = serving();
     let memory = |server: &Serving| {

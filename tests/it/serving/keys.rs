@@ -43,7 +43,7 @@ fn a_push_needs_write_access_to_the_team() {
     let segment = manifest["attempts"][0]["segments"][0]["sha256"].as_str().unwrap().to_owned();
     assert_eq!(server.get(&format!("/api/v1/segments/{segment}"), &anns).0, 200);
     assert_eq!(server.get("/api/v1/manifests", &bobs).1, json!([]));
-    assert_eq!(server.get(&format!("/api/v1/manifests/{run}"), &bobs).0, 403);
+    assert_eq!(server.get(&format!("/api/v1/manifests/{run}"), &bobs).0, 404);
     assert_eq!(server.get(&format!("/api/v1/segments/{segment}"), &bobs).0, 404);
     assert_eq!(server.get("/api/v1/projects", &bobs).1, json!([]));
     assert_eq!(server.get("/api/v1/teams", &bobs).1, json!([]));
@@ -99,6 +99,46 @@ fn a_key_does_no_more_than_its_scope_and_its_limits() {
         !keys.to_string().contains(&limited[11..]) && keys.to_string().contains(&limited[..11]),
         "{keys}"
     );
+}
+
+#[test]
+fn a_key_makes_and_reaches_no_more_than_itself() {
+    let (place, server, first) = serving();
+    run_of(&place, "vision", "cats", "r1");
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    admin(&place, &["account", "add", "ann"]);
+    admin(&place, &["team", "member", "vision", "ann"]);
+    let endless = key(&place, &["ann"]);
+    let short = key(&place, &["ann", "--expires", "1h"]);
+    let narrow = key(&place, &["ann", "--team", "vision", "--project", "cats"]);
+    let make = |key: &str, body: serde_json::Value| ask(&server, "POST", "/api/v1/keys", key, Some(&body));
+    let expires = |key: &str| {
+        let (_, keys) = server.get("/api/v1/keys", &first);
+        let found = keys.as_array().unwrap().iter().find(|one| key.starts_with(one["id"].as_str().unwrap()));
+        found.unwrap()["expires"].clone()
+    };
+    assert_eq!(make(&short, json!({"scope": "write", "expires_in": 7200})).0, 403);
+    let (status, made) = make(&short, json!({"scope": "write"}));
+    assert_eq!(status, 201, "{made}");
+    let made = made["key"].as_str().unwrap().to_owned();
+    assert_eq!(expires(&made), expires(&short), "it ends when the one ends that made it");
+    let rotate = |with: &str, id: &str| {
+        ask(&server, "POST", &format!("/api/v1/keys/{}/rotate", &id[..11]), with, Some(&json!({})))
+    };
+    let (status, again) = rotate(&short, &made);
+    assert_eq!(status, 201, "{again}");
+    assert_eq!(expires(again["key"].as_str().unwrap()), expires(&short));
+    for with in [&short, &narrow] {
+        assert_eq!(rotate(with, &endless).0, 403);
+        let (status, _) = ask(&server, "DELETE", &format!("/api/v1/keys/{}", &endless[..11]), with, None);
+        assert_eq!(status, 403);
+        let (_, seen) = server.get("/api/v1/keys", with);
+        assert!(!seen.to_string().contains(&endless[..11]), "{seen}");
+        assert!(seen.to_string().contains(&with[..11]), "{seen}");
+    }
+    assert_eq!(server.get("/api/v1/me", &endless).0, 200);
+    let (_, seen) = server.get("/api/v1/keys", &endless);
+    assert!(seen.as_array().unwrap().len() >= 4, "{seen}");
 }
 
 #[test]
@@ -161,6 +201,11 @@ fn bad_calls_of_admin_are_told() {
         (&["key", "add", "nobody"][..], "There is no account `nobody`"),
         (&["account", "rm", "admin"], "is the only account that can manage the server"),
         (&["account", "add", "a/b"], "cannot be used"),
+        (&["account", "add", "admin"], "There is an account `admin` already"),
+        (&["account", "add", "~"], "cannot be used"),
+        (&["team", "add", "."], "cannot be used"),
+        (&["team", "add", ".."], "cannot be used"),
+        (&["key", "add", "admin", "--team", "nope"], "There is no team `nope`"),
         (&["team", "member", "none", "admin"], "There is no team `none`"),
         (&["key", "add", "admin", "--expires", "soon"], "is no length of time"),
         (&["key", "add", "admin", "--scope", "all"], "There is no scope `all`"),

@@ -116,6 +116,7 @@ fn over_postgresql_and_a_bucket() {
     let server = shared.serve(&place, "server");
     let key = server.key.clone().unwrap();
     suite(&place, &server, &key);
+    super::theirs::tries(&server, &key);
     // A database that went away and came back is used again.
     assert_eq!(server.get("/healthz", "").0, 200);
     shared.postgres.stop();

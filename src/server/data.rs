@@ -1,0 +1,111 @@
+//! The data directory: made for its owner alone, held by one server at a time, with room left in it.
+
+use crate::model::{Error, ErrorKind, Result};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// The file that a server which runs has locked.
+const LOCK: &str = "serve.lock";
+
+/// Below so many free bytes a server cannot do its work for long.
+const NEEDED: u64 = 16 << 20;
+
+/// Makes a directory if it is new, so that nobody else can look into it.
+///
+/// # Errors
+/// It cannot be made.
+pub(super) fn make(directory: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|e| Error::io("create the directory", directory, e))
+}
+
+/// Keeps every other server away from a data directory until the handle is closed, and checks that it can be written.
+///
+/// # Errors
+/// Another server has it ([`ErrorKind::Busy`]), or it cannot be written.
+pub(super) fn hold(data: &Path) -> Result<File> {
+    let path = data.join(LOCK);
+    let cannot = |e| {
+        Error::io("write to the data directory", data, e)
+            .with_hint("a server has to be able to write there; whose directory is it?")
+    };
+    // A file that is there may be writable where no other can be made.
+    let probe = data.join(format!("{LOCK}.{}", std::process::id()));
+    match File::create(&probe).and_then(|_| std::fs::remove_file(&probe)) {
+        Err(e) if e.kind() != std::io::ErrorKind::StorageFull => return Err(cannot(e)),
+        _ => {}
+    }
+    for name in [super::file_of_catalogue(data), path.clone()] {
+        if name.exists() {
+            File::options().append(true).open(&name).map_err(cannot)?;
+        }
+    }
+    let lock = File::options().append(true).create(true).open(&path).map_err(cannot)?;
+    // Where there are no locks, whoever starts servers has to see to it.
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let message = format!("Another server serves the data directory `{}`", data.display());
+            Err(Error::new(ErrorKind::Busy, message)
+                .with_hint("end it first, or give this one a data directory of its own"))
+        }
+        _ => Ok(lock),
+    }
+}
+
+/// Says whether a server has a data directory.
+pub(super) fn is_held(data: &Path) -> bool {
+    let lock = File::open(data.join(LOCK));
+    lock.is_ok_and(|lock| {
+        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    })
+}
+
+/// Checks that there is room for more on the disk of a directory.
+///
+/// # Errors
+/// There is none.
+pub(super) fn check_room(directory: &Path) -> Result<()> {
+    match rustix::fs::statvfs(directory) {
+        Ok(disk) => is_enough(disk.f_bavail.saturating_mul(disk.f_frsize)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_enough(free: u64) -> Result<()> {
+    if free >= NEEDED {
+        return Ok(());
+    }
+    let message = format!("There is no room: {} KiB are left on the disk of the data directory", free >> 10);
+    Err(Error::new(ErrorKind::Io, message).with_hint("make some: `danlu admin gc` forgets removed runs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_refused() {
+        // Nobody can, not even root.
+        let refused = hold(Path::new("/proc/self/fdinfo")).unwrap_err();
+        assert!(refused.to_string().contains("Cannot write to the data directory"), "{refused}");
+    }
+
+    #[test]
+    fn one_holds_it_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = hold(directory.path()).unwrap();
+        assert!(is_held(directory.path()));
+        assert_eq!(hold(directory.path()).unwrap_err().kind(), ErrorKind::Busy);
+        drop(held);
+        assert!(!is_held(directory.path()));
+        assert!(hold(directory.path()).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        assert!(is_enough(NEEDED).is_ok());
+        assert!(is_enough(4096).unwrap_err().to_string().contains("no room: 4 KiB"));
+    }
+}

@@ -312,7 +312,7 @@ fn a_watch_until_done_ends_after_the_last_run() {
         .unwrap();
     wait_until("the run is seen there", || {
         let usb = place.join("usb");
-        usb.join("manifests").is_dir() && manifests(&usb).len() == 1
+        usb.join("runs").is_dir() && manifests(&usb).len() == 1
     });
     assert!(child.try_wait().unwrap().is_none(), "it stays while the run is written");
     run.finish(0).unwrap();

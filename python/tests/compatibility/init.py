@@ -97,8 +97,8 @@ def _(workdir: Path) -> None:
 
 @init.partly(
     "init mode",
-    note="`offline` is the default. `online` writes here too and sends the runs that are finished to the "
-    "remote; `shared` is `online`: several processes may always write one run.",
+    note="`offline` is the default. `online` writes here too and sends the run to the "
+    "remote while it is written; `shared` is `online`: several processes may always write one run.",
 )
 def _(workdir: Path) -> None:
     for mode, seen in (

@@ -1,6 +1,6 @@
 //! Which key has sent which object: whoever names one in a run has to have had it, and not only its hash.
 
-use super::references::kind_of;
+use super::references::{LEFT_OUT, kind_of};
 use super::{Catalogue, Scope, Who};
 use crate::model::{Hash, Result};
 use crate::remote::Object;
@@ -111,7 +111,8 @@ impl Catalogue {
             let names = names.join(",");
             let seen = format!(
                 "SELECT DISTINCT o.object, o.kind, r.entity, r.project FROM reference AS o
-                 JOIN run AS r ON r.key = o.run WHERE o.object IN ({names}) AND r.removed IS NULL"
+                 JOIN run AS r ON r.key = o.run
+                 WHERE o.object IN ({names}) AND o.kind <> {LEFT_OUT} AND r.removed IS NULL"
             );
             for row in self.database.query(&seen, &values)? {
                 if who.may(Scope::Read, &row.get::<String>(2)?, &row.get::<String>(3)?).is_ok() {

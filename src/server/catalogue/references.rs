@@ -8,7 +8,7 @@ use crate::server::database::{Cell, Session, cells};
 use std::collections::BTreeSet;
 
 /// The kind of contents that a run names and that were left out of its push.
-const LEFT_OUT: i64 = 2;
+pub(super) const LEFT_OUT: i64 = 2;
 
 pub(super) fn kind_of(object: Object) -> i64 {
     match object {

@@ -50,6 +50,10 @@ pub fn tries(server: &Serving, first: &str) {
     let (status, said) = file();
     assert!(status == 404 && said["error"].as_str().unwrap().contains("was left out"), "{status} {said}");
     assert_eq!(server.get(&format!("/api/v1/blobs/{}", blob.hash()), &eve).0, 404);
+    // Nor does a run that says what it leaves out prove that she had it.
+    assert!(remote.missing(&manifest.objects()).unwrap().contains(&blob), "she still has to send it");
+    assert_eq!(remote.commit(&manifest).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(file().0, 404);
     // With the bytes she has all of it.
     remote.put_all(vec![(blob, "secret".repeat(1000).into_bytes())]).unwrap();
     assert!(remote.missing(&manifest.objects()).unwrap().is_empty());

@@ -6,7 +6,7 @@ mod ranks;
 
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::query::{self, RunInfo, State};
-use crate::remote::{Remote, RunHead, materialise};
+use crate::remote::{Remote, RunHead, heads, materialise};
 use crate::store;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -85,14 +85,7 @@ impl Mirror {
     /// # Errors
     /// It cannot be reached, or refuses.
     pub fn heads(&self) -> Result<Vec<RunHead>> {
-        let mut heads: Vec<RunHead> = Vec::new();
-        loop {
-            let page = self.remote.runs(heads.last().map(|head| head.key))?;
-            if page.is_empty() {
-                return Ok(heads);
-            }
-            heads.extend(page);
-        }
+        heads(&*self.remote).collect()
     }
 
     /// Brings runs here, or completes what is here of them. Of those that cannot be brought it is

@@ -8,6 +8,7 @@ mod address;
 mod bucket;
 mod directory;
 mod frames;
+mod heads;
 mod http;
 mod manifest;
 mod marker;
@@ -22,6 +23,7 @@ pub use address::{Options, check_no_secret, directory_of, is_server, open};
 pub use bucket::Bucket;
 pub use directory::Directory;
 pub use frames::{read_frames, write_frame};
+pub use heads::heads;
 pub use http::Http;
 pub use manifest::{AttemptEntry, Manifest, Receipt, RunHead};
 pub use materialise::{add_records, materialise, materialise_cache, prove, read_segment};
@@ -31,6 +33,7 @@ pub use ssh::Ssh;
 pub use stdio::serve;
 
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
+use sha2::{Digest, Sha256};
 use std::io::Read;
 
 /// Length of the parts in which a large blob is sent. A blob that is no longer goes in one piece.
@@ -91,6 +94,16 @@ pub trait Remote: Send + Sync {
     /// [`ErrorKind::Usage`] for a part that leaves a gap after what is held. Otherwise as [`Self::put`]; if the bytes turn out
     /// not to be those of the name, nothing of them is held any more.
     fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()>;
+
+    /// Does what [`Self::put_part`] does, and adds the part to the hash of what its sender has sent. A remote that hashes
+    /// what it holds need not hash the same bytes twice.
+    ///
+    /// # Errors
+    /// As [`Self::put_part`].
+    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>, sent: &mut Sha256) -> Result<()> {
+        sent.update(&bytes);
+        self.put_part(blob, offset, bytes)
+    }
 
     /// Reads an object in the form in which it is stored, from `offset` on.
     ///

@@ -134,6 +134,11 @@ impl App {
 
 fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
     match settings.objects.as_deref() {
+        // Another server over this catalogue would look for them elsewhere.
+        None if settings.catalogue.is_some() => {
+            Err(Error::usage("A catalogue in PostgreSQL is for objects that all of its servers reach")
+                .with_hint("give their directory or bucket with `--objects`"))
+        }
         None => Ok(Box::new(Directory::create(&settings.data.join("objects"))?)),
         Some(address) if remote::is_server(address) => {
             Err(Error::usage("A server keeps its objects in a directory or a bucket, not at another server"))
@@ -155,6 +160,9 @@ fn catalogue(settings: &Settings, now: i64) -> Result<Catalogue> {
     }
 }
 
+/// The file of the catalogue in a data directory.
+const CATALOGUE: &str = "catalogue.sqlite";
+
 fn file_of_catalogue(data: &Path) -> PathBuf {
-    data.join("catalogue.sqlite")
+    data.join(CATALOGUE)
 }

@@ -128,8 +128,8 @@ impl Pull {
             project: head.run.project.clone(),
             id: head.run.id.as_str().to_owned(),
         };
-        let heads: Vec<RunHead> =
-            sync::heads(remote)?.into_iter().filter(|head| scope.takes(&name(head), "")).collect();
+        let mut heads = crate::remote::heads(remote).collect::<Result<Vec<RunHead>>>()?;
+        heads.retain(|head| scope.takes(&name(head), ""));
         let named = |head: &RunHead, run: &str| {
             Selection { runs: vec![run.to_owned()], ..Selection::default() }.takes(&name(head), "")
         };

@@ -22,8 +22,10 @@ use super::{Left, Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHa
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::store;
 use check::Whole;
-use parts::Parts;
+use parts::{Hashes, Parts};
 use rustix::fs::{FlockOperation, flock};
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -84,7 +86,9 @@ impl Directory {
     fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
         match std::fs::read(path) {
             Ok(bytes) => {
-                Manifest::parse(&bytes).map(Some).map_err(|e| e.in_context(format!("`{}`", path.display())))
+                let key = path.file_stem().and_then(|name| Hash::parse(name.to_str()?));
+                let manifest = Manifest::parse_as(key, &bytes);
+                manifest.map(Some).map_err(|e| e.in_context(format!("`{}`", path.display())))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", path, e)),
@@ -204,7 +208,15 @@ impl Remote for Directory {
     }
 
     fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
-        self.reached(self.write_part(blob, offset, &bytes))
+        self.reached(self.write_part(blob, offset, &bytes)).map(|_| ())
+    }
+
+    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>, sent: &mut Sha256) -> Result<()> {
+        match self.reached(self.write_part(blob, offset, &bytes))? {
+            Some(Hashes { before, after }) if before.serialize() == sent.serialize() => *sent = after,
+            _ => sent.update(&bytes),
+        }
+        Ok(())
     }
 
     fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>> {

@@ -180,6 +180,18 @@ impl Manifest {
         }
     }
 
+    /// Reads and checks the manifest that has this name, the hash of the key of its run.
+    ///
+    /// # Errors
+    /// As [`Self::parse`]; [`ErrorKind::Damaged`] for one of another run.
+    pub fn parse_as(name: Option<Hash>, bytes: &[u8]) -> Result<Self> {
+        let manifest = Self::parse(bytes)?;
+        if name != Some(manifest.run.hash()) {
+            return Err(Error::damaged(format!("It is of run {}, which has another name", manifest.run)));
+        }
+        Ok(manifest)
+    }
+
     /// Reads and checks a manifest.
     ///
     /// # Errors

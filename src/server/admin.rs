@@ -4,7 +4,7 @@ use super::catalogue::{Account, KeyInfo, NewKey, Scope, Team};
 use super::settings::Settings;
 use super::{App, backup, file_of_catalogue};
 use crate::model::{Clock, Error, ErrorKind, Result};
-use crate::remote::Object;
+use crate::remote::{Object, heads};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -201,30 +201,27 @@ impl Admin {
         let (mended, failed) = self.app.reconcile()?;
         let mut found = Verified { mended, ..Verified::default() };
         failed.iter().for_each(|error| found.note(error, ""));
-        let (mut after, mut seen) = (None, std::collections::HashSet::new());
-        loop {
-            let heads = self.app.objects.runs(after)?;
-            let Some(last) = heads.last() else { return Ok(found) };
-            after = Some(last.key);
-            for head in heads {
-                found.runs += 1;
-                let manifest = match self.app.objects.manifest_of(head.key) {
-                    Ok(manifest) => manifest,
-                    Err(e) => {
-                        found.note(&e, "");
-                        continue;
-                    }
-                };
-                for object in manifest.iter().flat_map(crate::remote::Manifest::objects) {
-                    if seen.insert(object)
-                        && let Err(e) = self.check(object)
-                    {
-                        found.note(&e, &format!(" (part of run {})", head.run));
-                    }
+        let mut seen = std::collections::HashSet::new();
+        for head in heads(&*self.app.objects) {
+            let head = head?;
+            found.runs += 1;
+            let manifest = match self.app.objects.manifest_of(head.key) {
+                Ok(manifest) => manifest,
+                Err(e) => {
+                    found.note(&e, "");
+                    continue;
                 }
-                found.objects = seen.len() as u64;
+            };
+            for object in manifest.iter().flat_map(crate::remote::Manifest::objects) {
+                if seen.insert(object)
+                    && let Err(e) = self.check(object)
+                {
+                    found.note(&e, &format!(" (part of run {})", head.run));
+                }
             }
         }
+        found.objects = seen.len() as u64;
+        Ok(found)
     }
 
     fn check(&self, object: Object) -> Result<()> {

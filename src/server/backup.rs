@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use super::{App, data, file_of_catalogue};
 use crate::model::{AttemptId, Clock, Error, ErrorKind, Hash, Result};
-use crate::remote::{Directory, Manifest, Object, Remote, RunHead};
+use crate::remote::{Directory, Manifest, Object, Remote, RunHead, heads};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -101,13 +101,15 @@ pub(super) fn copy(
     // Before the objects: what the catalogue tells of is then among them, or newer.
     app.catalogue.copy_to(&file_of_catalogue(directory))?;
     let (mut runs, mut new) = (BTreeSet::new(), 0);
-    for head in all(&*app.objects)? {
+    for head in heads(&*app.objects) {
+        let head = head?;
         new += copy_run(&*app.objects, &copy, &head)?;
         runs.insert(head.key);
     }
-    for head in all(&copy)? {
-        if !runs.contains(&head.key) {
-            copy.remove_run(head.key)?;
+    for head in heads(&copy) {
+        let key = head?.key;
+        if !runs.contains(&key) {
+            copy.remove_run(key)?;
         }
     }
     let settings = Settings::new(directory.to_owned(), ([127, 0, 0, 1], 0).into());
@@ -115,16 +117,6 @@ pub(super) fn copy(
     match failed.into_iter().next() {
         Some(error) => Err(error.in_context("The copy")),
         None => Ok((runs.len(), new)),
-    }
-}
-
-fn all(remote: &dyn Remote) -> Result<Vec<RunHead>> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = remote.runs(after)?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(last.key);
-        found.extend(page);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The data directory: made for its owner alone, held by one server at a time, with room left in it.
 
 use crate::model::{Error, ErrorKind, Result};
+use crate::remote::Directory;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -19,6 +20,26 @@ const NEEDED: u64 = 16 << 20;
 pub(super) fn make(directory: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|e| Error::io("create the directory", directory, e))
+}
+
+/// Checks that a directory is one of a server, or can become one: what others have in it is left alone.
+///
+/// # Errors
+/// It has other things in it.
+pub(super) fn check_is_ours(data: &Path) -> Result<()> {
+    let names = std::fs::read_dir(data).map_err(|e| Error::io("read", data, e))?;
+    let names = names.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let names: Vec<_> = names.filter(|name| name != "lost+found").collect();
+    let ours = |name: &std::ffi::OsString| name == LOCK || *name == *super::CATALOGUE || name == "objects";
+    if names.is_empty() || names.iter().any(ours) {
+        return Ok(());
+    }
+    let message = format!("`{}` is no data directory of a server: it has other things in it", data.display());
+    Err(Error::usage(message).with_hint(if Directory::is_one(data) {
+        "it is a remote: `danlu ls --remote` shows its runs; `danlu serve --data NEW --objects` with it serves them"
+    } else {
+        "give an empty or a new directory"
+    }))
 }
 
 /// Keeps every other server away from a data directory until the handle is closed, and checks that it can be written.

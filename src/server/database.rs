@@ -65,6 +65,12 @@ pub(super) trait Database: Send + Sync {
     /// What `work` returns, or the database cannot be used.
     fn write(&self, work: &mut Work<'_>) -> Result<()>;
 
+    /// Changes rows in a transaction of its own, which a crash of the machine may undo.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    fn jot(&self, sql: &str, values: &[Cell]) -> Result<()>;
+
     /// Keeps other servers over the same database away from some things until the guard is dropped. They are in order, so
     /// that two servers do not wait for each other in a circle.
     ///

@@ -4,7 +4,7 @@ use super::App;
 use super::catalogue::{Glance, Scope, Who, check_entity};
 use crate::model::{Error, Hash, Result};
 use crate::query;
-use crate::remote::{Manifest, Object, Receipt, materialise_cache};
+use crate::remote::{Manifest, Object, Receipt, heads, materialise_cache};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Mutex;
@@ -118,23 +118,20 @@ impl App {
     /// # Errors
     /// The objects or the catalogue cannot be used.
     pub(super) fn reconcile(&self) -> Result<(usize, Vec<Error>)> {
-        let (mut after, mut taken, mut failed) = (None, 0, Vec::new());
-        loop {
-            let heads = self.objects.runs(after)?;
-            let Some(last) = heads.last() else { return Ok((taken, failed)) };
-            after = Some(last.key);
-            for head in heads {
-                let known = self.catalogue.run(head.key)?;
-                let gone = self.catalogue.tombstone(head.key)?.is_some();
-                if gone || known.is_some_and(|known| known.digest == head.digest) {
-                    continue;
-                }
-                match self.take_over(head.key) {
-                    Ok(()) => taken += 1,
-                    Err(e) => failed.push(e.in_context(format!("Run {}", head.run))),
-                }
+        let (mut taken, mut failed) = (0, Vec::new());
+        for head in heads(&*self.objects) {
+            let head = head?;
+            let known = self.catalogue.run(head.key)?;
+            let gone = self.catalogue.tombstone(head.key)?.is_some();
+            if gone || known.is_some_and(|known| known.digest == head.digest) {
+                continue;
+            }
+            match self.take_over(head.key) {
+                Ok(()) => taken += 1,
+                Err(e) => failed.push(e.in_context(format!("Run {}", head.run))),
             }
         }
+        Ok((taken, failed))
     }
 
     fn take_over(&self, key: Hash) -> Result<()> {

@@ -73,6 +73,7 @@ impl Server {
         listener.set_nonblocking(true).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         data::make(&settings.data)?;
+        data::check_is_ours(&settings.data)?;
         let held = data::hold(&settings.data)?;
         backup::becomes_a_server(&settings.data)?;
         crate::query::bound_memory(super::sql::HEAP)?;

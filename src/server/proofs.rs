@@ -6,9 +6,9 @@
 use super::App;
 use super::catalogue::Who;
 use crate::model::{Error, ErrorKind, Hash, Result};
-use crate::remote::{Manifest, Object, PART_BYTES, SizedHash};
+use crate::remote::{Manifest, Object, SizedHash};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::io::Read;
 
 impl App {
     /// Returns which of some objects somebody has to send.
@@ -50,59 +50,34 @@ impl App {
         Ok(held.min(self.catalogue.sent_parts(who, blob.sha256)?.0))
     }
 
-    /// Takes a part of a blob. What others have sent of it is not written again, so that with the last part all parts are
-    /// compared with what is there.
+    /// Takes a part of a blob. What others have sent of it is not written again, but hashed: with its last part, a sender has
+    /// shown all of it.
     pub(super) fn put_part(&self, who: &Who, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
-        let name = blob.sha256;
+        let (name, length) = (blob.sha256, bytes.len() as u64);
         if self.catalogue.unproved(who, &[Object::Blob(name)])?.is_empty() {
             return self.objects.put_part(blob, offset, bytes);
         }
-        let (mut sent, mut parts) = self.catalogue.sent_parts(who, name)?;
+        let (mut sent, mut hash) = self.catalogue.sent_parts(who, name)?;
         if offset == 0 && self.objects.held(blob)? == 0 {
-            (sent, parts) = (0, None);
+            (sent, hash) = (0, Sha256::new());
         }
         if offset > sent {
             let message =
                 format!("A part at {offset} leaves a gap: this key has sent {sent} bytes of blob {name}");
             return Err(Error::usage(message).with_hint("ask what is held, and go on from there"));
         }
-        let (length, hash) = (bytes.len() as u64, Hash::of(&bytes));
-        self.objects.put_part(blob, offset, bytes)?;
         if offset < sent {
-            return Ok(());
+            return self.objects.put_part(blob, offset, bytes);
         }
-        let parts = follow(parts, hash);
+        self.objects.put_part_of(blob, offset, bytes, &mut hash)?;
         if offset + length < blob.size {
-            return self.catalogue.note_parts(who, name, (offset + length, parts), self.clock.now());
+            return self.catalogue.note_parts(who, name, (offset + length, &hash), self.clock.now());
         }
-        if self.parts_of(name)? == Some(parts) {
+        if Hash(hash.finalize().into()) == name {
             return self.catalogue.prove(who, &[Object::Blob(name)], self.clock.now());
         }
         self.catalogue.forget_parts(who, name)?;
         Err(Error::damaged(format!("The parts that this key has sent are not those of blob {name}"))
             .with_hint("send it again from its beginning"))
     }
-
-    /// Reads a blob and returns the hash over the hashes of its parts.
-    fn parts_of(&self, name: Hash) -> Result<Option<Hash>> {
-        let mut bytes = self.objects.get(Object::Blob(name), 0)?;
-        let mut parts = None;
-        loop {
-            let mut part = Vec::new();
-            bytes
-                .by_ref()
-                .take(PART_BYTES)
-                .read_to_end(&mut part)
-                .map_err(|e| Error::new(ErrorKind::Io, format!("Cannot read blob {name}")).with_source(e))?;
-            if part.is_empty() {
-                return Ok(parts);
-            }
-            parts = Some(follow(parts, Hash::of(&part)));
-        }
-    }
-}
-
-fn follow(parts: Option<Hash>, next: Hash) -> Hash {
-    let before = parts.map_or_else(Vec::new, |hash| hash.0.to_vec());
-    Hash::of(&[before.as_slice(), &next.0].concat())
 }

@@ -105,6 +105,11 @@ impl RunFiles {
         for entry in entries.filter_map(std::result::Result::ok) {
             let modified =
                 entry.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            // What is not ours is left alone.
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.split_once('.').is_none_or(|(run, _)| Hash::parse(run).is_none()) {
+                continue;
+            }
             if modified >= since || modified == UNIX_EPOCH {
                 std::fs::remove_file(entry.path()).map_err(|e| Error::io("remove", &entry.path(), e))?;
             }

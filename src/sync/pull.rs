@@ -45,20 +45,6 @@ pub struct PulledRun {
     pub why: Option<String>,
 }
 
-/// Lists all runs of a remote.
-///
-/// # Errors
-/// It cannot be reached, or refuses.
-pub fn heads(remote: &dyn Remote) -> Result<Vec<RunHead>> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = remote.runs(after)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some(last.key);
-        all.extend(page);
-    }
-}
-
 /// Finds the run file of a directory for each run that it has.
 ///
 /// # Errors

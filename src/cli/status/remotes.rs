@@ -6,7 +6,7 @@ use crate::cli::output::{Output, bytes, count, plain, warn};
 use crate::cli::sync::{default_remote, open_there};
 use crate::model::{Error, Hash, Result, SystemClock};
 use crate::query;
-use crate::remote::Remote;
+use crate::remote::{Remote, heads};
 use crate::sync::{
     At, Book, Candidate, Listed, LocalRuns, Peer, RunAt, Source, State, compare, standing as stand,
 };
@@ -105,13 +105,8 @@ fn one(
 fn ask(address: &str) -> Result<(crate::model::AttemptId, HashMap<Hash, Listed>), Error> {
     let remote: Box<dyn Remote> = open_there(address)?;
     let identity = remote.identity()?;
-    let (mut all, mut after) = (HashMap::new(), None);
-    loop {
-        let page = remote.runs(after)?;
-        let Some(last) = page.last() else { return Ok((identity, all)) };
-        after = Some(last.key);
-        all.extend(page.iter().map(|head| (head.key, Listed::of(head))));
-    }
+    let there = heads(&*remote).map(|head| head.map(|head| (head.key, Listed::of(&head))));
+    Ok((identity, there.collect::<Result<_, _>>()?))
 }
 
 impl AtRemote {

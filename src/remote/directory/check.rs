@@ -89,14 +89,6 @@ impl Directory {
         for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
             match Self::read_manifest(&path) {
                 Ok(Some(manifest)) => {
-                    if path != self.path_of_run(manifest.run.hash()) {
-                        let message = format!(
-                            "`{}` is of run {}, which has another name",
-                            path.display(),
-                            manifest.run
-                        );
-                        damage.push(Damage { kind: "manifest", message });
-                    }
                     for object in manifest.objects() {
                         objects.entry(object).or_insert_with(Vec::new).push(manifest.run.to_string());
                     }

@@ -24,6 +24,12 @@ const WRITTEN_BACK: u64 = 8 * PART_BYTES;
 #[derive(Debug, Default)]
 pub(super) struct Parts(Mutex<HashMap<Hash, Written>>);
 
+/// The hashes of the beginning of a blob, up to a part and with it.
+pub(super) struct Hashes {
+    pub(super) before: Sha256,
+    pub(super) after: Sha256,
+}
+
 /// Where the writing of a blob stands.
 #[derive(Debug, Clone)]
 struct Written {
@@ -55,8 +61,9 @@ impl Directory {
         }
     }
 
-    /// Writes a part. With the last one, the blob is checked and gets its name.
-    pub(super) fn write_part(&self, blob: SizedHash, offset: u64, bytes: &[u8]) -> Result<()> {
+    /// Writes a part, unless it is here, and returns the hashes of what is here before and after it. With the last one, the blob
+    /// is checked and gets its name.
+    pub(super) fn write_part(&self, blob: SizedHash, offset: u64, bytes: &[u8]) -> Result<Option<Hashes>> {
         let path = self.path_of_part(blob.sha256);
         let (file, created) = open_alone(&path)?;
         let length = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
@@ -64,26 +71,29 @@ impl Directory {
         let (object, last) = (Object::Blob(blob.sha256), offset == last_part(blob.size));
         if created && self.check_whole(object).is_ok() {
             // Another syncer has just sent the rest of it.
-            return place::remove(&path);
+            place::remove(&path)?;
+            return Ok(None);
         }
         check_part(blob, held, offset, bytes.len() as u64)
             .inspect_err(|_| drop(created.then(|| place::remove(&path))))?;
         if offset < held {
-            return Ok(());
+            return Ok(None);
         }
-        let mut hasher = self.hashed(blob.sha256, &file, &path, offset)?;
+        let before = self.hashed(blob.sha256, &file, &path, offset)?;
+        let mut after = before.clone();
         let write = || file.write_all_at(bytes, offset).map_err(|e| Error::io("write", &path, e));
         std::thread::scope(|scope| {
-            let hashing = scope.spawn(|| hasher.update(bytes));
+            let hashing = scope.spawn(|| after.update(bytes));
             write().and(hashing.join().map_err(|_| Error::damaged("A thread that hashes broke down")))
         })?;
         if last {
-            return self.end_parts(blob, &file, &path, hasher);
+            self.end_parts(blob, &file, &path, after.clone())?;
+        } else {
+            write_back(&file, offset + bytes.len() as u64);
+            let written = Written { hasher: after.clone(), file: like(&file, &path)? };
+            self.parts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.sha256, written);
         }
-        write_back(&file, offset + bytes.len() as u64);
-        let written = Written { hasher, file: like(&file, &path)? };
-        self.parts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.sha256, written);
-        Ok(())
+        Ok(Some(Hashes { before, after }))
     }
 
     /// Returns the hash of what is there before `offset`: known if this process has written it, else read.

@@ -5,6 +5,8 @@ use super::{Catalogue, Scope, Who};
 use crate::model::{Hash, Result};
 use crate::remote::Object;
 use crate::server::database::{Cell, Database, Dialect, cells};
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// What is asked for at once.
@@ -16,7 +18,7 @@ CREATE TABLE IF NOT EXISTS proof (
     object  $BYTES NOT NULL,
     kind    $INT NOT NULL,          -- as in `reference`
     sent    $INT NOT NULL,          -- of a blob that is sent in parts: how many bytes so far
-    parts   $BYTES,                 -- and the hash over the hashes of those parts; nothing once it is sent
+    parts   $BYTES,                 -- and the state of their SHA-256; nothing once it is sent
     time    $INT NOT NULL,
     PRIMARY KEY (api_key, object, kind)
 ) $END;
@@ -61,18 +63,27 @@ impl Catalogue {
         })
     }
 
-    /// Returns how many bytes of a blob somebody has sent in parts, with the hash over the hashes of those parts. Of one that
-    /// they have sent there is none.
+    /// Returns how many bytes of a blob somebody has sent in parts, with the hash of them. Of one that they have sent there is
+    /// none.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub(in crate::server) fn sent_parts(&self, who: &Who, blob: Hash) -> Result<(u64, Option<Hash>)> {
-        let sql = "SELECT sent, parts FROM proof WHERE api_key = ?1 AND object = ?2 AND kind = 1";
-        let Some(row) = self.database.row(sql, cells![&who.key, blob])? else { return Ok((0, None)) };
-        Ok((row.get::<i64>(0)?.cast_unsigned(), row.get(1)?))
+    pub(in crate::server) fn sent_parts(&self, who: &Who, blob: Hash) -> Result<(u64, Sha256)> {
+        let sql = "SELECT sent, parts FROM proof
+                   WHERE api_key = ?1 AND object = ?2 AND kind = 1 AND parts IS NOT NULL";
+        let row = self.database.row(sql, cells![&who.key, blob])?;
+        let Some(row) = row else { return Ok((0, Sha256::new())) };
+        // One that an older danlu has noted is another kind of state: then it has to be sent again.
+        let state = row.get::<Vec<u8>>(1)?;
+        let hash = state.as_slice().try_into().ok().and_then(|state| Sha256::deserialize(state).ok());
+        Ok(match hash {
+            Some(hash) => (row.get::<i64>(0)?.cast_unsigned(), hash),
+            None => (0, Sha256::new()),
+        })
     }
 
-    /// Notes how many bytes of a blob somebody has sent in parts.
+    /// Notes how many bytes of a blob somebody has sent in parts, and the hash of them. As the parts themselves, that lasts
+    /// beyond a crash of the server, and not of the machine.
     ///
     /// # Errors
     /// The database cannot be used.
@@ -80,14 +91,14 @@ impl Catalogue {
         &self,
         who: &Who,
         blob: Hash,
-        (sent, parts): (u64, Hash),
+        (sent, hash): (u64, &Sha256),
         now: i64,
     ) -> Result<()> {
         let sql =
             "INSERT INTO proof (api_key, object, kind, sent, parts, time) VALUES (?1, ?2, 1, ?3, ?4, ?5)
                    ON CONFLICT (api_key, object, kind)
                    DO UPDATE SET sent = excluded.sent, parts = excluded.parts, time = excluded.time";
-        self.database.execute(sql, cells![&who.key, blob, sent, parts, now]).map(|_| ())
+        self.database.jot(sql, cells![&who.key, blob, sent, hash.serialize().to_vec(), now])
     }
 
     /// Forgets that somebody has sent parts of a blob: they were not its own.

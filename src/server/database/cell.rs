@@ -68,6 +68,12 @@ impl FromCell for String {
     }
 }
 
+impl FromCell for Vec<u8> {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        if let Cell::Bytes(value) = cell { Some(value.clone()) } else { None }
+    }
+}
+
 impl FromCell for Hash {
     fn from_cell(cell: &Cell) -> Option<Self> {
         if let Cell::Bytes(value) = cell { value.as_slice().try_into().ok().map(Self) } else { None }
@@ -102,6 +108,12 @@ impl From<f64> for Cell {
     fn from(value: f64) -> Self {
         // NaN is NULL in one and greater than all in the other.
         if value.is_nan() { Self::Null } else { Self::Real(value) }
+    }
+}
+
+impl From<Vec<u8>> for Cell {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
     }
 }
 

@@ -154,6 +154,13 @@ impl Database for Postgres {
         connection.transact(work)
     }
 
+    fn jot(&self, sql: &str, values: &[Cell]) -> Result<()> {
+        self.write(&mut |session| {
+            session.batch("SET LOCAL synchronous_commit = off")?;
+            session.execute(sql, values).map(|_| ())
+        })
+    }
+
     fn hold(&self, what: &[Hash]) -> Result<Box<dyn Send>> {
         let mut connection = checked_out(&self.holders)?;
         let numbers: Vec<i64> = what.iter().copied().map(number_of).collect();

@@ -2,6 +2,7 @@
 
 use super::{Pass, Pending, lock};
 use crate::model::{ErrorKind, Hash, Result};
+use crate::remote::heads;
 use crate::sync::plan::{Gate, News, Side};
 use crate::sync::progress::{Counts, RunOutcome, Status};
 use crate::sync::source::{Candidate, Listed, Name, Place};
@@ -179,17 +180,7 @@ impl Pass<'_> {
     }
 
     fn list_remote(&self) -> Result<HashMap<Hash, Listed>> {
-        let (mut seen, mut after) = (HashMap::new(), None);
-        loop {
-            let page = self.line.remote.runs(after)?;
-            let Some(last) = page.last() else { return Ok(seen) };
-            after = Some(last.key);
-            seen.extend(page.iter().map(|head| (head.key, Listed::of(head))));
-            // A page that is not full is the last one.
-            if page.len() < crate::remote::PAGE_RUNS {
-                return Ok(seen);
-            }
-        }
+        heads(&*self.line.remote).map(|head| head.map(|head| (head.key, Listed::of(&head)))).collect()
     }
 
     /// Notes that a file begins a run of a name.

@@ -3,7 +3,7 @@
 use super::{Candidate, Content, Listed, Name, Place, Source};
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use crate::query::Filter;
-use crate::remote::{Manifest, Object, Remote, SizedHash};
+use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, heads};
 use crate::store;
 use crate::sync::state::Stamp;
 use std::io::Read;
@@ -21,30 +21,28 @@ impl Relay {
     }
 }
 
+fn candidate(head: RunHead) -> Candidate {
+    Candidate {
+        file: head.key.to_string(),
+        place: Place::Key(head.key),
+        listed: Some(Listed::of(&head)),
+        stamp: Stamp(head.digest.0),
+        running: false,
+        name: Some(Name {
+            entity: head.run.entity,
+            project: head.run.project,
+            id: head.run.id.as_str().to_owned(),
+        }),
+    }
+}
+
 impl Source for Relay {
     fn name(&self) -> String {
         self.from.name().to_owned()
     }
 
     fn list(&self) -> Result<Vec<Candidate>> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.from.runs(after)?;
-            let Some(last) = page.last() else { return Ok(all) };
-            after = Some(last.key);
-            all.extend(page.into_iter().map(|head| Candidate {
-                file: head.key.to_string(),
-                place: Place::Key(head.key),
-                listed: Some(Listed::of(&head)),
-                stamp: Stamp(head.digest.0),
-                running: false,
-                name: Some(Name {
-                    entity: head.run.entity,
-                    project: head.run.project,
-                    id: head.run.id.as_str().to_owned(),
-                }),
-            }));
-        }
+        heads(&*self.from).map(|head| head.map(candidate)).collect()
     }
 
     fn open(&self, place: &Place, _: bool) -> Result<Box<dyn Content>> {

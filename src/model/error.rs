@@ -46,13 +46,21 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     retry_after: Option<Duration>,
+    out_of_room: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// Builds an error from its kind and a message of the form "Cannot do this to that".
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, retry_after: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            retry_after: None,
+            out_of_room: false,
+            source: None,
+        }
     }
 
     /// Builds a [`ErrorKind::Usage`] error.
@@ -89,6 +97,13 @@ impl Error {
         self
     }
 
+    /// Says that a disk is full, where no cause says so.
+    #[must_use]
+    pub fn for_want_of_room(mut self) -> Self {
+        self.out_of_room = true;
+        self
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -118,7 +133,8 @@ impl Error {
     #[must_use]
     pub fn again(&self) -> Self {
         let again = Self::new(self.kind, self.to_string());
-        Self { hint: self.hint.clone(), retry_after: self.retry_after, ..again }
+        let out_of_room = self.is_out_of_room();
+        Self { hint: self.hint.clone(), retry_after: self.retry_after, out_of_room, ..again }
     }
 
     /// Returns the kind.
@@ -139,6 +155,9 @@ impl Error {
     /// Says whether the disk was full, or a quota used up.
     pub fn is_out_of_room(&self) -> bool {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        if self.out_of_room {
+            return true;
+        }
         let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
         while let Some(error) = cause {
             let of_file = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

@@ -151,7 +151,9 @@ impl Http {
         let said = said.unwrap_or("it does not say why");
         let error = Error::new(kind, format!("`{}` refuses ({}): {said}", self.address, status.as_u16()));
         if status == StatusCode::INSUFFICIENT_STORAGE {
-            return error.with_hint("make room there, then sync again; `danlu sync --watch` waits for it");
+            return error
+                .for_want_of_room()
+                .with_hint("make room there, then sync again; `danlu sync --watch` waits for it");
         }
         match (status, hint) {
             (StatusCode::UNAUTHORIZED, _) => {

@@ -42,17 +42,25 @@ pub(super) struct Failure {
     error: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    full: bool,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { kind: error.kind(), error: error.to_string(), hint: error.hint().map(str::to_owned) }
+        Self {
+            kind: error.kind(),
+            error: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+            full: error.is_out_of_room(),
+        }
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let error = Self::new(failure.kind, failure.error);
+        let error = if failure.full { error.for_want_of_room() } else { error };
         failure.hint.into_iter().fold(error, Self::with_hint)
     }
 }

@@ -5,7 +5,7 @@ use crate::place::failure;
 use crate::world::SECOND;
 use danlu::ErrorKind::{Denied, Unreachable};
 use danlu::model::AttemptId;
-use danlu::sync::plan::{Gate, Health, Moment, Policy};
+use danlu::sync::plan::{Failure, Gate, Health, Moment, Policy};
 
 const US: AttemptId = AttemptId([1; 16]);
 
@@ -53,4 +53,29 @@ fn what_is_never_hit_is_told_and_so_is_what_nobody_expects() {
     assert!(!told("fault: crash"));
     assert!(told("fault: reply lost") && told("pushed → doubted"));
     assert!(told("unlisted: fault: nobody listed it"));
+}
+
+#[test]
+fn a_remote_that_is_full_is_waited_for_longer_each_time_though_it_answers() {
+    let policy = Policy::default();
+    let at = |now| Moment { policy: &policy, now, random: u32::MAX };
+    let full = Failure { full: true, ..failure(Unreachable, "507") };
+    let mut health = Health::default();
+    health.identified(US);
+    health.looked(SECOND);
+    let mut now = SECOND;
+    let wait = |health: &mut Health, now: &mut i64| {
+        health.failed(&full, at(*now));
+        let Gate::WaitUntil(time) = health.gate(&policy, *now) else { panic!("it does not wait") };
+        let waited = time - std::mem::replace(now, time);
+        assert_eq!(health.gate(&policy, *now), Gate::Identify);
+        health.identified(US);
+        // It says what it lacks: that takes no room.
+        health.succeeded(*now);
+        waited
+    };
+    let waits: Vec<i64> = (0..4).map(|_| wait(&mut health, &mut now)).collect();
+    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+    health.took(now);
+    assert_eq!(wait(&mut health, &mut now), waits[0], "there was room meanwhile");
 }

@@ -46,7 +46,7 @@ pub struct Place {
 }
 
 pub fn failure(kind: ErrorKind, why: &str) -> Failure {
-    Failure { side: Side::There, kind, why: why.to_owned(), hint: None, retry_after: None }
+    Failure { side: Side::There, kind, why: why.to_owned(), hint: None, retry_after: None, full: false }
 }
 
 fn told(error: &Error) -> Failure {

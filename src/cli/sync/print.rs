@@ -7,11 +7,18 @@ use crate::sync::{Outcome, RunOutcome, Status};
 /// More runs than this of which there is nothing to tell are only counted.
 const MANY: usize = 50;
 
+/// The same of runs that met what ended the sync.
+const FEW: usize = 3;
+
 /// Prints what a pass did.
 pub(super) fn print(outcome: &Outcome, output: &mut Output) -> Result<()> {
     let quiet = |run: &RunOutcome| matches!(run.status, Status::UpToDate | Status::Running);
     let many = outcome.runs.iter().filter(|run| quiet(run)).count() > MANY;
-    for run in outcome.runs.iter().filter(|run| !many || !quiet(run)) {
+    // What ended the sync is said after this, and not once more for each of many.
+    let end = outcome.error.as_ref().map(ToString::to_string);
+    let said = |run: &RunOutcome| run.status == Status::Failed && run.error.is_some() && run.error == end;
+    let many_said = outcome.runs.iter().filter(|run| said(run)).count() > FEW;
+    for run in outcome.runs.iter().filter(|run| !(many && quiet(run) || many_said && said(run))) {
         print_run(run, output)?;
     }
     output.line(total(outcome))

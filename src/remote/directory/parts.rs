@@ -182,14 +182,14 @@ fn write_back(file: &File, end: u64) {
 
 /// Writes a file, makes it durable, and returns the hash of what was written.
 fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
-    let file = File::create_new(path).map_err(|e| Error::io("write", path, e))?;
+    let file = File::create_new(path).map_err(|e| place::cannot(path, e))?;
     let (mut hasher, mut buffer, mut at) = (Sha256::new(), vec![0; BUFFER], 0);
     loop {
         match bytes.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => {
                 hasher.update(&buffer[..n]);
-                file.write_all_at(&buffer[..n], at).map_err(|e| Error::io("write", path, e))?;
+                file.write_all_at(&buffer[..n], at).map_err(|e| place::cannot(path, e))?;
                 at += n as u64;
                 if at / PART_BYTES > (at - n as u64) / PART_BYTES {
                     write_back(&file, at);
@@ -199,7 +199,7 @@ fn write_and_hash(path: &Path, bytes: &mut dyn Read) -> Result<Hash> {
             Err(e) => return Err(crate::remote::cannot_read(e)),
         }
     }
-    file.sync_all().map_err(|e| Error::io("sync", path, e))?;
+    file.sync_all().map_err(|e| place::cannot(path, e))?;
     Ok(Hash(hasher.finalize().into()))
 }
 

@@ -48,9 +48,13 @@ pub(super) fn place_all(tmp: &Path, files: &[(PathBuf, &[u8])]) -> Result<()> {
 }
 
 fn write(temporary: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create_new(temporary).map_err(|e| Error::io("write", temporary, e))?;
-    file.write_all(bytes).map_err(|e| Error::io("write", temporary, e))?;
-    file.sync_all().map_err(|e| Error::io("sync", temporary, e))
+    let mut file = File::create_new(temporary).map_err(|e| cannot(temporary, e))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| cannot(temporary, e))
+}
+
+/// Says that a file of no name that anybody knows cannot be written.
+pub(super) fn cannot(temporary: &Path, error: std::io::Error) -> Error {
+    Error::io("write to", temporary.parent().unwrap_or(temporary), error)
 }
 
 /// Makes the directories that files go into, and their names durable.

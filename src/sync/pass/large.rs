@@ -129,7 +129,7 @@ impl Pass<'_> {
         }
         self.line.slow_down(tasks.iter().map(|task| task.blob.size).sum());
         // They are here already: once more costs only memory, and only where something went wrong.
-        let sent = self.line.call(|remote| remote.put_all(objects));
+        let sent = self.line.put(|remote| remote.put_all(objects));
         for task in tasks {
             match &sent {
                 Ok(()) => self.note_sent(work, task.owners[0], 1, task.blob.size),
@@ -150,7 +150,7 @@ impl Pass<'_> {
             let content = self.content_of(work, owner, &mut open).map_err(|e| (e, Side::Here))?;
             let bytes = content.small_blob(task.blob).map_err(|e| (e, Side::Here))?;
             let object = Object::Blob(task.blob.sha256);
-            match self.line.call(|remote| remote.put_all(vec![(object, bytes)])) {
+            match self.line.put(|remote| remote.put_all(vec![(object, bytes)])) {
                 Ok(()) => {
                     self.note_sent(work, owner, 1, task.blob.size);
                     return Ok(());
@@ -212,7 +212,7 @@ impl Pass<'_> {
             let is_last = offset + length == blob.size;
             self.line.slow_down(length);
             // The remote checks the whole with the last part. Whose fault it is counts only if that fails.
-            self.line.call(|remote| remote.put_part(blob, offset, bytes)).map_err(|e| {
+            self.line.put(|remote| remote.put_part(blob, offset, bytes)).map_err(|e| {
                 let here = (is_last && !is_away(&e)).then(|| check_content(content, blob).err()).flatten();
                 here.map_or((e, Side::There), |here| (here, Side::Here))
             })?;
@@ -265,7 +265,9 @@ impl Pass<'_> {
         if unfinished.is_empty() {
             return;
         }
-        let away = Error::new(ErrorKind::Unreachable, "The remote went away before all of it was sent");
+        let away = self.line.error().unwrap_or_else(|| {
+            Error::new(ErrorKind::Unreachable, "The remote went away before all of it was sent")
+        });
         for n in unfinished {
             lock(&work.failed).insert(n, (away.again(), Side::There));
             self.commit_ready(work, &[n]);

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The longest that a worker sleeps before it looks again whether the pass is over.
 const NAP: Duration = Duration::from_millis(200);
 
+/// How often a remote that is full is tried again: room is made by people, and not while a sync waits.
+const FULL: u32 = 2;
+
 /// A remote with how it goes with it.
 pub(super) struct Line<'a> {
     pub(super) remote: &'a dyn Remote,
@@ -19,6 +22,8 @@ pub(super) struct Line<'a> {
     health: Mutex<Health>,
     /// How often it could not be reached since it last answered.
     failures: AtomicU32,
+    /// How often it had no room since it last took something.
+    full: AtomicU32,
     stopped: AtomicBool,
     error: Mutex<Option<Error>>,
     /// Only one asks who it is.
@@ -38,6 +43,7 @@ impl<'a> Line<'a> {
             settings,
             health: Mutex::new(health),
             failures: AtomicU32::new(0),
+            full: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
             error: Mutex::default(),
             asking: Mutex::default(),
@@ -62,6 +68,11 @@ impl<'a> Line<'a> {
     /// Says whether nothing more can be done with the remote in this pass.
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Returns what ended the pass.
+    pub(super) fn error(&self) -> Option<Error> {
+        lock(&self.error).as_ref().map(Error::again)
     }
 
     /// Takes out what ended the pass.
@@ -96,12 +107,33 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Takes a step that puts something there.
+    ///
+    /// # Errors
+    /// As [`Line::call`].
+    pub(super) fn put<T>(&self, step: impl FnOnce(&dyn Remote) -> Result<T>) -> Result<T> {
+        self.call(step).inspect(|_| self.took())
+    }
+
+    /// Notes that the remote has taken something: what it answers else says nothing of room.
+    pub(super) fn took(&self) {
+        self.full.store(0, Ordering::Relaxed);
+        let now = self.moment().now;
+        self.health(|health| health.took(now));
+    }
+
     /// Notes what went wrong with a step, and ends the pass if that has been so often enough.
-    fn note(&self, error: &Error) {
+    pub(super) fn note(&self, error: &Error) {
         let failure = failure_of(error, Side::There);
         let at = self.moment();
         self.health(|health| health.failed(&failure, at));
-        if is_away(error) && self.failures.fetch_add(1, Ordering::Relaxed) >= self.settings.patience {
+        let patience = self.settings.patience;
+        let (count, most) = if error.is_out_of_room() {
+            (&self.full, patience.min(FULL))
+        } else {
+            (&self.failures, patience)
+        };
+        if is_away(error) && count.fetch_add(1, Ordering::Relaxed) >= most {
             self.stop(error.again());
         }
     }
@@ -116,7 +148,8 @@ impl<'a> Line<'a> {
     fn wait_for_gate(&self) -> Result<()> {
         loop {
             if self.is_stopped() {
-                return Err(Error::new(ErrorKind::Unreachable, "The sync has ended"));
+                let ended = || Error::new(ErrorKind::Unreachable, "The sync has ended");
+                return Err(self.error().unwrap_or_else(ended));
             }
             let at = self.moment();
             match self.health(|health| health.gate(at.policy, at.now)) {

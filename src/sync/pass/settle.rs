@@ -1,9 +1,11 @@
 //! What came of runs: written down, and told.
 
+use super::line::failure_of;
 use super::scan::{id_of, path_of, unreadable};
 use super::window::Item;
 use super::{Pass, Pending, lock};
 use crate::model::{Error, ErrorKind, Result};
+use crate::sync::plan::Side;
 use crate::sync::progress::{RunOutcome, Status};
 use crate::sync::source::{Name, Place};
 use crate::sync::state::{Facts, Held};
@@ -13,10 +15,11 @@ impl Pass<'_> {
     pub(super) fn settle(&self, items: Vec<Item<'_>>) -> Result<()> {
         let now = self.settings.clock.now();
         let (mut facts, mut held, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        let full = self.line.error().filter(Error::is_out_of_room);
         for item in items {
             let status = self.status_of_item(&item);
             let file = &item.pending.candidate.file;
-            outcomes.push((file.clone(), outcome_of(&item, status)));
+            outcomes.push((file.clone(), outcome_of(&item, status, full.as_ref())));
             if self.settings.dry_run {
                 continue;
             }
@@ -127,10 +130,18 @@ impl Pass<'_> {
     }
 }
 
-fn outcome_of(item: &Item<'_>, status: Status) -> RunOutcome {
+/// Tells how a run stands. If the remote is full, that ended the pass, and is said of all runs in the same words.
+fn outcome_of(item: &Item<'_>, status: Status, full: Option<&Error>) -> RunOutcome {
     let parked = item.known.parked().filter(|_| status == Status::Parked);
     let trouble = item.known.trouble().filter(|_| status == Status::Failed);
-    let error = parked.map(|parked| (&parked.why, &parked.hint)).or(trouble.map(|t| (&t.why, &t.hint)));
+    let same = full.filter(|_| trouble.is_some_and(|trouble| trouble.full)).map(|full| {
+        let failure = failure_of(full, Side::There);
+        (failure.why, failure.hint)
+    });
+    let error = parked
+        .map(|parked| (parked.why.clone(), parked.hint.clone()))
+        .or(same)
+        .or(trouble.map(|trouble| (trouble.why.clone(), trouble.hint.clone())));
     RunOutcome {
         id: item.name.id.clone(),
         project: item.name.project.clone(),
@@ -139,8 +150,8 @@ fn outcome_of(item: &Item<'_>, status: Status) -> RunOutcome {
         bytes_sent: item.sent.1,
         digest: Some(item.local.manifest().digest),
         left_out: item.local.manifest().absent.len() as u64,
-        error: error.map(|(why, _)| why.clone()),
-        hint: error.and_then(|(_, hint)| hint.clone()),
+        error: error.as_ref().map(|(why, _)| why.clone()),
+        hint: error.and_then(|(_, hint)| hint),
         path: path_of(&item.pending.candidate),
     }
 }

@@ -305,7 +305,7 @@ impl<'a> Pass<'a> {
         }
         self.line.slow_down(bytes as u64);
         let lengths: Vec<(Object, u64)> = objects.iter().map(|(o, bytes)| (*o, bytes.len() as u64)).collect();
-        match self.line.call(|remote| remote.put_all(objects)) {
+        match self.line.put(|remote| remote.put_all(objects)) {
             Ok(()) => {
                 for (object, length) in lengths {
                     self.on_way.end(object, true);
@@ -339,7 +339,7 @@ impl<'a> Pass<'a> {
             }
         };
         let length = bytes.len() as u64;
-        let sent = self.line.call(|remote| remote.put_all(vec![(object, bytes)]));
+        let sent = self.line.put(|remote| remote.put_all(vec![(object, bytes)]));
         self.on_way.end(object, sent.is_ok());
         match sent {
             Ok(()) => self.sent(items, owners, object, length),
@@ -364,6 +364,14 @@ impl<'a> Pass<'a> {
         let manifests: Vec<Manifest> = commits.iter().map(|n| items[*n].local.manifest().clone()).collect();
         match self.line.call(|remote| remote.commit_all(&manifests)) {
             Ok(results) => {
+                if results.iter().any(Result::is_ok) {
+                    self.line.took();
+                }
+                if let Some(full) =
+                    results.iter().find_map(|one| one.as_ref().err().filter(|e| e.is_out_of_room()))
+                {
+                    self.line.note(full);
+                }
                 for (n, result) in commits.iter().zip(results) {
                     match result {
                         Ok(receipt) => self.learn(&mut items[*n], Event::Committed(receipt)),

@@ -25,6 +25,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The microseconds that the remote asked to wait.
     pub retry_after: Option<i64>,
+    /// Whether a disk is full.
+    pub full: bool,
 }
 
 /// What a failure calls for.
@@ -32,6 +34,8 @@ pub struct Failure {
 pub(super) enum Meaning {
     /// The remote cannot be reached: every run would meet that.
     Away,
+    /// The remote has no room: every run would meet that, also where it can be asked.
+    Full,
     /// It is about this run and may pass.
     Passing,
     /// The key may not do this, now.
@@ -53,6 +57,7 @@ impl Failure {
             why: error.to_string(),
             hint: error.hint().map(str::to_owned),
             retry_after,
+            full: error.is_out_of_room(),
         }
     }
 
@@ -62,13 +67,14 @@ impl Failure {
     }
 
     pub(super) fn trouble(&self) -> Trouble {
-        Trouble { why: self.why.clone(), hint: self.hint.clone() }
+        Trouble { why: self.why.clone(), hint: self.hint.clone(), full: self.meaning() == Meaning::Full }
     }
 
     /// Says what it calls for.
     pub(super) fn meaning(&self) -> Meaning {
         use ErrorKind::{Busy, Damaged, Denied, Io, NotFound, Unreachable, Usage};
         match (self.side, self.kind) {
+            (Side::There, Unreachable | Io) if self.full => Meaning::Full,
             (Side::Here, Busy | Io | Unreachable | Denied) => Meaning::Passing,
             (Side::There, Busy) => Meaning::Passing,
             (Side::There, Unreachable | Io) => Meaning::Away,

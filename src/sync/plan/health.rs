@@ -28,6 +28,8 @@ pub struct Health {
     sure: bool,
     /// Whether it could not be reached since it said who it is.
     away: bool,
+    /// Whether it had no room when something was put there last.
+    full: bool,
     looked: Option<i64>,
     /// Whether it said who it is since it was listed: a list of another one says nothing.
     introduced: bool,
@@ -99,10 +101,17 @@ impl Health {
     /// A step of a run went well.
     pub fn succeeded(&mut self, now: i64) {
         // An answer from before the trouble does not end it: while we wait, nothing is begun.
-        if self.sure && self.backoff.ends(now).is_none() {
+        // Nor does one that needs no room end the want of it.
+        if self.sure && !self.full && self.backoff.ends(now).is_none() {
             self.backoff.clear();
             self.trouble = None;
         }
+    }
+
+    /// It has taken something: there is room.
+    pub fn took(&mut self, now: i64) {
+        self.full = false;
+        self.succeeded(now);
     }
 
     /// Another one answered in its place: [`super::News::Elsewhere`].
@@ -136,7 +145,11 @@ impl Health {
                 (self.sure, self.away) = (false, true);
                 self.set_back(failure, at);
             }
-            Meaning::Away => self.backoff.hold(failure.wait(at.policy), at.now),
+            Meaning::Full if !self.away => {
+                (self.sure, self.away, self.full) = (false, true, true);
+                self.set_back(failure, at);
+            }
+            Meaning::Away | Meaning::Full => self.backoff.hold(failure.wait(at.policy), at.now),
             // The key may be good for other runs.
             Meaning::Refused => self.sure = false,
             Meaning::Passing | Meaning::Doubtful | Meaning::Suspect | Meaning::Lasting => {}

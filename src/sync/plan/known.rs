@@ -67,6 +67,9 @@ pub struct Trouble {
     pub why: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it is that the remote has no room, whatever of the run it was that did not fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
 }
 
 /// What is known of a run at one remote. What is worth keeping is serialised; the rest costs a question.
@@ -205,6 +208,7 @@ impl Known {
             self.trouble = Some(Trouble {
                 why: "Another remote has answered in the place of the one that was asked".to_owned(),
                 hint: None,
+                full: false,
             });
             self.doubt_it(at);
             return News::Elsewhere;
@@ -213,6 +217,7 @@ impl Known {
             self.trouble = Some(Trouble {
                 why: "The remote took the run but does not prove that it holds all of it".to_owned(),
                 hint: Some("it is tried again; if it stays, check the remote".to_owned()),
+                full: false,
             });
             self.doubt_it(at);
             return News::Unproved;
@@ -238,7 +243,7 @@ impl Known {
         self.parts.clear();
         let asks = failure.wait(at.policy);
         let lasting = match failure.meaning() {
-            Meaning::Away | Meaning::Passing => {
+            Meaning::Away | Meaning::Full | Meaning::Passing => {
                 self.reach.fail(at.policy.first, at.policy.most, asks, at);
                 false
             }

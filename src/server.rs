@@ -92,6 +92,8 @@ struct App {
     index: index::Index,
     /// Turns of queries in SQL.
     queries: tokio::sync::Semaphore,
+    /// Turns of checks of how the server is.
+    checks: Arc<tokio::sync::Semaphore>,
     /// Places of those who hear of changes.
     listeners: Arc<tokio::sync::Semaphore>,
     /// What runs said of artifacts.
@@ -123,6 +125,7 @@ impl App {
             stopping: tokio::sync::watch::Sender::new(false),
             index: index::Index::default(),
             queries: tokio::sync::Semaphore::new(sql::AT_ONCE),
+            checks: Arc::new(tokio::sync::Semaphore::new(health::CHECKS)),
             listeners: Arc::new(tokio::sync::Semaphore::new(events::LISTENERS)),
             artifacts: artifacts::Heard::default(),
             traces: traces::Traces::default(),

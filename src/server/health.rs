@@ -2,12 +2,14 @@
 
 use super::answer::{Answer, Refusal, run_blocking};
 use super::{App, data};
+use crate::model::{Error, ErrorKind, Result};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// That it is well.
@@ -19,16 +21,43 @@ pub(super) struct Health {
     version: &'static str,
 }
 
+/// How long what is checked may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many checks there are at once: one whose answer nobody waits for any more still keeps a thread.
+pub(super) const CHECKS: usize = 4;
+
 /// `GET /healthz`: whether the catalogue and the objects can be used, and there is room for more.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Health>> {
-    let checked = run_blocking(move || {
-        app.catalogue.check().map_err(|e| e.in_context("The catalogue"))?;
-        app.objects.identity().map_err(|e| e.in_context("The objects"))?;
-        data::check_room(&app.data)
-    });
-    match checked.await {
-        Ok(_) => Ok(Json(Health { status: "ok", version: crate::VERSION })),
-        Err(refusal) => Err(Refusal::with(StatusCode::SERVICE_UNAVAILABLE, refusal.error)),
+    match check_all(&app).await {
+        Ok(()) => Ok(Json(Health { status: "ok", version: crate::VERSION })),
+        Err(error) => Err(Refusal::with(StatusCode::SERVICE_UNAVAILABLE, error)),
+    }
+}
+
+async fn check_all(app: &Arc<App>) -> Result<()> {
+    check(app, "The catalogue", |app| app.catalogue.check()).await?;
+    check(app, "The objects", |app| app.objects.identity().map(|_| ())).await?;
+    data::check_room(&app.data)
+}
+
+async fn check(app: &Arc<App>, what: &str, ask: fn(&App) -> Result<()>) -> Result<()> {
+    let of_it = Arc::clone(app);
+    let asked = async {
+        // It is never closed.
+        let turn = Arc::clone(&app.checks).acquire_owned().await.ok();
+        run_blocking(move || {
+            let _turn = turn;
+            ask(&of_it)
+        })
+        .await
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(done) => done.map_err(|refusal| refusal.error.in_context(what)),
+        Err(_) => {
+            let message = format!("{what}: no answer within {} seconds", PATIENCE.as_secs());
+            Err(Error::new(ErrorKind::Unreachable, message))
+        }
     }
 }
 

@@ -27,8 +27,8 @@ type Shared = State<Arc<App>>;
 const NAMES: usize = 100_000;
 const NAMES_BYTES: u64 = 8 << 20;
 
-/// Largest body of frames: one more than is full.
-const FRAMES_BYTES: u64 = PART_BYTES + (limits::SEGMENT_BYTES as u64) + (1 << 20);
+/// Largest body of frames: one more than is full. No body that is in memory as a whole is larger.
+pub(super) const LARGEST_BODY: u64 = PART_BYTES + (limits::SEGMENT_BYTES as u64) + (1 << 20);
 
 /// Largest body of manifests.
 const MANIFESTS_BYTES: u64 = limits::MANIFEST_BYTES as u64 + (1 << 20);
@@ -121,7 +121,7 @@ pub(super) async fn held(
 /// `POST /objects`: many small objects, each in a frame.
 pub(super) async fn put_many(State(app): Shared, who: Asker, request: Request) -> Answer<StatusCode> {
     who.may_at_all(Scope::Write)?;
-    let (body, _room) = whole(&app, &who, request, FRAMES_BYTES).await?;
+    let (body, _room) = whole(&app, &who, request, LARGEST_BODY).await?;
     run_blocking(move || {
         read_frames(&mut &body[..], |objects| {
             let names: Vec<Object> = objects.iter().map(|(object, _)| *object).collect();

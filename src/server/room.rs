@@ -10,10 +10,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What bodies may take together, and those of one account, in units.
-const UNITS: u32 = 64;
-const UNITS_EACH: u32 = 32;
+/// What bodies may take together, and those of one account, in units: as much as the largest has that there may be.
+const UNITS: u32 = 128;
+const UNITS_EACH: u32 = 81;
 const UNIT: u64 = 1 << 20;
+
+const _: () = assert!(super::objects::LARGEST_BODY == UNITS_EACH as u64 * UNIT);
 
 /// The memory that is left.
 pub(super) struct Room {
@@ -32,7 +34,7 @@ impl Room {
         Self { all: Arc::new(Semaphore::new(UNITS as usize)), each: Mutex::default() }
     }
 
-    /// Waits until there is room for so many bytes. Whoever sends much, or slowly, takes no more than half from the others.
+    /// Waits until there is room for so many bytes. Whoever sends much, or slowly, leaves some of it to the others.
     pub(super) async fn take(&self, account: &str, bytes: u64) -> Place {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(UNITS).clamp(1, UNITS_EACH);
         let own = self.of(account);
@@ -83,7 +85,7 @@ mod tests {
             let second = std::pin::pin!(room.take("a", 1));
             assert!(futures_util::poll!(second).is_pending());
         }
-        let other = room.take("b", UNIT * u64::from(UNITS_EACH)).await;
+        let other = room.take("b", UNIT * u64::from(UNITS - UNITS_EACH)).await;
         {
             let third = std::pin::pin!(room.take("c", 1));
             assert!(futures_util::poll!(third).is_pending(), "there is no more");

@@ -125,6 +125,7 @@ fn over_postgresql_and_a_bucket() {
         let projects = scope.spawn(|| server.get("/api/v1/projects", &key).0);
         let (status, said) = server.get("/healthz", "");
         let why = said["error"].as_str().unwrap();
+        assert!(!projects.is_finished(), "who watches is told sooner than who asks for something");
         assert!(status == 503 && why.contains("The catalogue"), "{status} {said}");
         assert_eq!(projects.join().unwrap(), 503);
     });

@@ -40,6 +40,14 @@ impl Mark {
             Some(mark) if mark == *self => Ok(()),
             Some(_) => refused("it has the backup of another server"),
             None if is_empty(directory)? => Ok(()),
+            None if file_of_catalogue(directory).exists() => {
+                let error = Error::usage(format!(
+                    "`{shown}` cannot take the backup: it has the data of a server, and no `{MARK}` says that this is a backup"
+                ));
+                Err(error.with_hint(
+                    "give a new directory; if this one is a backup that an older danlu has made, remove it once the new one is there",
+                ))
+            }
             None => refused("it has other things in it"),
         }
     }

@@ -67,9 +67,14 @@ fn a_backup_goes_over_nothing_but_an_earlier_one() {
     }
     refused("other", "a server serves it");
     assert!(other.stop().success());
-    refused("other", "it has other things in it");
+    refused("other", "it has the data of a server, and no `backup.json` says that this is a backup");
     refused("full", "it has other things in it");
     refused(".", "it has other things in it");
+    // A backup of before there was such a file.
+    refused(
+        "other",
+        "if this one is a backup that an older danlu has made, remove it once the new one is there",
+    );
     assert_eq!(place.danlu(&["admin", "--data", "server", "backup", "copy"]).code, 0);
     let done = place.danlu(&["admin", "--data", "other", "backup", "copy"]);
     assert!(done.code != 0 && done.stderr.contains("the backup of another server"), "{}", done.stderr);
@@ -81,7 +86,7 @@ fn a_backup_goes_over_nothing_but_an_earlier_one() {
     let copy = serve("copy");
     refused("copy", "a server serves it");
     assert!(copy.stop().success());
-    refused("copy", "it has other things in it");
+    refused("copy", "it has the data of a server");
     assert_eq!(serve("other").get("/api/v1/me", &key).0, 200, "it is as it was");
 }
 

@@ -37,6 +37,7 @@ mod page;
 mod people;
 mod proofs;
 mod rates;
+mod reserve;
 mod room;
 mod router;
 mod run;
@@ -60,6 +61,7 @@ use gate::Hosts;
 use locks::Locks;
 use metrics::Metrics;
 use rates::Rates;
+use reserve::Reserve;
 use room::Room;
 use run_files::RunFiles;
 use std::collections::BTreeMap;
@@ -72,6 +74,8 @@ struct App {
     objects: Box<dyn Remote>,
     files: RunFiles,
     catalogue: Catalogue,
+    /// Room for what makes room.
+    reserve: Reserve,
     /// The runs that are being written.
     locks: Locks,
     clock: Arc<dyn Clock>,
@@ -108,11 +112,13 @@ impl App {
     fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         let data = &settings.data;
         data::make(data)?;
+        let reserve = Reserve::new(data, settings.catalogue.is_none());
         Ok(Self {
             data: data.clone(),
             objects: objects(settings)?,
-            files: RunFiles::open(&data.join("runs"), clock.now())?,
-            catalogue: catalogue(settings, clock.now())?,
+            files: reserve.spend(|| RunFiles::open(&data.join("runs"), clock.now()))?,
+            catalogue: reserve.spend(|| catalogue(settings, clock.now()))?,
+            reserve,
             locks: Locks::default(),
             limits: settings.limits,
             rates: Rates::new(&settings.limits),
@@ -135,6 +141,14 @@ impl App {
     }
 }
 
+/// Returns the directory that has the objects, if one has them.
+fn place_of_objects(settings: &Settings) -> Option<PathBuf> {
+    match settings.objects.as_deref() {
+        None => Some(settings.data.join("objects")),
+        Some(address) => remote::directory_of(address).map(Path::to_owned),
+    }
+}
+
 fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
     match settings.objects.as_deref() {
         // Another server over this catalogue would look for them elsewhere.
@@ -146,7 +160,13 @@ fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
         Some(address) if remote::is_server(address) => {
             Err(Error::usage("A server keeps its objects in a directory or a bucket, not at another server"))
         }
-        Some(address) => remote::open(address, &settings.options),
+        Some(address) => remote::open(address, &settings.options).map_err(|e| {
+            let error = e.in_context("The objects");
+            match remote::directory_of(address) {
+                Some(directory) if error.hint().is_none() => error.with_hint(data::in_the_way(directory)),
+                _ => error,
+            }
+        }),
     }
 }
 

@@ -46,8 +46,12 @@ enum What {
     Key(KeyCommand),
     /// How much there is
     Stats,
-    /// Forget runs for good that were removed a week ago, with the files that no other run has
-    Gc,
+    /// Forget runs for good that were removed a week ago, with the files that no other run has, and what was never committed
+    Gc {
+        /// Forget what was removed, or sent and never committed, longer ago than this, such as 1d; 0s for all of it
+        #[arg(long, value_name = "TIME", value_parser = add::seconds)]
+        older_than: Option<u64>,
+    },
     /// Read everything and check it
     Verify,
     /// Copy everything to a directory, also while the server runs; `danlu serve --data` serves the copy
@@ -144,7 +148,7 @@ impl AdminCommand {
             What::Team(command) => teams(&through, command, json, output),
             What::Key(command) => keys(&through, command, json, output),
             What::Stats => show(&through.stats()?, output, json),
-            What::Gc => show(&through.gc()?, output, json),
+            What::Gc { older_than } => show(&through.gc(older_than)?, output, json),
             What::Verify => verify(&through, json, output),
             What::Backup { to } => {
                 let (runs, objects) = through.backup(&to)?;

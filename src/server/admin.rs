@@ -8,6 +8,7 @@ use crate::remote::{Object, heads};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The data of a server, also of one that runs.
 pub struct Admin {
@@ -72,7 +73,15 @@ impl Admin {
     /// There is none, or it cannot be used.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         let own_file = settings.catalogue.is_none();
-        if own_file && !file_of_catalogue(&settings.data).is_file() {
+        let catalogue = file_of_catalogue(&settings.data);
+        if own_file
+            && let Err(e) = catalogue.metadata()
+            && e.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            let hint = super::data::whose(&settings.data);
+            return Err(Error::io("look into the data directory", &settings.data, e).with_hint(hint));
+        }
+        if own_file && !catalogue.is_file() {
             let message = format!("`{}` is no data directory of a server", settings.data.display());
             return Err(Error::new(ErrorKind::NotFound, message)
                 .with_hint("`danlu serve --data DIR` makes one; `--server URL` asks a server that runs"));
@@ -108,7 +117,7 @@ impl Admin {
     /// # Errors
     /// There is none of that name, or it is the last one that can manage the server.
     pub fn remove_account(&self, name: &str) -> Result<()> {
-        self.app.catalogue.remove_account(name)
+        self.app.reserve.spend(|| self.app.catalogue.remove_account(name))
     }
 
     /// Makes a team.
@@ -165,7 +174,7 @@ impl Admin {
     /// There is no such key.
     pub fn revoke_key(&self, id: &str) -> Result<String> {
         let key = self.app.catalogue.key(id)?;
-        self.app.catalogue.revoke_key(&key.id, self.now())?;
+        self.app.reserve.spend(|| self.app.catalogue.revoke_key(&key.id, self.now()))?;
         Ok(key.id)
     }
 
@@ -185,12 +194,13 @@ impl Admin {
         self.app.catalogue.stats(self.now())
     }
 
-    /// Forgets removed runs for good, with the objects that no other run names. Returns how many of each.
+    /// Forgets removed runs for good, with the objects that no other run names, and removes what was never committed: what is
+    /// older than so long, or else than it is kept. Returns how many of each.
     ///
     /// # Errors
     /// The objects or the catalogue cannot be used.
-    pub fn gc(&self) -> Result<(usize, usize)> {
-        self.app.clean()
+    pub fn gc(&self, older_than: Option<Duration>) -> Result<(usize, usize)> {
+        self.app.clean(older_than)
     }
 
     /// Reads everything and checks it against its names, and lets the catalogue know the runs as they are.

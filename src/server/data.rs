@@ -4,7 +4,7 @@ use crate::model::{Error, ErrorKind, Result};
 use crate::remote::Directory;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// The file that a server which runs has locked.
@@ -13,13 +13,43 @@ const LOCK: &str = "serve.lock";
 /// Below so many free bytes a server cannot do its work for long.
 const NEEDED: u64 = 16 << 20;
 
+/// Below so many, none of its files can grow.
+const FULL: u64 = 64 << 10;
+
 /// Makes a directory if it is new, so that nobody else can look into it.
 ///
 /// # Errors
 /// It cannot be made.
 pub(super) fn make(directory: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(|e| Error::io("create the directory", directory, e))
+    made.map_err(|e| Error::io("create the data directory", directory, e).with_hint(in_the_way(directory)))
+}
+
+/// Says what keeps a directory from being made or used.
+pub(super) fn in_the_way(directory: &Path) -> String {
+    let there = nearest(directory);
+    if there.is_dir() {
+        return whose(there);
+    }
+    format!("`{}` is a file: give a directory, or a name that nothing has", there.display())
+}
+
+/// Says to somebody who may not write a file, or make it, whose it is.
+pub(super) fn whose(path: &Path) -> String {
+    let there = nearest(path);
+    let (shown, own) = (there.display(), rustix::process::geteuid().as_raw());
+    match std::fs::metadata(there).map(|found| found.uid()) {
+        Ok(owner) if owner != own => format!(
+            "`{shown}` belongs to user {owner}, and this is user {own}: run danlu as that one, or `chown` it to this one"
+        ),
+        _ => format!("is `{shown}` on a read-only disk, or without the right to write? a server needs it"),
+    }
+}
+
+/// Returns what there is of a path.
+fn nearest(path: &Path) -> &Path {
+    let parts = path.ancestors().map(|part| if part.as_os_str().is_empty() { Path::new(".") } else { part });
+    parts.into_iter().find(|part| part.exists()).unwrap_or(path)
 }
 
 /// Checks that a directory is one of a server, or can become one: what others have in it is left alone.
@@ -48,22 +78,14 @@ pub(super) fn check_is_ours(data: &Path) -> Result<()> {
 /// Another server has it ([`ErrorKind::Busy`]), or it cannot be written.
 pub(super) fn hold(data: &Path) -> Result<File> {
     let path = data.join(LOCK);
-    let cannot = |e| {
-        Error::io("write to the data directory", data, e)
-            .with_hint("a server has to be able to write there; whose directory is it?")
-    };
     // A file that is there may be writable where no other can be made.
-    let probe = data.join(format!("{LOCK}.{}", std::process::id()));
-    match File::create(&probe).and_then(|_| std::fs::remove_file(&probe)) {
-        Err(e) if e.kind() != std::io::ErrorKind::StorageFull => return Err(cannot(e)),
-        _ => {}
+    probe(data, "data directory")?;
+    let cannot = |e, path| Error::io("write", path, e).with_hint(whose(path));
+    let catalogue = super::file_of_catalogue(data);
+    if catalogue.exists() {
+        File::options().append(true).open(&catalogue).map_err(|e| cannot(e, &catalogue))?;
     }
-    for name in [super::file_of_catalogue(data), path.clone()] {
-        if name.exists() {
-            File::options().append(true).open(&name).map_err(cannot)?;
-        }
-    }
-    let lock = File::options().append(true).create(true).open(&path).map_err(cannot)?;
+    let lock = File::options().append(true).create(true).open(&path).map_err(|e| cannot(e, &path))?;
     // Where there are no locks, whoever starts servers has to see to it.
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -73,6 +95,26 @@ pub(super) fn hold(data: &Path) -> Result<File> {
         }
         _ => Ok(lock),
     }
+}
+
+/// Checks that files can be made in a directory.
+fn probe(directory: &Path, what: &str) -> Result<()> {
+    let probe = directory.join(format!("{LOCK}.{}", std::process::id()));
+    match File::create(&probe).and_then(|_| std::fs::remove_file(&probe)) {
+        Err(e) if e.kind() != std::io::ErrorKind::StorageFull => {
+            Err(Error::io(&format!("write to the {what}"), directory, e).with_hint(whose(directory)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the objects in a directory can be written, and not only read.
+///
+/// # Errors
+/// They cannot.
+pub(super) fn check_objects(directory: &Path) -> Result<()> {
+    let parts = ["segments", "blobs", "runs", "tmp"].map(|part| directory.join(part));
+    parts.iter().filter(|part| part.is_dir()).try_for_each(|part| probe(part, "directory of objects"))
 }
 
 /// Says whether a server has a data directory.
@@ -94,12 +136,19 @@ pub(super) fn check_room(directory: &Path) -> Result<()> {
     }
 }
 
+/// Says whether nothing worth speaking of is left on the disk of a file.
+pub(super) fn is_full(path: &Path) -> bool {
+    let disk = rustix::fs::statvfs(path.parent().unwrap_or(path));
+    disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
+}
+
 fn is_enough(free: u64) -> Result<()> {
     if free >= NEEDED {
         return Ok(());
     }
     let message = format!("There is no room: {} KiB are left on the disk of the data directory", free >> 10);
-    Err(Error::new(ErrorKind::Io, message).with_hint("make some: `danlu admin gc` forgets removed runs"))
+    Err(Error::new(ErrorKind::Io, message)
+        .with_hint("make some: remove runs, and `danlu admin gc --older-than 0s` forgets them at once"))
 }
 
 #[cfg(test)]

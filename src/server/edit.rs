@@ -75,7 +75,15 @@ pub(super) async fn remove(
 ) -> Answer<StatusCode> {
     run_blocking(move || {
         let listed = app.target(&who, &key, Scope::Write)?;
-        app.catalogue.remove(listed.key, &who.account, app.clock.now())
+        let remove = || app.reserve.spend(|| app.catalogue.remove(listed.key, &who.account, app.clock.now()));
+        remove().or_else(|e| {
+            if !e.is_out_of_room() {
+                return Err(e);
+            }
+            // Its own run file makes room too, and is made again if the run is restored.
+            app.files.remove(listed.key);
+            remove()
+        })
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -18,6 +18,7 @@ impl App {
     /// # Errors
     /// The objects or the catalogue cannot be used; then some of the runs may be in.
     pub(super) fn commit(&self, who: &Who, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
+        self.check_takes()?;
         let mut done: Vec<Option<Result<Receipt>>> = manifests.iter().map(|_| None).collect();
         // The same run twice goes in one after the other.
         while done.iter().any(Option::is_none) {

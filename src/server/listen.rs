@@ -78,8 +78,14 @@ impl Server {
         backup::becomes_a_server(&settings.data)?;
         crate::query::bound_memory(super::sql::HEAP)?;
         let app = Arc::new(App::open(settings, clock)?);
+        if let Some(directory) = super::place_of_objects(settings) {
+            data::check_objects(&directory)?;
+        }
         let new_key = auth::first_key(&app.catalogue, app.clock.now())?;
         app.take_over_objects()?;
+        if let Err(error) = app.reserve.keep() {
+            tracing::warn!(target: "danlu::server", %error, "there is no room for pushes");
+        }
         let ends = {
             let _in_runtime = runtime.enter();
             Ends::listen()

@@ -89,7 +89,11 @@ pub(super) async fn put_blob(
         _ => return Err(Error::usage("A part has `offset` and `size`").into()),
     };
     let (bytes, _room) = whole(&app, &who, request, PART_BYTES).await?;
-    run_blocking(move || app.put_part(&who, SizedHash { sha256, size }, offset, bytes.into())).await?;
+    run_blocking(move || {
+        app.check_takes()?;
+        app.put_part(&who, SizedHash { sha256, size }, offset, bytes.into())
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -123,6 +127,7 @@ pub(super) async fn put_many(State(app): Shared, who: Asker, request: Request) -
     who.may_at_all(Scope::Write)?;
     let (body, _room) = whole(&app, &who, request, LARGEST_BODY).await?;
     run_blocking(move || {
+        app.check_takes()?;
         read_frames(&mut &body[..], |objects| {
             let names: Vec<Object> = objects.iter().map(|(object, _)| *object).collect();
             app.objects.put_all(objects)?;
@@ -294,6 +299,7 @@ async fn put(app: Arc<App>, who: Asker, object: Object, request: Request) -> Ans
 
 impl App {
     fn take(&self, who: &Asker, object: Object, bytes: Box<dyn Read + Send>) -> Result<()> {
+        self.check_takes()?;
         self.objects.put(object, 0, bytes)?;
         self.catalogue.prove(who, &[object], self.clock.now())
     }

@@ -6,11 +6,12 @@ use super::catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team, seconds};
 use super::{App, Stats};
 use crate::model::{Error, ErrorKind, Result};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 type Shared = State<Arc<App>>;
@@ -79,7 +80,7 @@ pub(super) async fn remove_account(
     Path(name): Path<String>,
 ) -> Answer<StatusCode> {
     who.may_administer()?;
-    run_blocking(move || app.catalogue.remove_account(&name)).await?;
+    run_blocking(move || app.reserve.spend(|| app.catalogue.remove_account(&name))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -265,7 +266,7 @@ fn later(now: i64, seconds: u64) -> i64 {
 pub(super) async fn revoke_key(State(app): Shared, who: Asker, Path(id): Path<String>) -> Answer<StatusCode> {
     run_blocking(move || {
         let key = own_key(&app, &who, &id)?;
-        app.catalogue.revoke_key(&key.id, app.clock.now())
+        app.reserve.spend(|| app.catalogue.revoke_key(&key.id, app.clock.now()))
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -322,8 +323,20 @@ pub(super) struct Purged {
     objects: usize,
 }
 
-/// `POST /gc`.
-pub(super) async fn gc(State(app): Shared, who: Asker) -> Answer<Json<Purged>> {
+/// What is removed by a `POST /gc`.
+#[derive(Deserialize)]
+pub(super) struct OlderThan {
+    /// In seconds; as long as the server keeps it without this.
+    older_than: Option<u64>,
+}
+
+/// `POST /gc?older_than=…`.
+pub(super) async fn gc(
+    State(app): Shared,
+    who: Asker,
+    Query(OlderThan { older_than }): Query<OlderThan>,
+) -> Answer<Json<Purged>> {
     who.may_administer()?;
-    blocking(move || app.clean().map(|(runs, objects)| Purged { runs, objects })).await
+    let older_than = older_than.map(Duration::from_secs);
+    blocking(move || app.clean(older_than).map(|(runs, objects)| Purged { runs, objects })).await
 }

@@ -9,6 +9,7 @@ mod pairs;
 pub mod postgres;
 mod pushing;
 mod removed;
+mod strange;
 mod theirs;
 mod tls;
 

@@ -12,6 +12,7 @@
 mod bombs;
 mod crowd;
 mod cut;
+mod full;
 mod inject;
 mod keys;
 mod lies;
@@ -19,6 +20,9 @@ mod line;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 #[path = "../faults/means.rs"]
 mod means;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
+#[path = "../faults/mount.rs"]
+mod mount;
 mod origin;
 mod proxy;
 mod raw;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The way to a server's data. Answers are as the HTTP API has them.
 pub(super) enum Through {
@@ -141,10 +142,17 @@ impl Through {
         }
     }
 
-    pub(super) fn gc(&self) -> Result<Value> {
+    pub(super) fn gc(&self, older_than: Option<u64>) -> Result<Value> {
         match self {
-            Self::Data(data) => data.gc().map(|(runs, objects)| json!({"runs": runs, "objects": objects})),
-            Self::Server(server) => server.ask("POST", "gc", None),
+            Self::Data(data) => {
+                let (runs, objects) = data.gc(older_than.map(Duration::from_secs))?;
+                Ok(json!({"runs": runs, "objects": objects}))
+            }
+            Self::Server(server) => {
+                let older_than =
+                    older_than.map_or_else(String::new, |seconds| format!("?older_than={seconds}"));
+                server.ask("POST", &format!("gc{older_than}"), None)
+            }
         }
     }
 

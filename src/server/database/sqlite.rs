@@ -1,7 +1,8 @@
 //! The catalogue in a file: one writer, and readers that do not wait for it.
 
 use super::{Cell, Database, Dialect, Row, Session, Work};
-use crate::model::{Error, Hash, Result};
+use crate::model::{Error, ErrorKind, Hash, Result};
+use crate::server::data;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
@@ -27,8 +28,8 @@ impl Sqlite {
     pub(in crate::server) fn open(path: &Path) -> Result<Self> {
         let writer = connect(path)?;
         // The file is ours alone and on a local disk, unlike run files: readers need not wait for the writer.
-        writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
+        let set = writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+        set.and_then(|()| writer.pragma_update(None, "synchronous", "FULL")).map_err(|e| refused(path, e))?;
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
     }
 
@@ -38,7 +39,7 @@ impl Sqlite {
             Some(connection) => Ok(connection),
             None => {
                 let connection = connect(&self.path)?;
-                connection.pragma_update(None, "query_only", true)?;
+                connection.pragma_update(None, "query_only", true).map_err(|e| refused(&self.path, e))?;
                 Ok(connection)
             }
         }
@@ -54,7 +55,29 @@ fn connect(path: &Path) -> Result<Connection> {
         add_regexp(&connection)?;
         Ok(connection)
     };
-    open().map_err(|e| Error::from(e).in_context(format!("`{}`", path.display())))
+    open().map_err(|e| refused(path, e).doing("open the catalogue", path))
+}
+
+/// Says what cannot be done with the catalogue, and what to do about it, where SQLite says only a code.
+fn refused(path: &Path, error: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode as Code;
+    let shown = path.display();
+    match error.sqlite_error_code() {
+        // What SQLite has beside the file in shared memory cannot grow: it says no more of that than that.
+        Some(code) if code == Code::DiskFull || code == Code::SystemIoFailure && data::is_full(path) => {
+            let message = format!("There is no room on the disk of the catalogue `{shown}`");
+            Error::new(ErrorKind::Io, message).for_want_of_room().with_hint(
+                "make some: remove runs, and `danlu admin gc --older-than 0s` forgets them at once",
+            )
+        }
+        Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
+            let message = format!("Cannot write the catalogue `{shown}`");
+            let why = std::fs::File::options().append(true).open(path).err();
+            let error = Error::new(ErrorKind::Io, message).with_hint(data::whose(path));
+            why.into_iter().fold(error, Error::with_source)
+        }
+        _ => Error::from(error),
+    }
 }
 
 /// `text REGEXP pattern`, which SQLite leaves to whoever uses it. A pattern is compiled once for each statement.
@@ -80,8 +103,8 @@ impl Database for Sqlite {
     fn read(&self, work: &mut Work<'_>) -> Result<()> {
         let mut connection = self.reader()?;
         let done = {
-            let transaction = connection.transaction()?;
-            work(&mut Of(&transaction))
+            let transaction = connection.transaction().map_err(|e| refused(&self.path, e))?;
+            work(&mut Of(&transaction, &self.path))
         };
         let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < READERS {
@@ -93,9 +116,10 @@ impl Database for Sqlite {
     fn write(&self, work: &mut Work<'_>) -> Result<()> {
         let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // `danlu admin` on the same data directory is another process.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        work(&mut Of(&transaction))?;
-        Ok(transaction.commit()?)
+        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|e| refused(&self.path, e))?;
+        work(&mut Of(&transaction, &self.path))?;
+        transaction.commit().map_err(|e| refused(&self.path, e))
     }
 
     fn jot(&self, sql: &str, values: &[Cell]) -> Result<()> {
@@ -126,14 +150,10 @@ impl Database for Sqlite {
     }
 }
 
-struct Of<'a>(&'a Connection);
+struct Of<'a>(&'a Connection, &'a Path);
 
-impl Session for Of<'_> {
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-
-    fn query(&mut self, sql: &str, values: &[Cell]) -> Result<Vec<Row>> {
+impl Of<'_> {
+    fn rows(&self, sql: &str, values: &[Cell]) -> rusqlite::Result<Vec<Row>> {
         let mut statement = self.0.prepare_cached(sql)?;
         let columns = statement.column_count();
         let mut rows = statement.query(params_from_iter(values))?;
@@ -144,13 +164,25 @@ impl Session for Of<'_> {
         }
         Ok(found)
     }
+}
+
+impl Session for Of<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn query(&mut self, sql: &str, values: &[Cell]) -> Result<Vec<Row>> {
+        self.rows(sql, values).map_err(|e| refused(self.1, e))
+    }
 
     fn execute(&mut self, sql: &str, values: &[Cell]) -> Result<u64> {
-        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(values))? as u64)
+        let done =
+            self.0.prepare_cached(sql).and_then(|mut statement| statement.execute(params_from_iter(values)));
+        done.map(|rows| rows as u64).map_err(|e| refused(self.1, e))
     }
 
     fn batch(&mut self, sql: &str) -> Result<()> {
-        Ok(self.0.execute_batch(sql)?)
+        self.0.execute_batch(sql).map_err(|e| refused(self.1, e))
     }
 }
 

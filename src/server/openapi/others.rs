@@ -123,7 +123,7 @@ const PUSHING: [Route; 14] = [
     ),
     (Get, "/manifests/{key}", "Reads the manifest of a run.", &[], None, "200", Json(of::<Manifest>)),
     (Get, "/stats", "Returns how much the server holds.", &[], None, "200", Json(of::<Stats>)),
-    (Post, "/gc", "Removes what no run names.", &[], None, "200", Json(of::<Purged>)),
+    (Post, "/gc", "Removes what no run names.", &["older_than"], None, "200", Json(of::<Purged>)),
 ];
 
 const MANAGING: [Route; 14] = [

@@ -15,6 +15,8 @@ pub enum Bug {
     IgnoreIdentity,
     /// What the remote lists is not compared with what it proved.
     NeverCompare,
+    /// A look that an earlier process has written down is taken for one of this moment.
+    RecallAsLook,
     /// Nobody waits.
     NoBackoff,
     /// What the remote asks for by Retry-After is not heard.
@@ -31,11 +33,12 @@ pub enum Bug {
     NoConflict,
 }
 
-pub const ALL: [Bug; 11] = [
+pub const ALL: [Bug; 12] = [
     Bug::PushedBeforeReceipt,
     Bug::BelieveAnyReceipt,
     Bug::IgnoreIdentity,
     Bug::NeverCompare,
+    Bug::RecallAsLook,
     Bug::NoBackoff,
     Bug::NoRetryAfter,
     Bug::TrustTheClock,

@@ -43,6 +43,24 @@ fn what_fails_together_counts_once() {
 }
 
 #[test]
+fn that_nothing_is_to_be_looked_for_is_no_answer_of_the_remote() {
+    let policy = Policy::default();
+    let at = |now| Moment { policy: &policy, now, random: u32::MAX };
+    let mut health = Health::default();
+    let mut waits = Vec::new();
+    for pass in 1..4 {
+        // It says who it is each time, and then takes nothing.
+        let now = pass * 100 * SECOND;
+        health.identified(US);
+        health.need_not_look(now);
+        health.failed(&failure(Unreachable, "507"), at(now));
+        let Gate::WaitUntil(time) = health.gate(&policy, now) else { panic!("it does not wait") };
+        waits.push(time - now);
+    }
+    assert!(waits.is_sorted_by(|a, b| a + a / 2 < *b), "{waits:?}");
+}
+
+#[test]
 fn what_is_never_hit_is_told_and_so_is_what_nobody_expects() {
     let (mut seed, mut all) = (Counts::default(), Counts::default());
     seed.hit("fault: crash");

@@ -2,7 +2,7 @@
 
 use crate::bug::Bug;
 use crate::place::Reply;
-use crate::syncer::{Heard, Item, Job};
+use crate::syncer::{Heard, Item, Job, POLL};
 use crate::world::World;
 use danlu::ErrorKind;
 use danlu::model::{AttemptId, Hash, RunKey};
@@ -29,6 +29,11 @@ impl Guard {
     /// A clock that was set may end a wait, once.
     pub fn clock_was_set(&mut self) {
         self.not_before = 0;
+    }
+
+    /// A process remembers no waits of the one before.
+    pub fn started_anew(&mut self) {
+        *self = Self { calm: self.calm, ..Self::default() };
     }
 
     pub fn calm(&mut self) {
@@ -167,6 +172,7 @@ impl World {
             return;
         }
         for s in 0..self.syncers.len() {
+            self.remember(s);
             self.check_syncer(s);
         }
         let whole = self.whole_locals();
@@ -219,6 +225,10 @@ impl World {
             if !proved && !excused {
                 self.broken(format!("in the end syncer {s} has not pushed {name:08x}: {trouble:?}"));
             }
+        }
+        // Each process asks the remote who it is.
+        if self.syncers[s].plain {
+            allowed += 2 + ((self.now - self.faults.ended) / POLL).unsigned_abs();
         }
         let looks = 2 + (self.now - self.faults.ended) / self.syncers[s].policy.look;
         let requests = self.guards[s].calm.unwrap_or(0);

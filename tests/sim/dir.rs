@@ -17,6 +17,8 @@ pub struct Dir {
     pub files: BTreeMap<u32, File>,
     /// What syncers keep, by the identity of the remote and the run file. It comes back through JSON.
     pub kept: BTreeMap<(AttemptId, u32), Known>,
+    /// The remote that was met last, and when it was looked through; 0 if never.
+    pub peer: Option<(AttemptId, i64)>,
 }
 
 /// A run file.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// How long an idle syncer sleeps if it hears nothing.
-const POLL: i64 = 300 * SECOND;
+pub const POLL: i64 = 300 * SECOND;
 
 pub struct Syncer {
     pub dir: usize,
@@ -22,6 +22,8 @@ pub struct Syncer {
     pub skew: i64,
     pub policy: Policy,
     pub live: bool,
+    /// Ends after each pass and is started again later, as by cron.
+    pub plain: bool,
     /// Leaves large files out.
     pub slim: bool,
     pub workers: usize,
@@ -30,6 +32,8 @@ pub struct Syncer {
     /// Counts its lives: what was sent in another one is not heard.
     pub life: u64,
     pub health: Health,
+    /// Whether a pass is under way: the remote has said who it is, and was looked through if that was due.
+    pub passing: bool,
     pub knowns: BTreeMap<u32, Known>,
     pub jobs: BTreeMap<u64, Job>,
     pub wakes: i64,
@@ -83,36 +87,86 @@ impl World {
         let clock = self.clock(s);
         let gate = self.bug_gate(s, clock);
         let busy = self.syncers[s].jobs.values().any(|job| matches!(job, Job::Identify | Job::Look(_)));
-        let wake = match gate {
-            Gate::Identify => {
-                self.counts.hit("gate: identify");
-                if !busy {
-                    self.issue(s, Job::Identify, Body::Identify, Vec::new());
-                }
-                POLL
-            }
-            Gate::Look => {
-                self.counts.hit("gate: look");
-                if !busy {
-                    let before =
-                        self.syncers[s].knowns.iter().map(|(n, known)| (*n, known.proved().cloned()));
-                    let job = Job::Look(before.collect());
-                    self.issue(s, job, Body::Look, Vec::new());
-                }
-                POLL
-            }
-            Gate::WaitUntil(time) => {
+        let wake = match (gate, self.syncers[s].passing) {
+            (Gate::WaitUntil(time), _) => {
                 self.counts.hit("gate: wait");
                 time - clock
             }
-            Gate::Open if busy => POLL,
-            Gate::Open => {
+            _ if busy => POLL,
+            // Nothing has gone wrong since the last pass, and no look is due.
+            (Gate::Open, false) => {
+                self.begin_pass(s);
+                // With a look to wait for, its answer goes on.
+                if self.syncers[s].passing {
+                    self.act(s);
+                }
+                return;
+            }
+            (Gate::Identify, _) | (Gate::Look, false) => {
+                self.counts.hit("gate: identify");
+                self.issue(s, Job::Identify, Body::Identify, Vec::new());
+                POLL
+            }
+            (Gate::Open | Gate::Look, true) => {
                 self.counts.hit("gate: open");
                 self.work(s, clock)
             }
         };
-        let wake = wake.clamp(1, POLL);
-        self.wake(s, wake);
+        if self.syncers[s].alive {
+            self.wake(s, wake.clamp(1, POLL));
+        }
+    }
+
+    /// Begins a pass with a remote that has said who it is: looks through it if that is due.
+    fn begin_pass(&mut self, s: usize) {
+        self.recall(s);
+        let clock = self.clock(s);
+        let syncer = &mut self.syncers[s];
+        if syncer.knowns.values().all(|known| known.proved().is_none()) {
+            self.counts.hit("look: nothing is proved");
+            syncer.health.need_not_look(clock);
+        } else if syncer.health.gate(&syncer.policy, clock) == Gate::Look {
+            self.counts.hit("gate: look");
+            let before = syncer.knowns.iter().map(|(name, known)| (*name, known.proved().cloned())).collect();
+            return self.issue(s, Job::Look(before), Body::Look, Vec::new());
+        }
+        syncer.passing = true;
+    }
+
+    /// Recalls when an earlier process has looked through the remote, if it was this one.
+    fn recall(&mut self, s: usize) {
+        let clock = self.clock(s);
+        let syncer = &mut self.syncers[s];
+        let is_new = syncer.health.last_look().is_none();
+        let Some((id, looked)) = self.dirs[syncer.dir].peer else { return };
+        if syncer.health.identity() != Some(id) || looked == 0 {
+            self.counts.hit("recall: another remote");
+            return;
+        }
+        if self.bug == Some(Bug::RecallAsLook) {
+            syncer.health.looked(looked);
+        } else {
+            syncer.health.recalled(looked);
+        }
+        if is_new {
+            let is_due = !(0..syncer.policy.look).contains(&(clock - looked));
+            self.counts.hit(if is_due { "recall: a look is due" } else { "recall: no look is due" });
+        }
+    }
+
+    /// Ends a pass, and writes down how it went with the remote.
+    fn end_pass(&mut self, s: usize) {
+        let syncer = &mut self.syncers[s];
+        if !syncer.alive {
+            return;
+        }
+        syncer.passing = false;
+        let looked = syncer.health.last_look().unwrap_or(0);
+        self.dirs[syncer.dir].peer = syncer.health.identity().map(|id| (id, looked));
+        if syncer.plain {
+            self.counts.hit("syncer: ended after a pass");
+            self.end(s, POLL);
+        }
     }
 
     /// Plans every run and begins as many jobs as there are workers. Returns how long to wait if nothing happens.
@@ -160,6 +214,10 @@ impl World {
             } else {
                 break;
             }
+        }
+        // What waits longer than for a remote to come back is left to the next pass.
+        if self.syncers[s].jobs.is_empty() && wait > self.syncers[s].policy.most {
+            self.end_pass(s);
         }
         wait
     }
@@ -220,7 +278,10 @@ impl World {
         };
         match job {
             Job::Identify => self.syncers[s].health.unidentified(&failed, at),
-            Job::Look(_) => self.syncers[s].health.not_looked(&failed, at),
+            Job::Look(_) => {
+                self.syncers[s].health.not_looked(&failed, at);
+                self.syncers[s].passing = true;
+            }
             job => {
                 self.syncers[s].health.failed(&failed, at);
                 for item in job.items() {
@@ -289,9 +350,19 @@ impl World {
     fn identified(&mut self, s: usize, id: AttemptId) {
         let syncer = &mut self.syncers[s];
         let other = syncer.health.identified(id);
-        if self.bug(Bug::IgnoreIdentity) {
-            return;
+        // With another one a pass begins anew.
+        syncer.passing &= !other;
+        let begins = !syncer.passing;
+        if !self.bug(Bug::IgnoreIdentity) {
+            self.meet(s, id, other);
         }
+        if begins {
+            self.begin_pass(s);
+        }
+    }
+
+    /// Lets go of what is known of another remote, and loads what is known of this one.
+    fn meet(&mut self, s: usize, id: AttemptId, other: bool) {
         let names: Vec<u32> = self.syncers[s].knowns.keys().copied().collect();
         if other {
             for name in names {
@@ -312,9 +383,19 @@ impl World {
         }
     }
 
+    /// Loads what an ended process has written down, if the next one has not done so yet.
+    pub fn remember(&mut self, s: usize) {
+        let syncer = &mut self.syncers[s];
+        if let Some((id, _)) = self.dirs[syncer.dir].peer.filter(|_| syncer.health.identity().is_none()) {
+            syncer.health.identified(id);
+            self.load(s);
+        }
+    }
+
     fn looked(&mut self, s: usize, before: &BTreeMap<u32, Option<Proved>>, heads: &[RunHead]) {
         let clock = self.clock(s);
         self.syncers[s].health.looked(clock);
+        self.syncers[s].passing = true;
         if self.bug(Bug::NeverCompare) {
             return;
         }
@@ -432,13 +513,18 @@ impl World {
     /// It dies, and what it had in memory with it.
     pub fn crash(&mut self, s: usize) {
         self.note(|| format!("syncer {s} crashes"));
+        let pause = self.rng.time(SECOND, 300 * SECOND);
+        self.end(s, pause);
+    }
+
+    /// Its process ends, and another one begins after a pause: that knows only what was written down.
+    fn end(&mut self, s: usize, pause: i64) {
         let syncer = &mut self.syncers[s];
-        (syncer.alive, syncer.life) = (false, syncer.life + 1);
+        (syncer.alive, syncer.life, syncer.passing) = (false, syncer.life + 1, false);
         syncer.health = Health::default();
         syncer.knowns.clear();
         syncer.jobs.clear();
-        self.guards[s] = crate::check::Guard::default();
-        let pause = self.rng.time(SECOND, 300 * SECOND);
+        self.guards[s].started_anew();
         self.later(pause, crate::world::Happening::Restart(s));
     }
 }

@@ -153,6 +153,7 @@ impl World {
                 self.counts.hit("fault: sync.sqlite lost");
                 let dir = self.syncers[s].dir;
                 self.dirs[dir].kept.clear();
+                self.dirs[dir].peer = None;
             }
             "clock" => self.set_clock(s),
             "recheck" => self.recheck(s),
@@ -223,9 +224,11 @@ impl World {
             file.seal();
         }
         for s in 0..self.syncers.len() {
+            // Two that choose otherwise in one directory write over what the other has written down, and ask again for ever.
+            let dir = self.syncers[s].dir;
+            self.syncers[s].slim = self.syncers.iter().all(|syncer| syncer.dir != dir || syncer.slim);
             if self.faults.holes {
                 // No list shows it: somebody has to have everything checked.
-                let dir = self.syncers[s].dir;
                 self.dirs[dir].kept.clear();
                 self.recheck(s);
             }

@@ -131,7 +131,7 @@ impl Pass<'_> {
             .iter()
             .any(|candidate| held.get(&candidate.file).is_some_and(|held| held.known.proved().is_some()));
         if !any_proved {
-            self.line.health(|health| health.looked(at.now));
+            self.line.health(|health| health.need_not_look(at.now));
             return Ok(());
         }
         if !is_due {

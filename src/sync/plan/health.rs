@@ -89,8 +89,13 @@ impl Health {
 
     /// Its runs were listed and compared.
     pub fn looked(&mut self, now: i64) {
-        (self.looked, self.introduced) = (Some(now), false);
+        self.need_not_look(now);
         self.succeeded(now);
+    }
+
+    /// It has proved nothing that it may have lost. That is no answer of it, and ends no trouble.
+    pub fn need_not_look(&mut self, now: i64) {
+        (self.looked, self.introduced) = (Some(now), false);
     }
 
     /// An earlier process has written down when its runs were listed and compared.

@@ -1,5 +1,6 @@
 //! One pass: push what a remote has not yet proved to hold.
 
+mod apart;
 mod large;
 mod line;
 mod on_way;
@@ -8,13 +9,14 @@ mod settle;
 mod window;
 
 use super::limit::Limiter;
-use super::plan::{Gate, Health, Known, Policy};
+use super::plan::{Apart, Gate, Health, Known, Policy};
 use super::progress::{Outcome, Progress, RunOutcome, Status};
 use super::selection::Selection;
 use super::source::{Candidate, Source};
 use super::state::{Held, Peer, State};
 use crate::model::{Clock, Result};
 use crate::remote::Remote;
+pub(super) use apart::{HINT, begun};
 use line::Line;
 pub(super) use scan::id_of;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +77,10 @@ struct Pass<'a> {
     signature: String,
     troubled: Mutex<BTreeMap<String, Known>>,
     outcomes: Mutex<Vec<(String, RunOutcome)>>,
-    /// By the names of runs, the files that begin them.
-    begun: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// By the names of runs, the files that begin them, with numbers of the attempts: copies of a file have the same.
+    begun: Mutex<BTreeMap<String, BTreeMap<String, i64>>>,
+    /// Runs that were begun elsewhere too, by their names, as far as people are to hear of it now.
+    apart: Mutex<BTreeMap<String, Apart>>,
     on_way: on_way::OnWay,
     broken: Mutex<Option<crate::model::Error>>,
 }
@@ -121,6 +125,7 @@ pub fn pass(
         troubled: Mutex::new(std::mem::take(&mut session.troubled)),
         outcomes: Mutex::default(),
         begun: Mutex::default(),
+        apart: Mutex::default(),
         on_way: on_way::OnWay::default(),
         broken: Mutex::default(),
     };
@@ -193,22 +198,15 @@ impl Pass<'_> {
     fn outcome(&self) -> Outcome {
         let mut runs = std::mem::take(&mut *lock(&self.outcomes));
         runs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let runs: Vec<RunOutcome> = runs.into_iter().map(|(_, run)| run).collect();
         let begun = lock(&self.begun);
-        let twice: BTreeSet<&String> =
-            begun.iter().filter(|(_, files)| files.len() > 1).map(|(name, _)| name).collect();
-        let pushed = |name: &String| {
-            runs.iter().any(|run| {
-                run.status == Status::Pushed
-                    && (run.name() == *name || name.ends_with(&format!("/{}", run.name())))
-            })
-        };
-        for name in twice.into_iter().filter(|name| pushed(name)) {
-            (self.settings.warn)(format!(
-                "Run {name} was begun more than once: here these are runs of their own, at `{}` they are one",
-                self.line.remote.name()
-            ));
+        let is_twice = |files: &BTreeMap<String, i64>| files.values().collect::<BTreeSet<_>>().len() > 1;
+        let twice: Twice<'_> = begun.iter().filter(|(_, files)| is_twice(files)).collect();
+        for (file, run) in &mut runs {
+            let is_there = matches!(run.status, Status::Pushed | Status::UpToDate | Status::Live);
+            run.diverged |= is_there && twice.values().any(|files| files.contains_key(file));
         }
+        self.tell_apart(&twice, &runs);
+        let runs: Vec<RunOutcome> = runs.into_iter().map(|(_, run)| run).collect();
         Outcome {
             remote: self.line.remote.name().to_owned(),
             objects_sent: runs.iter().map(|run| run.objects_sent).sum(),
@@ -217,7 +215,29 @@ impl Pass<'_> {
             error: self.line.take_error(),
         }
     }
+
+    /// Says which runs were begun more than once, here or elsewhere.
+    fn tell_apart(&self, twice: &Twice<'_>, runs: &[(String, RunOutcome)]) {
+        let remote = self.line.remote.name();
+        for (name, files) in twice {
+            if runs.iter().any(|(file, run)| run.status == Status::Pushed && files.contains_key(file)) {
+                (self.settings.warn)(format!(
+                    "Run {name} was begun more than once: here these are runs of their own, at `{remote}` they are one; {HINT}"
+                ));
+            }
+        }
+        for (name, apart) in lock(&self.apart).iter().filter(|(name, _)| !twice.contains_key(name)) {
+            (self.settings.warn)(format!(
+                "Run {name} was also begun elsewhere: `{remote}` has an attempt of it that is not here and does not follow from ours, \
+                 {}; nothing is lost, but there they are one run; {HINT}",
+                begun(apart)
+            ));
+        }
+    }
 }
+
+/// Runs that were begun more than once here: their names, and the files of each with the numbers of their attempts.
+type Twice<'a> = BTreeMap<&'a String, &'a BTreeMap<String, i64>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

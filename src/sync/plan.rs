@@ -13,6 +13,7 @@ mod failure;
 mod health;
 mod known;
 mod local;
+mod others;
 
 use backoff::Backoff;
 pub use event::{Event, News, Seen};
@@ -20,6 +21,7 @@ pub use failure::{Failure, Side};
 pub use health::{Gate, Health};
 pub use known::{Known, Parked, Proved, Trouble};
 pub use local::{Class, Local, Thing};
+pub use others::Apart;
 
 use crate::remote::Object;
 

@@ -66,6 +66,8 @@ pub struct RunOutcome {
     pub digest: Option<Hash>,
     /// Contents that were left out by choice.
     pub left_out: u64,
+    /// Whether it was begun more than once: the remote has what was begun apart as one run.
+    pub diverged: bool,
     /// Why it failed.
     pub error: Option<String>,
     /// What to do about it.

@@ -8,7 +8,7 @@ pub use relay::Relay;
 
 use super::plan::Seen;
 use super::state::Stamp;
-use crate::model::{Error, Hash, Result};
+use crate::model::{AttemptId, Error, Hash, Result};
 use crate::query::Filter;
 use crate::remote::{Manifest, RunHead, SizedHash};
 use std::io::Read;
@@ -23,6 +23,14 @@ pub struct Name {
     pub project: String,
     /// The run id.
     pub id: String,
+}
+
+impl Name {
+    /// Returns `entity/project/id`, as far as there are such.
+    pub(super) fn full(&self) -> String {
+        let entity = if self.entity.is_empty() { String::new() } else { format!("{}/", self.entity) };
+        format!("{entity}{}/{}", self.project, self.id)
+    }
 }
 
 /// Where a run is in its source.
@@ -99,8 +107,8 @@ pub trait Content {
     /// Returns the file as it was when this was read.
     fn stamp(&self) -> Stamp;
 
-    /// Says whether it begins a run, and does not go on with one or write beside another.
-    fn begins(&self) -> bool;
+    /// Returns the attempt that begins a run in it, unless it goes on with one or was written beside another.
+    fn begins(&self) -> Option<AttemptId>;
 
     /// Lists the paths of its files with their contents.
     ///

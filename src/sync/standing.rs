@@ -1,17 +1,18 @@
 //! How runs stand at a remote, as far as is known here.
 
+use super::pass::{HINT, begun};
 use super::plan::Known;
 use super::source::{Candidate, Listed, Place};
 use super::state::{Facts, Held, State};
 use crate::model::{AttemptId, Hash, Result};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How a run stands at a remote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum At {
-    /// The remote has something else under one of its attempts.
+    /// The remote has something else under one of its attempts, or the run was begun more than once.
     Diverged,
     /// It cannot be pushed until it changes.
     Parked,
@@ -62,7 +63,35 @@ pub fn standing(candidates: &[Candidate], state: &State, remote: Option<AttemptI
         Some(remote) => state.known_at(remote)?,
         None => BTreeMap::new(),
     };
-    Ok(candidates.iter().map(|run| one(run, facts.get(&run.file), held.get(&run.file))).collect())
+    let twice = begun_twice(candidates, &facts, &held);
+    let stand = |candidate: &Candidate| {
+        let facts = facts.get(&candidate.file);
+        let mut run = one(candidate, facts, held.get(&candidate.file));
+        let is_twice = facts.is_some_and(|facts| facts.begins.is_some() && twice.contains(&facts.key));
+        if is_twice && run.digest.is_some() && matches!(run.status, At::Pushed | At::Partly | At::Diverged) {
+            run.status = At::Diverged;
+            run.why = Some("begun more than once here: the remote has all of it as one run".to_owned());
+            run.hint = Some(HINT.to_owned());
+        }
+        run
+    };
+    Ok(candidates.iter().map(stand).collect())
+}
+
+/// Returns the runs that several files begin of which the remote has some.
+fn begun_twice(
+    candidates: &[Candidate],
+    facts: &BTreeMap<String, Facts>,
+    held: &BTreeMap<String, Held>,
+) -> BTreeSet<Option<Hash>> {
+    let there = candidates
+        .iter()
+        .filter(|candidate| held.get(&candidate.file).is_some_and(|held| held.known.proved().is_some()));
+    let mut begun: BTreeMap<Option<Hash>, BTreeSet<i64>> = BTreeMap::new();
+    for facts in there.filter_map(|candidate| facts.get(&candidate.file)) {
+        begun.entry(facts.key).or_default().extend(facts.begins);
+    }
+    begun.into_iter().filter(|(_, attempts)| attempts.len() > 1).map(|(key, _)| key).collect()
 }
 
 /// Corrects what is written down by what a remote lists.
@@ -74,21 +103,25 @@ pub fn compare(
 ) {
     for (run, candidate) in runs.iter_mut().zip(candidates) {
         let Some(held) = held.get(&candidate.file) else { continue };
-        let Some(proved) = held.known.proved().filter(|_| matches!(run.status, At::Pushed | At::Partly))
-        else {
-            continue;
-        };
+        let is_there = matches!(run.status, At::Pushed | At::Partly) || held.known.apart().is_some();
+        let Some(proved) = held.known.proved().filter(|_| is_there) else { continue };
         let (status, why) = match listed.get(&held.key) {
             None => (At::LocalOnly, "the remote had it, and has it no more"),
             Some(there) if there.seen.digest == proved.there => continue,
             Some(there) if there.seen.records < proved.records => {
                 (At::Partly, "the remote has less of it than it had")
             }
-            Some(_) => (run.status, "the remote has more of it, from elsewhere"),
+            Some(_) if run.status == At::Diverged => continue,
+            Some(_) => {
+                run.why = Some("the remote has more of it, from elsewhere".to_owned());
+                run.hint =
+                    Some("`danlu sync --recheck` tells whether that follows from what is here".to_owned());
+                continue;
+            }
         };
         run.status = status;
         run.why = Some(why.to_owned());
-        run.hint = (status != At::Pushed).then(|| "`danlu sync --recheck` sends what is missing".to_owned());
+        run.hint = Some("`danlu sync --recheck` sends what is missing".to_owned());
     }
 }
 
@@ -125,6 +158,13 @@ fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) 
     let Some(held) = held else {
         return (if candidate.running { At::Running } else { At::LocalOnly }, None, None);
     };
+    if let Some(apart) = held.known.apart() {
+        return (
+            At::Diverged,
+            Some(format!("{}: the remote has both as one run", begun(apart))),
+            Some(HINT.to_owned()),
+        );
+    }
     let same = as_read
         .is_some_and(|facts| facts.content.is_some_and(|content| held.known.has_proved_content(content)));
     if same && held.left_out > 0 {

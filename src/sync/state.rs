@@ -4,6 +4,7 @@ mod alerts;
 mod files;
 mod peers;
 
+pub(in crate::sync) use files::number_of;
 pub use files::{Facts, Stamp};
 pub use peers::Peer;
 
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS run (
     selection TEXT NOT NULL,    -- what of its files was selected then
     content   BLOB,             -- what was to be pushed of it then
     condition BLOB,
-    begins    INTEGER NOT NULL, -- whether it begins a run, and does not go on with one
+    begins    INTEGER NOT NULL, -- a number of the attempt that begins a run in it; 0 if it goes on with one
     error     TEXT,             -- why it cannot be read
     hint      TEXT,
     version   TEXT NOT NULL     -- the danlu that has read it

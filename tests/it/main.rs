@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod apart;
 mod api;
 mod attack_sync;
 mod behind;

@@ -269,7 +269,7 @@ fn runs_that_become_one_at_the_remote_are_spoken_of() {
     assert!(!place.danlu(&["sync", "first"]).stderr.contains("warning"));
     place.run("twice", 2);
     let said = place.danlu(&["sync", "usb"]).stderr;
-    let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `usb` they are one\n";
+    let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `usb` they are one; give each an id of its own";
     assert!(said.contains(warning) && !said.contains("demo/once"), "{said}");
     assert_eq!(place.danlu(&["sync", "usb"]).stderr, "", "nothing was pushed");
 }

@@ -71,7 +71,7 @@ impl Pass<'_> {
         if facts.selection == self.signature
             && facts.content.is_some_and(|content| held.known.has_proved_content(content))
         {
-            return Some(Status::UpToDate);
+            return held.known.unread().is_empty().then_some(Status::UpToDate);
         }
         let parked = held.known.parked()?;
         let as_it_was = Some(parked.condition) == facts.condition
@@ -89,8 +89,8 @@ impl Pass<'_> {
         status: Status,
     ) {
         let name = name.unwrap_or_else(|| Name { id: id_of(&candidate.file), ..Name::default() });
-        if facts.is_some_and(|facts| facts.begins) {
-            self.note_begun(&name, &candidate.file);
+        if let Some(attempt) = facts.and_then(|facts| facts.begins) {
+            self.note_begun(&name, attempt, &candidate.file);
         }
         let parked = held.and_then(|held| held.known.parked());
         let of_file = facts.filter(|_| status == Status::Parked);
@@ -111,6 +111,7 @@ impl Pass<'_> {
                 .and_then(|facts| facts.digest)
                 .or(candidate.listed.map(|listed| listed.seen.digest)),
             left_out: held.map_or(0, |held| held.left_out),
+            diverged: held.is_some_and(|held| held.known.apart().is_some()),
             error,
             hint,
             path: path_of(candidate),
@@ -183,11 +184,9 @@ impl Pass<'_> {
         heads(&*self.line.remote).map(|head| head.map(|head| (head.key, Listed::of(&head)))).collect()
     }
 
-    /// Notes that a file begins a run of a name.
-    pub(super) fn note_begun(&self, name: &Name, file: &str) {
-        let entity = if name.entity.is_empty() { String::new() } else { format!("{}/", name.entity) };
-        let run = format!("{entity}{}/{}", name.project, name.id);
-        lock(&self.begun).entry(run).or_default().insert(file.to_owned());
+    /// Notes that a file begins a run of a name, by the number of the attempt.
+    pub(super) fn note_begun(&self, name: &Name, attempt: i64, file: &str) {
+        lock(&self.begun).entry(name.full()).or_default().insert(file.to_owned(), attempt);
     }
 
     /// Returns how long a run waits that something went wrong with before, in this process.

@@ -8,7 +8,7 @@ use crate::model::{Error, ErrorKind, Result};
 use crate::sync::plan::Side;
 use crate::sync::progress::{RunOutcome, Status};
 use crate::sync::source::{Name, Place};
-use crate::sync::state::{Facts, Held};
+use crate::sync::state::{Facts, Held, number_of};
 
 impl Pass<'_> {
     /// Settles how runs stand.
@@ -16,9 +16,14 @@ impl Pass<'_> {
         let now = self.settings.clock.now();
         let (mut facts, mut held, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         let full = self.line.error().filter(Error::is_out_of_room);
-        for item in items {
+        for mut item in items {
             let status = self.status_of_item(&item);
             let file = &item.pending.candidate.file;
+            if !self.settings.dry_run && item.known.has_proved(&item.local) {
+                let before = item.known.apart().cloned();
+                self.look_at_others(&mut item);
+                self.note_apart(&item, before.as_ref(), status);
+            }
             outcomes.push((file.clone(), outcome_of(&item, status, full.as_ref())));
             if self.settings.dry_run {
                 continue;
@@ -79,7 +84,7 @@ impl Pass<'_> {
             selection: self.signature.clone(),
             content: Some(item.local.content()),
             condition: Some(item.local.condition()),
-            begins: item.begins,
+            begins: item.begins.map(number_of),
             error: None,
             hint: None,
             version: self.settings.policy.version.clone(),
@@ -121,6 +126,7 @@ impl Pass<'_> {
                 bytes_sent: 0,
                 digest: None,
                 left_out: 0,
+                diverged: false,
                 error: failed.then(|| error.to_string()),
                 hint: error.hint().filter(|_| failed).map(str::to_owned),
                 path: path_of(candidate),
@@ -150,6 +156,7 @@ fn outcome_of(item: &Item<'_>, status: Status, full: Option<&Error>) -> RunOutco
         bytes_sent: item.sent.1,
         digest: Some(item.local.manifest().digest),
         left_out: item.local.manifest().absent.len() as u64,
+        diverged: item.known.apart().is_some(),
         error: error.as_ref().map(|(why, _)| why.clone()),
         hint: error.and_then(|(_, hint)| hint),
         path: path_of(&item.pending.candidate),

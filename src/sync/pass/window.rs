@@ -3,11 +3,11 @@
 use super::line::{failure_of, is_away};
 use super::on_way::Turn;
 use super::{Pass, Pending};
-use crate::model::{Error, ErrorKind, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Result};
 use crate::remote::{Manifest, Object, SizedHash};
 use crate::sync::plan::{Class, Event, Health, Known, Local, News, Side, Step, plan};
 use crate::sync::source::{Content, Name};
-use crate::sync::state::Stamp;
+use crate::sync::state::{Stamp, number_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most runs that are asked about at once.
@@ -25,7 +25,7 @@ pub(super) struct Item<'a> {
     pub(super) pending: &'a Pending,
     pub(super) name: Name,
     pub(super) stamp: Stamp,
-    pub(super) begins: bool,
+    pub(super) begins: Option<AttemptId>,
     pub(super) local: Local,
     pub(super) known: Known,
     pub(super) tails: BTreeMap<Object, Vec<u8>>,
@@ -163,8 +163,8 @@ impl<'a> Pass<'a> {
 
     /// Lets a run know what is known of it.
     fn recall(&self, item: &mut Item<'_>) {
-        if item.begins {
-            self.note_begun(&item.name, &item.pending.candidate.file);
+        if let Some(attempt) = item.begins {
+            self.note_begun(&item.name, number_of(attempt), &item.pending.candidate.file);
         }
         if let Some(held) = &item.pending.held {
             item.known = held.known.clone();

@@ -1,7 +1,8 @@
 //! What a syncer knows of a run at a remote, and how it learns.
 
 use super::failure::Meaning;
-use super::{Backoff, Event, Failure, Local, Moment, News, Policy, Seen, Side};
+use super::others::Others;
+use super::{Apart, Backoff, Event, Failure, Local, Moment, News, Policy, Seen, Side};
 use crate::model::{AttemptId, ErrorKind, Hash};
 use crate::remote::{Object, Receipt};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,8 @@ pub struct Known {
     doubted: bool,
     parked: Option<Parked>,
     trouble: Option<Trouble>,
+    #[serde(default, skip_serializing_if = "Others::is_empty")]
+    others: Others,
     /// What the remote was asked for since we last had reason to doubt it.
     #[serde(skip)]
     asked: BTreeSet<Object>,
@@ -119,6 +122,26 @@ impl Known {
     /// Returns what went wrong last, until it goes well.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
+    }
+
+    /// Returns the attempts that the remote has and that are not here, of which nobody knows yet whether they begin the run anew.
+    pub fn unread(&self) -> &BTreeSet<AttemptId> {
+        &self.others.unread
+    }
+
+    /// Learns whether an attempt of others begins the run anew.
+    pub fn looked_at(&mut self, attempt: AttemptId, apart: Option<Apart>) {
+        self.others.looked_at(attempt, apart);
+    }
+
+    /// Whatever others do, it goes with ours: ours does not begin the run, or theirs cannot be read.
+    pub fn goes_with_all(&mut self) {
+        self.others = Others::default();
+    }
+
+    /// Returns the attempt at the remote that begins the run anew although ours does too, if there is one.
+    pub fn apart(&self) -> Option<&Apart> {
+        self.others.apart.as_ref().filter(|_| self.proved.is_some())
     }
 
     /// Returns how many bytes of a large blob are there, if the remote was asked since something last failed.
@@ -235,6 +258,9 @@ impl Known {
         (self.parked, self.trouble) = (None, None);
         (self.reach, self.doubt) = Default::default();
         self.parts.clear();
+        let ours: BTreeSet<AttemptId> = local.manifest().attempts.iter().map(|entry| entry.attempt).collect();
+        let theirs = receipt.attempts.keys().filter_map(|attempt| AttemptId::parse(attempt));
+        self.others.are(&theirs.filter(|attempt| !ours.contains(attempt)).collect());
         News::Pushed
     }
 

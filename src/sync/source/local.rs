@@ -1,7 +1,7 @@
 //! Run files of a directory.
 
 use super::{Candidate, Content, Place, Source, other_bytes};
-use crate::model::{Clock, Error, ErrorKind, Hash, Origin, Result};
+use crate::model::{AttemptId, Clock, Error, ErrorKind, Hash, Origin, Result};
 use crate::query::{self, Filter};
 use crate::remote::{Manifest, SizedHash};
 use crate::store::{self, BlobReader};
@@ -156,9 +156,9 @@ impl Content for LocalRun {
         self.stamp
     }
 
-    fn begins(&self) -> bool {
-        store::first_start_of(&self.packed)
-            .is_ok_and(|start| start.origin != Origin::Resume && start.rank.is_none())
+    fn begins(&self) -> Option<AttemptId> {
+        let start = store::first_start_of(&self.packed).ok()?;
+        (start.origin != Origin::Resume && start.rank.is_none()).then_some(start.attempt)
     }
 
     fn paths(&self) -> Result<Vec<(String, SizedHash)>> {

@@ -1,7 +1,7 @@
 //! Another remote as a source: from the stick to the server.
 
 use super::{Candidate, Content, Listed, Name, Place, Source};
-use crate::model::{Error, ErrorKind, Hash, Result, limits};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, limits};
 use crate::query::Filter;
 use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, heads};
 use crate::store;
@@ -71,8 +71,8 @@ impl Content for RelayRun {
         Stamp(self.manifest.digest.0)
     }
 
-    fn begins(&self) -> bool {
-        false
+    fn begins(&self) -> Option<AttemptId> {
+        None
     }
 
     fn paths(&self) -> Result<Vec<(String, SizedHash)>> {

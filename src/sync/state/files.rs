@@ -1,7 +1,7 @@
 //! How run files were when they were last read.
 
 use super::State;
-use crate::model::{Error, Hash, Result};
+use crate::model::{AttemptId, Error, Hash, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -61,14 +61,20 @@ pub struct Facts {
     pub content: Option<Hash>,
     /// How it was: [`super::super::plan::Local::condition`].
     pub condition: Option<Hash>,
-    /// Whether the file begins a run, and does not go on with one.
-    pub begins: bool,
+    /// A number of the attempt that begins a run in it, unless it goes on with one.
+    pub begins: Option<i64>,
     /// Why it cannot be read.
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
     /// The danlu that has read it.
     pub version: String,
+}
+
+/// Returns a number of an attempt; not that of an earlier danlu, which was the same for all.
+pub(in crate::sync) fn number_of(attempt: AttemptId) -> i64 {
+    let number = attempt.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+    number.cast_signed() | 2
 }
 
 impl State {
@@ -96,7 +102,7 @@ impl State {
                 selection: row.get(8)?,
                 content: hash(row, 9)?,
                 condition: hash(row, 10)?,
-                begins: row.get(11)?,
+                begins: Some(row.get(11)?).filter(|number| *number != 0),
                 error: row.get(12)?,
                 hint: row.get(13)?,
                 version: row.get(14)?,
@@ -129,7 +135,7 @@ impl State {
                 facts.selection,
                 facts.content.map(|hash| hash.0),
                 facts.condition.map(|hash| hash.0),
-                facts.begins,
+                facts.begins.unwrap_or(0),
                 facts.error,
                 facts.hint,
                 facts.version

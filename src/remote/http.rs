@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take, beside the time for its bytes at [`SLOWEST`].
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the smallest question may take, which is the first one: whoever has no answer to that has none to others.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The slowest line that a request is given time for, in bytes per second.
 const SLOWEST: u64 = 8 << 10;
 
@@ -36,6 +39,8 @@ pub struct Http {
     key: Option<String>,
     client: Client,
     timeout: Duration,
+    /// The same for the question who it is.
+    first_timeout: Duration,
 }
 
 impl Http {
@@ -57,15 +62,16 @@ impl Http {
         }
         let address = address.trim_end_matches('/').to_owned();
         let timeout = REQUEST_TIMEOUT;
-        Ok(Self { address, key, client: client(timeout)?, timeout })
+        Ok(Self { address, key, client: client(timeout)?, timeout, first_timeout: FIRST_TIMEOUT })
     }
 
-    /// Gives the server so long to answer, and each piece of what it sends so long to come, in place of a minute.
+    /// Gives the server so long to answer, and each piece of what it sends so long to come, in place of a minute, or of half a
+    /// minute for the question who it is.
     ///
     /// # Errors
     /// The system's certificates cannot be read.
     pub fn with_timeout(self, timeout: Duration) -> Result<Self> {
-        Ok(Self { client: client(timeout)?, timeout, ..self })
+        Ok(Self { client: client(timeout)?, timeout, first_timeout: timeout, ..self })
     }
 
     fn url(&self, path: &str) -> String {
@@ -103,19 +109,19 @@ impl Http {
     }
 
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
-        self.answer(request.timeout(self.timeout + Duration::from_secs(bytes / SLOWEST)))
+        self.send_within(self.timeout + Duration::from_secs(bytes / SLOWEST), request)
     }
 
-    fn answer(&self, request: RequestBuilder) -> Result<Response> {
+    fn send_within(&self, patience: Duration, request: RequestBuilder) -> Result<Response> {
+        self.answer(request.timeout(patience), patience)
+    }
+
+    fn answer(&self, request: RequestBuilder, patience: Duration) -> Result<Response> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
-        let response = request.send().map_err(|e| {
-            Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
-                .with_source(e.without_url())
-                .with_hint("check the address and the network; `danlu sync --watch` waits for it")
-        })?;
+        let response = request.send().map_err(|e| self.no_answer(e, patience))?;
         if response.headers().get("danlu-version").is_none() {
             let message =
                 format!("`{}` answers with {}, but is no danlu server", self.address, response.status());
@@ -126,6 +132,23 @@ impl Http {
             return Ok(response);
         }
         Err(self.refusal(response))
+    }
+
+    /// Says why there is no answer. A server that is there and silent is another thing than one that cannot be reached.
+    fn no_answer(&self, error: reqwest::Error, patience: Duration) -> Error {
+        let (what, hint) = if error.is_timeout() && !error.is_connect() {
+            let seconds = patience.as_secs_f64();
+            (
+                format!("`{}` takes connections, but did not answer within {seconds} s", self.address),
+                "is it overloaded, or stopped? `danlu sync --watch` waits for it; DANLU_TIMEOUT gives it more seconds",
+            )
+        } else {
+            (
+                format!("Cannot reach `{}`", self.address),
+                "check the address and the network; `danlu sync --watch` waits for it",
+            )
+        };
+        Error::new(ErrorKind::Unreachable, what).with_source(error.without_url()).with_hint(hint)
     }
 
     /// Makes an error of what the server says.
@@ -158,6 +181,13 @@ impl Http {
         match (status, hint) {
             (StatusCode::UNAUTHORIZED, _) => {
                 error.with_hint(format!("`danlu login {}` stores a key", self.address))
+            }
+            // Nothing says when it is restored there: another try finds out.
+            (StatusCode::GONE, _) => {
+                let said = hint.map_or_else(String::new, |hint| format!("{hint}; "));
+                error.with_hint(format!(
+                    "{said}when it is restored there, `danlu sync --retry` pushes it again"
+                ))
             }
             (_, Some(hint)) => error.with_hint(hint),
             (_, None) => error,
@@ -205,7 +235,10 @@ impl Http {
     }
 
     fn json<T: DeserializeOwned>(&self, request: RequestBuilder, bytes: u64) -> Result<T> {
-        let response = self.send(request, bytes)?;
+        self.read(self.send(request, bytes)?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T> {
         response.json().map_err(|e| self.broke_off().with_source(e.without_url()))
     }
 }
@@ -220,7 +253,8 @@ impl Remote for Http {
         struct Identity {
             id: AttemptId,
         }
-        Ok(self.json::<Identity>(self.client.get(self.url("remote")), 0)?.id)
+        let response = self.send_within(self.first_timeout, self.client.get(self.url("remote")))?;
+        Ok(self.read::<Identity>(response)?.id)
     }
 
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
@@ -271,7 +305,7 @@ impl Remote for Http {
         if offset > 0 {
             request = request.header("range", format!("bytes={offset}-"));
         }
-        let mut response = self.answer(request)?;
+        let mut response = self.answer(request, self.timeout)?;
         if offset > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
             // It gives all or nothing.
             std::io::copy(&mut response.by_ref().take(offset), &mut std::io::sink())

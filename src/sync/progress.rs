@@ -16,6 +16,17 @@ pub trait Progress: Send + Sync {
     fn ended(&self, remote: &str, run: &RunOutcome);
 }
 
+/// Nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: &str, _: Counts) {}
+    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn sent(&self, _: &str, _: &str, _: u64) {}
+    fn ended(&self, _: &str, _: &RunOutcome) {}
+}
+
 /// What a pass found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

@@ -1,23 +1,11 @@
 //! Pushing a whole directory, with nobody watching.
 
 use super::plan::Policy;
-use super::{
-    Counts, LocalRuns, Progress, RunOutcome, Selection, Session, Settings, Source, State, Status, pass,
-};
+use super::{LocalRuns, Selection, Session, Settings, Silent, Source, State, Status, pass};
 use crate::model::{Clock, Error, ErrorKind, Result};
 use crate::remote::Remote;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Nobody watches.
-struct Silent;
-
-impl Progress for Silent {
-    fn start(&self, _: &str, _: Counts) {}
-    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
-    fn sent(&self, _: &str, _: &str, _: u64) {}
-    fn ended(&self, _: &str, _: &RunOutcome) {}
-}
 
 /// Pushes every run of a directory once, asks the remote about all of them, and remembers nothing of it.
 ///

@@ -5,7 +5,7 @@ use danlu::Result;
 use danlu::model::{AttemptId, Hash, SystemClock};
 use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
 use danlu::sync::plan::Policy;
-use danlu::sync::{Counts, Progress, Relay, RunOutcome, Selection, Session, Settings, State, pass};
+use danlu::sync::{Relay, Selection, Session, Settings, Silent, State, pass};
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -63,15 +63,6 @@ impl Remote for Both {
     fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
         self.memory.runs(after)
     }
-}
-
-struct Silent;
-
-impl Progress for Silent {
-    fn start(&self, _: &str, _: Counts) {}
-    fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
-    fn sent(&self, _: &str, _: &str, _: u64) {}
-    fn ended(&self, _: &str, _: &RunOutcome) {}
 }
 
 fn memory(name: &str) -> Memory {

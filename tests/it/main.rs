@@ -22,6 +22,7 @@ mod files;
 mod filters;
 mod fixtures;
 mod format;
+mod frozen;
 mod fuzz;
 mod gc;
 mod get;

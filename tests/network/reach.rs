@@ -35,6 +35,19 @@ fn f46_a_refused_connection_leaves_the_run_queued() {
     says(&done, "refused");
 }
 
+/// 46: the machine takes connections, and nothing there answers: that is found out with the first question.
+#[test]
+fn f46_a_server_that_never_says_a_word_is_called_so() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    // As long as somebody says, and else half a minute: no other question is as small.
+    for (seconds, environment) in [("2", &[("DANLU_TIMEOUT", "2")][..]), ("30", &[])] {
+        let said = fails(&address, environment);
+        says(&said, &format!("`{address}` takes connections, but did not answer within {seconds} s"));
+        says(&said, "DANLU_TIMEOUT");
+    }
+}
+
 /// 46: there is no such name.
 #[test]
 fn f46_a_name_that_does_not_resolve_leaves_the_run_queued() {

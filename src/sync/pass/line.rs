@@ -5,7 +5,7 @@ use crate::model::{AttemptId, Error, ErrorKind, Result};
 use crate::remote::Remote;
 use crate::sync::plan::{Failure, Gate, Health, Moment, Side};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The longest that a worker sleeps before it looks again whether the pass is over.
@@ -13,6 +13,9 @@ const NAP: Duration = Duration::from_millis(200);
 
 /// How often a remote that is full is tried again: room is made by people, and not while a sync waits.
 const FULL: u32 = 2;
+/// How long a remote may be silent when it is asked who it is, all tries together, until the pass gives it up: waiting for
+/// answers takes longer than waiting between questions.
+const SILENCE: i64 = 20_000_000;
 
 /// A remote with how it goes with it.
 pub(super) struct Line<'a> {
@@ -24,6 +27,8 @@ pub(super) struct Line<'a> {
     failures: AtomicU32,
     /// How often it had no room since it last took something.
     full: AtomicU32,
+    /// The microseconds since then in which it was asked who it is, and did not say it.
+    silent: AtomicI64,
     stopped: AtomicBool,
     error: Mutex<Option<Error>>,
     /// Only one asks who it is.
@@ -44,6 +49,7 @@ impl<'a> Line<'a> {
             health: Mutex::new(health),
             failures: AtomicU32::new(0),
             full: AtomicU32::new(0),
+            silent: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
             error: Mutex::default(),
             asking: Mutex::default(),
@@ -96,6 +102,7 @@ impl<'a> Line<'a> {
         match step(self.remote) {
             Ok(done) => {
                 self.failures.store(0, Ordering::Relaxed);
+                self.silent.store(0, Ordering::Relaxed);
                 let now = self.moment().now;
                 self.health(|health| health.succeeded(now));
                 Ok(done)
@@ -179,10 +186,12 @@ impl<'a> Line<'a> {
             ),
             Err(e) => {
                 let failure = failure_of(&e, Side::There);
-                let at = self.moment();
+                let (asked, at) = (at.now, self.moment());
                 self.health(|health| health.unidentified(&failure, at));
+                let silent = at.now.saturating_sub(asked).max(0);
+                let silent = self.silent.fetch_add(silent, Ordering::Relaxed).saturating_add(silent);
                 let failed = self.failures.fetch_add(1, Ordering::Relaxed) >= self.settings.patience;
-                if failed || e.kind() == ErrorKind::Denied {
+                if failed || silent >= SILENCE || e.kind() == ErrorKind::Denied {
                     self.stop(e);
                 }
             }

@@ -50,6 +50,29 @@ fn a_removed_run_is_gone_for_syncers_and_its_files_go_unless_another_has_them() 
 }
 
 #[test]
+fn a_run_that_is_restored_is_pushed_again_by_whoever_reads_why_it_is_parked() {
+    let (place, server, key) = serving();
+    let path = place.run("abc", 3);
+    assert_eq!(place.danlu(&["sync", &server.url]).code, 0);
+    let run = Manifest::of(&danlu::store::open(&path).unwrap()).unwrap().run;
+    let address = format!("/api/v1/runs/{}", run.hash());
+    assert!(ask(&server, "DELETE", &address, &key, None).0 < 300);
+    let parked = place.danlu(&["sync", "--recheck"]);
+    assert!(parked.code == 1 && parked.stdout.contains("PARKED      demo/abc: "), "{}", parked.stdout);
+    for done in [parked, place.danlu(&["sync"]), place.danlu(&["status"])] {
+        assert!(
+            done.stdout.contains("was removed by") && done.stdout.contains("`danlu sync --retry`"),
+            "{}",
+            done.stdout
+        );
+    }
+    assert!(ask(&server, "POST", &format!("{address}/restore"), &key, None).0 < 300);
+    let pushed = place.danlu(&["sync", "--retry"]);
+    assert_eq!(pushed.code, 0, "{}{}", pushed.stdout, pushed.stderr);
+    assert!(!place.danlu(&["status"]).stdout.contains("parked"));
+}
+
+#[test]
 fn what_was_never_committed_goes_after_two_days() {
     use crate::remotes::sample::Sample;
     use danlu::remote::{Http, PART_BYTES, Remote, SizedHash};

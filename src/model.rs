@@ -4,11 +4,13 @@ mod clock;
 mod error;
 mod ids;
 pub mod limits;
+mod plain;
 mod record;
 mod value;
 
 pub use clock::{Clock, SystemClock, file_stamp, from_rfc3339, to_rfc3339};
 pub use error::{Error, ErrorKind, Result};
 pub use ids::{AttemptId, Hash, RunId, RunKey, check_file_name, check_project};
+pub use plain::plain;
 pub use record::{Event, EventKind, File, Origin, Record, Row, Setting, Start};
 pub use value::Value;

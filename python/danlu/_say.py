@@ -5,6 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+#: Control characters, and those that turn the direction of others: texts come from users, and a terminal
+#: obeys what it is sent.
+_NOT_SHOWN = dict.fromkeys(
+    (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    "\ufffd",
+)
+_NOT_SHOWN.update({ord("\n"): "⏎", ord("\t"): " "})
+
 _warned: set[str] = set()
 
 
@@ -14,11 +22,11 @@ def is_silent() -> bool:
 
 
 def tell(message: str) -> None:
-    """Print a line."""
+    """Print a line, and nothing but that: no control characters."""
     if is_silent():
         return
     try:
-        sys.stderr.write(f"danlu: {message}\n")
+        sys.stderr.write(f"danlu: {message.translate(_NOT_SHOWN)}\n")
         sys.stderr.flush()
     except Exception:
         # Closed, or not there at all as under pythonw.

@@ -132,5 +132,5 @@ fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
 /// Prints a warning of the core. It goes to the file descriptor and not to `sys.stderr`: the core calls this with
 /// its locks held and from its own thread, where Python code must not run.
 pub(crate) fn print_warning(warning: &str) {
-    writeln!(std::io::stderr(), "danlu: WARNING: {warning}").ok();
+    writeln!(std::io::stderr(), "danlu: WARNING: {}", danlu::model::plain(warning)).ok();
 }

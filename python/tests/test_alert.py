@@ -33,6 +33,21 @@ def test_an_alert_is_recorded_and_said(read: Reader, capsys: pytest.CaptureFixtu
     assert "danlu: WARN: loss: it is NaN\n" in capsys.readouterr().err
 
 
+def test_an_alert_does_nothing_to_the_terminal(read: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "a\x07\x1b[2J\x9b2J\rb\t\ndanlu: forged" + "".join(
+        map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+    )
+    bad += "\u200e\u200f\u061c"
+    run = danlu.init(project="p")
+    capsys.readouterr()
+    run.alert(bad, bad)
+    said = capsys.readouterr().err
+    run.finish()
+    assert alerts(read, run) == [(bad, bad, "INFO")], "it is stored as it is"
+    shown = "a\ufffd\ufffd[2J\ufffd2J\ufffdb ⏎danlu: forged" + 12 * "\ufffd"
+    assert said == f"danlu: INFO: {shown}: {shown}\n"
+
+
 def test_the_same_title_is_not_repeated_too_soon(read: Reader) -> None:
     run = danlu.init(project="p")
     for n in range(3):

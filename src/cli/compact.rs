@@ -103,7 +103,7 @@ impl Which {
             return output.json(&changed);
         }
         for file in changed {
-            let (run, before) = (super::output::plain(&file.run), bytes(file.bytes_before));
+            let (run, before) = (&file.run, bytes(file.bytes_before));
             if file.bytes_before == file.bytes_after {
                 output.line(format!("left alone {run}: {before}, and compacted it would not be smaller"))?;
             } else {

@@ -1,6 +1,6 @@
 //! `danlu gc`.
 
-use super::output::{Output, bytes, plain};
+use super::output::{Output, bytes};
 use super::{Common, here_and_now};
 use crate::model::Result;
 use crate::query::{self, Leftover};
@@ -61,7 +61,7 @@ fn print(shown: &[Shown], delete: bool, output: &mut Output) -> Result<()> {
             (false, true) => "deleted",
             (false, false) => "would go",
         };
-        let name = plain(&leftover.path.display().to_string());
+        let name = leftover.path.display();
         output.line(format!("{word:<8}  {name} ({}): {}", bytes(leftover.bytes), leftover.why))?;
     }
     if !young.is_empty() {

@@ -113,13 +113,8 @@ impl Get {
             return output.json(&got);
         }
         got.iter().try_for_each(|Got { file, written_to }| {
-            let name = plain(&written_to.display().to_string());
-            output.line(format!(
-                "{name}: {}, version {} of {}",
-                bytes(file.size),
-                file.version,
-                plain(&file.path)
-            ))
+            let name = written_to.display();
+            output.line(format!("{name}: {}, version {} of {}", bytes(file.size), file.version, file.path))
         })
     }
 

@@ -100,7 +100,7 @@ impl Import {
         }
         for LeftOut { path, why, failed } in &outcome.left_out {
             let word = if *failed { "FAILED    " } else { "left out  " };
-            output.line(format!("{word}  {}: {}", plain(&path.display().to_string()), plain(why)))?;
+            output.line(format!("{word}  {}: {}", path.display(), why))?;
         }
         output.line(total(outcome, self.dry_run))
     }
@@ -114,13 +114,10 @@ impl Import {
             (Status::UpToDate, _) => "up to date",
             (Status::Failed, _) => "FAILED",
         };
-        let shown = plain(&run.run);
+        let shown = &run.run;
         if let Some(error) = &run.error {
-            output.line(format!("{word:<10}  {shown}: {}", plain(error)))?;
-            return run
-                .hint
-                .as_ref()
-                .map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))));
+            output.line(format!("{word:<10}  {shown}: {error}"))?;
+            return run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {hint}")));
         }
         let what = if run.status == Status::UpToDate {
             String::new()
@@ -139,7 +136,7 @@ impl Import {
 
     fn print_left_out(&self, run: &RunOutcome, output: &mut Output) -> Result<()> {
         for what in run.left_out.iter().take(LINES) {
-            output.line(format!("            without {}", plain(what)))?;
+            output.line(format!("            without {what}"))?;
         }
         match run.left_out.len().saturating_sub(LINES) {
             0 => Ok(()),

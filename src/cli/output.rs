@@ -1,5 +1,6 @@
 //! How things are printed: JSON for programs, aligned columns for people, errors with a hint.
 
+pub(super) use crate::model::plain;
 use crate::model::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -21,9 +22,13 @@ impl Output {
         self.closed
     }
 
-    /// Prints a line.
+    /// Prints a line for people: whatever is in it, a terminal shows one line of text.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
-        let written = writeln!(self.stdout, "{}", text.as_ref()).and_then(|()| self.stdout.flush());
+        self.text(&plain(text.as_ref()))
+    }
+
+    fn text(&mut self, text: &str) -> Result<()> {
+        let written = writeln!(self.stdout, "{text}").and_then(|()| self.stdout.flush());
         written.map_err(|e| self.failed(e))
     }
 
@@ -48,7 +53,12 @@ impl Output {
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|e| Error::damaged("Cannot make JSON").with_source(e))?;
-        self.line(text)
+        self.text(&text)
+    }
+
+    /// Prints a value as JSON on one line.
+    pub(super) fn json_line(&mut self, value: &serde_json::Value) -> Result<()> {
+        self.text(&value.to_string())
     }
 
     /// Prints rows in aligned columns under a heading. Columns whose heading starts with `>` are set to the right.
@@ -89,18 +99,6 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// A text without control characters: names come from users, and a terminal obeys what it is sent.
-pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '⏎',
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
 /// So many of something: `1 row`, `2 rows`.
 pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -121,18 +119,18 @@ pub(super) fn bytes(count: u64) -> String {
 /// Says on standard error what went on beside the answer.
 #[expect(clippy::needless_pass_by_value, reason = "a sink for messages that are made for it")]
 pub(super) fn warn(message: String) {
-    to_stderr(&format!("warning: {}", plain(&message)));
+    to_stderr(&format!("warning: {message}"));
 }
 
 /// Says on standard error what failed and what to do.
 pub(super) fn error(error: &Error) {
-    to_stderr(&format!("error: {}", plain(&error.to_string())));
+    to_stderr(&format!("error: {error}"));
     if let Some(hint) = error.hint() {
-        to_stderr(&format!("hint: {}", plain(hint)));
+        to_stderr(&format!("hint: {hint}"));
     }
 }
 
-/// Prints a line on standard error; when that is closed there is nobody to tell.
+/// Prints a line on standard error, as [`Output::line`] does on the other; when that is closed there is nobody to tell.
 pub(super) fn to_stderr(line: &str) {
-    writeln!(io::stderr(), "{line}").ok();
+    writeln!(io::stderr(), "{}", plain(line)).ok();
 }

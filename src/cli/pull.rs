@@ -107,6 +107,7 @@ impl Pull {
                 || first.contains("://")
                 || Directory::is_one(Path::new(first))
                 || self.all
+                || ["/", "./", "../"].iter().any(|begin| first.starts_with(begin))
                 || (Path::new(first).is_dir() && first.contains('/'));
             if is_remote {
                 return Ok((book.resolve(first).to_owned(), rest));
@@ -160,18 +161,15 @@ impl Pull {
             return output.json(&rows);
         }
         for row in rows {
-            let name = plain(&row.run);
+            let name = &row.run;
             let Some(pulled) = &row.pulled else {
-                output.line(format!(
-                    "FAILED      {name}: {}",
-                    plain(row.error.as_deref().unwrap_or_default())
-                ))?;
+                output.line(format!("FAILED      {name}: {}", row.error.as_deref().unwrap_or_default()))?;
                 if let Some(hint) = &row.hint {
-                    output.line(format!("            {}", plain(hint)))?;
+                    output.line(format!("            {hint}"))?;
                 }
                 continue;
             };
-            let path = plain(&pulled.path.display().to_string());
+            let path = pulled.path.display();
             let came = format!("{}, {}", count(pulled.files, "file"), bytes(pulled.bytes));
             let absent = match pulled.absent {
                 0 => String::new(),
@@ -182,7 +180,7 @@ impl Pull {
                 Pulled::Completed => format!("completed   {name}: {path}, {came}{absent}"),
                 Pulled::UpToDate => format!("up to date  {name}{absent}"),
                 Pulled::Left => {
-                    format!("left        {name}: {}", plain(pulled.why.as_deref().unwrap_or_default()))
+                    format!("left        {name}: {}", pulled.why.as_deref().unwrap_or_default())
                 }
             })?;
         }

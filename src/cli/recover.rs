@@ -1,6 +1,6 @@
 //! `danlu recover`.
 
-use super::output::{Output, count, plain, warn};
+use super::output::{Output, count, warn};
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::Replacing;
@@ -49,16 +49,18 @@ impl Recover {
                 take_kept(&path);
             }
             let target = self.output.as_ref().unwrap_or(&path);
-            let files = rescued.lost_files.iter().map(|file| format!("\n         {}", plain(file)));
             let said = format!(
-                "saved {}; {}; lost {}{}",
+                "saved {}; {}; lost {}",
                 count(rescued.records, "record"),
                 rescued.loss,
-                count(rescued.lost_files.len() as u64, "file"),
-                files.collect::<String>()
+                count(rescued.lost_files.len() as u64, "file")
             );
             let json = serde_json::json!({"file": target, "damaged": true, "rescued": rescued});
             self.say(&json, &said, target, output)?;
+            if !self.common.format.json {
+                let mut lost = rescued.lost_files.iter();
+                lost.try_for_each(|file| output.line(format!("         {file}")))?;
+            }
         }
         Ok(true)
     }
@@ -67,7 +69,7 @@ impl Recover {
         if self.common.format.json {
             return output.json(json);
         }
-        output.line(format!("{}: {text}", plain(&path.display().to_string())))
+        output.line(format!("{}: {text}", path.display()))
     }
 
     /// Refuses a place for the new file that is none, before anything is done.

@@ -108,7 +108,7 @@ impl Serve {
                 Some(key) => json!({"url": server.url(), "api_key": key}),
                 None => json!({"url": server.url()}),
             };
-            output.line(line.to_string())?;
+            output.json_line(&line)?;
         } else {
             output.line(format!("danlu is listening on {}", server.url()))?;
             if let Some(key) = server.new_key() {

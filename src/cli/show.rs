@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::lines::{started, state};
-use super::output::{Output, bytes, plain};
+use super::output::{Output, bytes};
 use super::there::{Looked, There};
 use crate::model::Result;
 use crate::query;
@@ -62,28 +62,31 @@ fn print(details: &query::RunDetails, output: &mut Output) -> Result<()> {
         ("digest", &digest),
     ] {
         if !text.is_empty() {
-            output.line(format!("{title:<9} {}", plain(text)))?;
+            output.line(format!("{title:<9} {text}"))?;
         }
     }
     for lost in &details.losses {
-        output.line(format!("{:<9} {}: {}", "lost", lost.records, plain(&lost.why)))?;
+        output.line(format!("{:<9} {}: {}", "lost", lost.records, lost.why))?;
     }
     for (title, values) in [("config", &details.config), ("summary", &details.summary)] {
         if let Some(values) = values.as_object().filter(|values| !values.is_empty()) {
-            output.line(format!("\n{title}"))?;
+            output.line("")?;
+            output.line(title)?;
             let rows: Vec<_> =
                 values.iter().map(|(key, value)| vec![format!("  {key}"), value.to_string()]).collect();
             output.table(&["  KEY", "VALUE"], &rows)?;
         }
     }
     if !details.keys.is_empty() {
-        output.line("\nhistory")?;
+        output.line("")?;
+        output.line("history")?;
         let rows: Vec<_> =
             details.keys.iter().map(|key| vec![format!("  {}", key.key), key.points.to_string()]).collect();
         output.table(&["  KEY", ">POINTS"], &rows)?;
     }
     if !details.files.is_empty() {
-        output.line("\nfiles")?;
+        output.line("")?;
+        output.line("files")?;
         let rows: Vec<_> = details
             .files
             .iter()

@@ -1,6 +1,6 @@
 //! `danlu verify`.
 
-use super::output::{Output, count, plain, warn};
+use super::output::{Output, count, warn};
 use super::{Common, here_and_now};
 use crate::model::{ErrorKind, Result};
 use crate::remote::Directory;
@@ -127,14 +127,15 @@ fn print(checked: &Checked, output: &mut Output) -> Result<()> {
     } else {
         output.line(format!("DAMAGED  {}", checked.target))?;
     }
-    report.damage.iter().try_for_each(|damage| {
-        output.line(format!("         {}: {}", damage.kind, plain(&damage.message)))
-    })?;
+    report
+        .damage
+        .iter()
+        .try_for_each(|damage| output.line(format!("         {}: {}", damage.kind, damage.message)))?;
     report.losses.iter().try_for_each(|lost| {
         let what = match lost.records {
             0 => "it may be incomplete: ".to_owned(),
             records => format!("it is incomplete: {records} lost, "),
         };
-        output.line(format!("         {what}{}", plain(&lost.why)))
+        output.line(format!("         {what}{}", lost.why))
     })
 }

@@ -54,5 +54,6 @@ mod sync;
 mod sync_kill;
 mod syncer;
 mod system;
+mod terminal;
 mod together;
 mod waiting;

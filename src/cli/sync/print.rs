@@ -1,6 +1,6 @@
 //! What a sync says in the end.
 
-use crate::cli::output::{Output, bytes, count, plain};
+use crate::cli::output::{Output, bytes, count};
 use crate::model::Result;
 use crate::sync::{Outcome, RunOutcome, Status};
 
@@ -26,7 +26,7 @@ pub(super) fn print(outcome: &Outcome, output: &mut Output) -> Result<()> {
 
 /// Prints what a pass did for a run.
 pub(super) fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
-    let name = plain(&run.name());
+    let name = run.name();
     let left_out = match run.left_out {
         0 => String::new(),
         n => format!("; {} left out", count(n, "file")),
@@ -40,9 +40,9 @@ pub(super) fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
         Status::Running => output.line(format!("running     {name}: will be pushed when it has finished")),
         Status::Failed | Status::Parked => {
             let word = if run.status == Status::Parked { "PARKED" } else { "FAILED" };
-            let why = plain(run.error.as_deref().unwrap_or("the sync ended before its turn came"));
+            let why = run.error.as_deref().unwrap_or("the sync ended before its turn came");
             output.line(format!("{word}      {name}: {why}"))?;
-            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {}", plain(hint))))
+            run.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("            {hint}")))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `danlu remote`: the remotes of a directory by name.
 
 use super::Common;
-use super::output::{Output, plain};
-use super::sync::{address_of, default_remote, last_remote};
+use super::output::Output;
+use super::sync::{address_of, in_full, last_remote, shown_default};
 use crate::model::{Error, Result};
 use crate::query;
 use crate::remote;
@@ -109,7 +109,7 @@ fn change(
     if common.format.json {
         output.json(&book)?;
     } else {
-        output.line(plain(said))?;
+        output.line(said)?;
     }
     Ok(true)
 }
@@ -125,7 +125,7 @@ fn list(common: &Common, output: &mut Output) -> Result<bool> {
     if common.format.json {
         output.json(&rows)?;
     } else if rows.is_empty() {
-        output.line(match default_remote(&common.dir)? {
+        output.line(match shown_default(&common.dir)? {
             Some(address) => format!("No remotes have names here; `danlu sync` goes to {address}"),
             None => "No remotes; `danlu remote add NAME ADDRESS` adds one".to_owned(),
         })?;
@@ -146,10 +146,8 @@ fn as_written(book: &Book, address: &str) -> Result<String> {
 
 /// Returns an address as it can be used from anywhere; refuses what is none.
 fn checked(address: &str) -> Result<String> {
-    if let Some(path) = remote::directory_of(address).filter(|path| !path.as_os_str().is_empty()) {
-        let absolute = std::path::absolute(path).map_err(|e| Error::io("find", path, e))?;
-        let text = absolute.to_str().ok_or_else(|| Error::usage("The path of the remote is not UTF-8"))?;
-        return Ok(text.to_owned());
+    if remote::directory_of(address).is_some_and(|path| !path.as_os_str().is_empty()) {
+        return Ok(in_full(address));
     }
     if !CONNECT.iter().any(|scheme| address.starts_with(scheme)) {
         // This does not connect, and says what is wrong with it.

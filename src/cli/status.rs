@@ -3,7 +3,7 @@
 mod remotes;
 
 use super::output::{Output, warn};
-use super::sync::default_remote;
+use super::sync::shown_default;
 use super::{Common, here_and_now, mode};
 use crate::model::Result;
 use crate::query::{self, State};
@@ -75,15 +75,16 @@ impl Status {
         } else {
             Vec::new()
         };
+        let remote = shown_default(&self.common.dir)?;
         Ok(Standing {
             mode,
             set_by,
             project: of("project", "PROJECT").map(|(value, _)| value),
             entity: of("entity", "ENTITY").map(|(value, _)| value),
-            remote: default_remote(&self.common.dir)?,
             running: runs.iter().filter(|run| run.state == State::Running).count(),
             runs: runs.len(),
-            remotes: remotes::standing(&self.common.dir, self.check)?,
+            remotes: remotes::standing(&self.common.dir, remote.as_deref(), self.check)?,
+            remote,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `danlu sync`.
 
+mod each;
 mod print;
 mod show;
 mod target;
@@ -10,7 +11,7 @@ use super::config::seconds;
 use super::output::{Output, warn};
 use super::size::{parse_rate, parse_size};
 use super::{Common, alerts, here_and_now};
-use crate::model::{Error, Result, SystemClock};
+use crate::model::{Error, ErrorKind, Result, SystemClock};
 use crate::query::{self, Filter};
 use crate::remote::{self, Directory, Remote};
 use crate::sync::plan::Policy;
@@ -20,11 +21,12 @@ use crate::sync::{
 use clap::Args;
 use show::{Show, Way};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use target::Target;
 
 pub use target::default_remote;
-pub(super) use target::{address_of, last_remote, open_there};
+pub(super) use target::{address_of, in_full, last_remote, open_there, shown_default};
 
 /// How often something that may pass is tried again by a sync that ends: some ten seconds.
 const PATIENCE: u32 = 4;
@@ -156,18 +158,19 @@ impl Sync {
         let has_state = directory.join("sync.sqlite").is_file();
         let known = if has_state { State::open(&directory)? } else { State::in_memory()? };
         self.check_selection(&source, &known)?;
-        let mut state = None;
+        let shared: Mutex<Option<Arc<State>>> = Mutex::default();
+        // Only when there is a remote: nothing is left behind for one that is not there.
+        let state = || -> Result<Arc<State>> {
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(state) = &*shared {
+                return Ok(Arc::clone(state));
+            }
+            let in_memory = self.dry_run && !has_state;
+            let state = Arc::new(if in_memory { State::in_memory()? } else { State::open(&directory)? });
+            Ok(Arc::clone(shared.insert(state)))
+        };
         self.push_to_each(&targets, output, &show, |remote| {
-            // Only when there is a remote: nothing is left behind for one that is not there.
-            let state = match &mut state {
-                Some(state) => state,
-                none => none.insert(if self.dry_run && !has_state {
-                    State::in_memory()?
-                } else {
-                    State::open(&directory)?
-                }),
-            };
-            sync::pass(&source, remote, state, &mut Session::default(), &settings)
+            sync::pass(&source, remote, &*state()?, &mut Session::default(), &settings)
         })
     }
 
@@ -218,7 +221,7 @@ impl Sync {
         }
         addresses.iter().try_for_each(|address| remote::check_no_secret(address))?;
         let runs = query::run_directory(&self.common.dir);
-        Ok(addresses.into_iter().map(|address| Target::new(address, &runs, self.new)).collect())
+        Ok(addresses.iter().map(|address| Target::new(address, &runs, self.new)).collect())
     }
 
     fn settings(&self, show: Arc<Show>) -> Result<Settings> {
@@ -260,38 +263,66 @@ impl Sync {
         sync::check_named(&self.runs, source, state)
     }
 
-    /// Pushes to one remote after the other; one that fails does not stop the others.
+    /// Pushes to all remotes at once; one that fails, or does not answer, holds up no other.
     fn push_to_each(
         &self,
         targets: &[Target],
         output: &mut Output,
         show: &Show,
-        mut push: impl FnMut(&dyn Remote) -> Result<Outcome>,
+        push: impl Fn(&dyn Remote) -> Result<Outcome> + std::marker::Sync,
     ) -> Result<bool> {
-        let mut well = true;
-        let mut failed = Vec::new();
-        for target in targets {
-            let opened = if self.dry_run { target.look() } else { target.open() };
-            match opened.and_then(|remote| push(&*remote)) {
-                Ok(mut outcome) => {
-                    show.done(&outcome)?;
-                    show.end();
-                    if !self.common.format.json {
-                        print::print(&outcome, output)?;
+        let shared = Mutex::new(&mut *output);
+        let at_work = AtomicUsize::new(targets.len());
+        let one = |target: &Target| {
+            let done = self.push_to(target, &shared, show, &push);
+            let is_last = at_work.fetch_sub(1, Ordering::Relaxed) == 1;
+            match done {
+                // Whoever waits for the others hears of it now. A wrong call is what the command ends with.
+                Err(e) if !is_last && e.kind() != ErrorKind::Usage => {
+                    let output = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !output.is_closed() {
+                        show.beside_bars(|| super::output::error(&e));
                     }
-                    well &= !outcome.runs.iter().any(sync::RunOutcome::is_failure);
-                    failed.extend(outcome.error.take());
-                    if self.from.is_none() && !self.dry_run {
-                        alerts::tell_pushed(&self.common.dir, &outcome)?;
-                    }
+                    Ok(false)
                 }
+                done => done,
+            }
+        };
+        let ended = each::at_once(targets, one);
+        show.end();
+        let (mut well, mut failed) = (true, Vec::new());
+        for done in ended {
+            match done {
+                Ok(done) => well &= done,
                 Err(e) => failed.push(e),
             }
         }
-        show.end();
         let last = failed.pop();
         failed.iter().for_each(super::output::error);
         last.map_or(Ok(well), Err)
+    }
+
+    /// Pushes to one remote, and says how that went. What is said of a remote stays together.
+    fn push_to(
+        &self,
+        target: &Target,
+        output: &Mutex<&mut Output>,
+        show: &Show,
+        push: &impl Fn(&dyn Remote) -> Result<Outcome>,
+    ) -> Result<bool> {
+        let remote = if self.dry_run { target.look()? } else { target.open()? };
+        let mut outcome = push(&*remote)?;
+        show.done(&outcome)?;
+        if !self.common.format.json {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            show.beside_bars(|| print::print(&outcome, &mut output))?;
+        }
+        let error = outcome.error.take();
+        if self.from.is_none() && !self.dry_run {
+            alerts::tell_pushed(&self.common.dir, &outcome)?;
+        }
+        let well = !outcome.runs.iter().any(sync::RunOutcome::is_failure);
+        error.map_or(Ok(well), Err)
     }
 
     fn relay(&self, from: &str, output: &mut Output) -> Result<bool> {
@@ -301,9 +332,11 @@ impl Sync {
             self.targets()?
         } else {
             let addresses = self.remotes.iter().map(|named| address_of(&book, named));
-            addresses.map(|address| Ok(Target::new(address?, &runs, self.new))).collect::<Result<_>>()?
+            addresses.map(|address| Ok(Target::new(&address?, &runs, self.new))).collect::<Result<_>>()?
         };
         let address = book.resolve(from);
+        remote::check_no_secret(address)?;
+        let address = in_full(address);
         if targets.iter().any(|target| target.address == address) {
             return Err(Error::usage(format!(
                 "`{from}` is where the runs come from, and cannot be where they go"
@@ -311,7 +344,7 @@ impl Sync {
         }
         let show = Arc::new(Show::new(self.way()));
         let settings = self.settings(Arc::clone(&show))?;
-        let source = Relay::new(Arc::from(open_there(address)?));
+        let source = Relay::new(Arc::from(open_there(&address)?));
         self.push_to_each(&targets, output, &show, |remote| {
             let state = State::in_memory()?;
             self.check_selection(&source, &state)?;

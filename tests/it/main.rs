@@ -6,10 +6,11 @@
     reason = "tests say what went wrong by panicking, and are used by nobody"
 )]
 
+mod addresses;
 mod alerts;
 mod apart;
 mod api;
-mod attack_sync;
+mod away;
 mod behind;
 mod child;
 mod cli;
@@ -21,6 +22,7 @@ mod envelope;
 mod files;
 mod filters;
 mod fixtures;
+mod forged;
 mod format;
 mod frozen;
 mod fuzz;
@@ -45,6 +47,7 @@ mod resume;
 mod run;
 mod server;
 mod serving;
+mod side_by_side;
 mod sql;
 mod stalled;
 mod stranger;

@@ -67,7 +67,7 @@ fn what_is_no_regular_file_is_said_and_never_waited_for() {
     std::fs::create_dir(place.join("usb")).unwrap();
     pipe(&place.join("usb/danlu-remote.json"));
     let (code, said) = ends(&place, &["sync", "usb"]);
-    assert!(code == 2 && said.contains("`usb` is no danlu remote"), "{said}");
+    assert!(code == 2 && said.contains("/usb` is no danlu remote"), "{said}");
     std::fs::remove_file(place.join("usb/danlu-remote.json")).unwrap();
     // Where runs and journals are looked for.
     let stem = path.with_extension("").display().to_string();

@@ -252,12 +252,12 @@ fn a_remote_is_made_where_there_is_a_place_for_it_and_that_is_said() {
     assert_eq!(done.code, 1);
     assert_eq!(
         done.stderr,
-        "error: Cannot create the remote `media/usb`: No such file or directory (os error 2)\n\
+        "error: Cannot create the remote `[DIR]/media/usb`: No such file or directory (os error 2)\n\
          hint: the directory above it is not there: is the disk mounted? `mkdir -p` makes what is missing\n"
     );
     assert!(!place.join("media").exists() && !place.join("wandb/sync.sqlite").exists());
     std::fs::create_dir(place.join("media")).unwrap();
-    assert_eq!(place.danlu(&["sync", "media/usb"]).stderr, "created the remote `media/usb`\n");
+    assert_eq!(place.danlu(&["sync", "media/usb"]).stderr, "created the remote `[DIR]/media/usb`\n");
     assert_eq!(place.danlu(&["sync", "media/usb"]).stderr, "", "it is there now");
 }
 
@@ -269,7 +269,7 @@ fn runs_that_become_one_at_the_remote_are_spoken_of() {
     assert!(!place.danlu(&["sync", "first"]).stderr.contains("warning"));
     place.run("twice", 2);
     let said = place.danlu(&["sync", "usb"]).stderr;
-    let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `usb` they are one; give each an id of its own";
+    let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `[DIR]/usb` they are one; give each an id of its own";
     assert!(said.contains(warning) && !said.contains("demo/once"), "{said}");
     assert_eq!(place.danlu(&["sync", "usb"]).stderr, "", "nothing was pushed");
 }

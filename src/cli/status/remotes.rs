@@ -3,7 +3,7 @@
 use crate::cli::here_and_now;
 use crate::cli::lines::time;
 use crate::cli::output::{Output, bytes, count, plain, warn};
-use crate::cli::sync::{default_remote, open_there};
+use crate::cli::sync::open_there;
 use crate::model::{Error, Hash, Result, SystemClock};
 use crate::query;
 use crate::remote::{Remote, heads};
@@ -34,7 +34,7 @@ pub(super) struct AtRemote {
 }
 
 /// Says how the runs of a directory stand at all remotes that it has or had.
-pub(super) fn standing(dir: &Path, check: bool) -> Result<Vec<AtRemote>> {
+pub(super) fn standing(dir: &Path, default: Option<&str>, check: bool) -> Result<Vec<AtRemote>> {
     let directory = query::run_directory(dir);
     if !directory.is_dir() {
         return Ok(Vec::new());
@@ -52,13 +52,12 @@ pub(super) fn standing(dir: &Path, check: bool) -> Result<Vec<AtRemote>> {
     if remotes.is_empty() {
         return Ok(Vec::new());
     }
-    let default = default_remote(dir)?;
     let source = LocalRuns::new(dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
     let candidates = source.list()?;
     remotes
         .into_iter()
         .map(|(name, address)| {
-            let is_default = default.as_ref() == Some(&address);
+            let is_default = default == Some(&*address);
             one(&state, &candidates, name, address, check).map(|at| AtRemote { default: is_default, ..at })
         })
         .collect()

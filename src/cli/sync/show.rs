@@ -40,6 +40,14 @@ pub(super) struct Show {
 
 #[derive(Default)]
 struct AtWork {
+    remotes: BTreeMap<String, Tally>,
+    /// By the remote and the run.
+    bars: BTreeMap<(String, String), ProgressBar>,
+}
+
+/// How far a push to a remote is.
+#[derive(Default)]
+struct Tally {
     began: Option<i64>,
     /// When the last line or event was said.
     said: i64,
@@ -47,7 +55,16 @@ struct AtWork {
     total: u64,
     runs: u64,
     ended: u64,
-    bars: BTreeMap<String, ProgressBar>,
+}
+
+impl AtWork {
+    fn at(&mut self, remote: &str) -> &mut Tally {
+        self.remotes.entry(remote.to_owned()).or_default()
+    }
+
+    fn sum(&self, of: impl Fn(&Tally) -> u64) -> u64 {
+        self.remotes.values().map(of).sum()
+    }
 }
 
 impl Show {
@@ -76,7 +93,7 @@ impl Show {
             said.extend(more);
         }
         // If nobody listens any more, the answer in the end finds out.
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).line(said.to_string()).ok();
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).json_line(&said).ok();
     }
 
     /// Says how a pass to a remote went: the last event.
@@ -98,6 +115,11 @@ impl Show {
         self.event("away", remote, more);
     }
 
+    /// Says something while there are bars.
+    pub(super) fn beside_bars<T>(&self, say: impl FnOnce() -> T) -> T {
+        self.bars.suspend(say)
+    }
+
     /// Takes the bars away.
     pub(super) fn end(&self) {
         let mut at_work = self.lock();
@@ -109,6 +131,8 @@ impl Show {
     }
 
     fn tell_bytes(&self, at_work: &mut AtWork, remote: &str) {
+        let to = if at_work.remotes.len() > 1 { format!("{remote}: ") } else { String::new() };
+        let at_work = at_work.at(remote);
         let now = SystemClock.now();
         let every = if self.way == Way::Plain { LINE_EVERY } else { EVENT_EVERY };
         let began = *at_work.began.get_or_insert(now);
@@ -125,7 +149,7 @@ impl Show {
         if self.way == Way::Plain {
             let left = left.map_or(String::new(), |left| format!(", {left} s left"));
             to_stderr(&format!(
-                "{} of {} runs, {} of {}, {}/s{left}",
+                "{to}{} of {} runs, {} of {}, {}/s{left}",
                 at_work.ended,
                 at_work.runs,
                 bytes(at_work.there),
@@ -142,7 +166,7 @@ impl Show {
 
 impl Progress for Show {
     fn start(&self, remote: &str, counts: Counts) {
-        self.lock().runs += counts.pending;
+        self.lock().at(remote).runs += counts.pending;
         if self.way != Way::News || counts.pending > 0 {
             self.event("start", remote, json!(counts));
         }
@@ -150,12 +174,13 @@ impl Progress for Show {
 
     fn run(&self, remote: &str, run: &str, objects: u64, bytes: u64) {
         let mut at_work = self.lock();
-        at_work.total += bytes;
+        at_work.at(remote).total += bytes;
         self.all.inc_length(bytes);
         if self.on_terminal && at_work.bars.len() < BARS {
             let bar = self.bars.insert_before(&self.all, styled(ProgressBar::new(bytes)));
-            bar.set_message(plain(run));
-            at_work.bars.insert(run.to_owned(), bar);
+            let to = if at_work.remotes.len() > 1 { format!(" to {remote}") } else { String::new() };
+            bar.set_message(plain(&format!("{run}{to}")));
+            at_work.bars.insert((remote.to_owned(), run.to_owned()), bar);
         }
         drop(at_work);
         self.event("run", remote, json!({"run": run, "objects": objects, "bytes": bytes}));
@@ -163,9 +188,9 @@ impl Progress for Show {
 
     fn sent(&self, remote: &str, run: &str, bytes: u64) {
         let mut at_work = self.lock();
-        at_work.there += bytes;
+        at_work.at(remote).there += bytes;
         self.all.inc(bytes);
-        if let Some(bar) = at_work.bars.get(run) {
+        if let Some(bar) = at_work.bars.get(&(remote.to_owned(), run.to_owned())) {
             bar.inc(bytes);
         }
         self.tell_bytes(&mut at_work, remote);
@@ -173,11 +198,11 @@ impl Progress for Show {
 
     fn ended(&self, remote: &str, run: &RunOutcome) {
         let mut at_work = self.lock();
-        at_work.ended += 1;
-        if let Some(bar) = at_work.bars.remove(&run.name()) {
+        at_work.at(remote).ended += 1;
+        if let Some(bar) = at_work.bars.remove(&(remote.to_owned(), run.name())) {
             bar.finish_and_clear();
         }
-        self.all.set_message(format!("{} of {} runs", at_work.ended, at_work.runs));
+        self.all.set_message(format!("{} of {} runs", at_work.sum(|at| at.ended), at_work.sum(|at| at.runs)));
         drop(at_work);
         let event = match run.status {
             Status::Pushed | Status::Live => "pushed",

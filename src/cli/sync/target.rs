@@ -1,7 +1,7 @@
 //! Where runs are pushed to.
 
 use crate::cli::config::{Credentials, options_for};
-use crate::cli::output::{plain, to_stderr};
+use crate::cli::output::{to_stderr, warn};
 use crate::model::{Error, ErrorKind, Result};
 use crate::query;
 use crate::remote::{self, Directory, Memory, Remote};
@@ -20,8 +20,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(address: String, runs: &Path, anew: bool) -> Self {
-        Self { address, runs: runs.to_owned(), anew: AtomicBool::new(anew) }
+    /// Takes a place by its address. That of a directory is written down in full: the next sync may begin elsewhere.
+    pub(super) fn new(address: &str, runs: &Path, anew: bool) -> Self {
+        Self { address: in_full(address), runs: runs.to_owned(), anew: AtomicBool::new(anew) }
     }
 
     /// Opens it, and makes a directory if it is new.
@@ -30,7 +31,7 @@ impl Target {
         let is_new = remote::directory_of(&self.address).is_some_and(|path| !Directory::is_one(path));
         let remote = remote::open(&self.address, &options_for(&self.address)?)?;
         if is_new {
-            to_stderr(&format!("created the remote `{}`", plain(&self.address)));
+            to_stderr(&format!("created the remote `{}`", self.address));
         }
         self.anew.store(false, Ordering::Relaxed);
         Ok(remote)
@@ -82,6 +83,13 @@ pub(in crate::cli) fn address_of(book: &Book, named: &str) -> Result<String> {
         .with_hint(format!("a directory is written `./{named}`, a server `http://{named}`")))
 }
 
+/// Returns an address as it can be used from anywhere.
+pub(in crate::cli) fn in_full(address: &str) -> String {
+    let path = remote::directory_of(address).filter(|path| !path.as_os_str().is_empty());
+    let absolute = path.and_then(|path| std::path::absolute(path).ok()?.to_str().map(str::to_owned));
+    absolute.unwrap_or_else(|| address.to_owned())
+}
+
 fn looks_like_a_machine(word: &str) -> bool {
     let begins_with_letter = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic());
     word == "localhost"
@@ -93,6 +101,7 @@ fn looks_like_a_machine(word: &str) -> bool {
 /// Opens a remote that must be there.
 pub(in crate::cli) fn open_there(address: &str) -> Result<Box<dyn Remote>> {
     remote::check_no_secret(address)?;
+    let address = &*in_full(address);
     match remote::directory_of(address) {
         Some(path) if !path.exists() => {
             let message = format!("There is no remote `{}`: there is no such directory", path.display());
@@ -112,7 +121,9 @@ pub fn default_remote(dir: &Path) -> Result<Option<String>> {
     let directory = query::run_directory(dir);
     let book = Book::load(&directory)?;
     if let Some(named) = std::env::var("DANLU_REMOTE").ok().filter(|remote| !remote.is_empty()) {
-        return address_of(&book, &named).map(Some);
+        let address = address_of(&book, &named);
+        let address = address.map_err(|e| e.in_context("$DANLU_REMOTE names no remote"))?;
+        return Ok(Some(in_full(&address)));
     }
     if let Some(address) = book.default_address() {
         return Ok(Some(address.to_owned()));
@@ -120,6 +131,17 @@ pub fn default_remote(dir: &Path) -> Result<Option<String>> {
     match last_remote(&directory)? {
         Some(last) => Ok(Some(last)),
         None => Ok(Credentials::load()?.default_server()),
+    }
+}
+
+/// Does what [`default_remote`] does where it is only shown: that $DANLU_REMOTE names none is worth a warning, and no more.
+pub(in crate::cli) fn shown_default(dir: &Path) -> Result<Option<String>> {
+    match default_remote(dir) {
+        Err(e) if e.kind() == ErrorKind::Usage => {
+            warn(e.to_string());
+            Ok(None)
+        }
+        known => known,
     }
 }
 

@@ -1,12 +1,13 @@
 //! `danlu sync --watch`.
 
 use super::Sync;
+use super::each;
 use super::print::print_run;
 use super::show::{Show, Way};
 use super::target::Target;
 use crate::cli::output::{Output, error, to_stderr};
 use crate::cli::{alerts, here_and_now, output::warn};
-use crate::model::{Error, Result, SystemClock};
+use crate::model::{Result, SystemClock};
 use crate::remote::{self, Remote};
 use crate::sync::{self, Bell, LocalRuns, Outcome, Settings, State, Status, Watched};
 use std::collections::BTreeSet;
@@ -35,17 +36,8 @@ pub(super) fn watch(command: &Sync, targets: &[Target], output: &mut Output) -> 
         .then(|| Duration::try_from_secs_f64(command.live_interval.max(0.2)).unwrap_or(Duration::MAX));
     let output = Mutex::new(output);
     let watcher = Watcher { command, show: &show, output: &output };
-    let ended: Vec<Result<()>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = targets
-            .iter()
-            .map(|target| {
-                let (source, state, settings, bell, watcher) = (&source, &state, &settings, &bell, &watcher);
-                scope.spawn(move || watcher.one(target, source, state, (settings, bell), live))
-            })
-            .collect();
-        let broke = || Err(Error::new(crate::ErrorKind::Io, "A thread of the syncer broke down"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broke())).collect()
-    });
+    let ended =
+        each::at_once(targets, |target| watcher.one(target, &source, &state, (&settings, &bell), live));
     show.end();
     let all_well = ended.iter().all(Result::is_ok);
     ended.into_iter().find(Result::is_err).unwrap_or(Ok(())).map(|()| all_well)

@@ -1,0 +1,128 @@
+//! Run files and remotes with other bytes in them than were written: none is taken for the run, nor replaces it.
+
+use crate::support::{Done, Place, names};
+use danlu::model::{AttemptId, Hash};
+use danlu::remote::{Directory, Manifest, Object, SizedHash};
+use danlu::store;
+use std::path::{Path, PathBuf};
+
+fn said(done: &Done) -> String {
+    format!("{}{}", done.stdout, done.stderr)
+}
+
+fn all_in(directory: &Path) -> Vec<PathBuf> {
+    names(directory).into_iter().map(|name| directory.join(name)).collect()
+}
+
+#[test]
+fn a_damaged_run_file_is_never_replaced_by_what_a_remote_has() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 5] = [
+        ("header", |bytes| bytes[..64].fill(b'x')),
+        ("first page", |bytes| bytes[..4096].fill(0)),
+        ("cut", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("other", |bytes| *bytes = b"notes".to_vec()),
+        ("middle", |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[4096..middle].fill(0);
+        }),
+    ];
+    for (name, damage) in damages {
+        let place = Place::new();
+        let path = place.run("abc", 500);
+        assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+        let mut bytes = std::fs::read(&path).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&path, &bytes).unwrap();
+        for more in [&[][..], &["--no-files"]] {
+            let done = place.danlu(&[&["pull", "usb", "abc"][..], more].concat());
+            assert!(std::fs::read(&path).unwrap() == bytes, "{name}: {}", said(&done));
+            assert_eq!(done.code, 1, "{name}: {}", said(&done));
+            let file = path.file_name().unwrap().to_str().unwrap();
+            assert!(
+                said(&done).contains(file) && said(&done).contains("danlu recover"),
+                "{name}: {}",
+                said(&done)
+            );
+        }
+        // Out of the way it is no obstacle.
+        std::fs::rename(&path, place.join("aside")).unwrap();
+        assert_eq!(place.danlu(&["pull", "usb", "abc"]).code, 0, "{name}");
+        assert_eq!(place.danlu(&["verify", "abc"]).code, 0, "{name}");
+    }
+}
+
+/// Puts other bytes in the place of the first segment of the only run of a remote, and a manifest that names them.
+fn forge(remote: &Path, forge: impl Fn(&mut Manifest, Vec<u8>) -> Vec<u8>) {
+    let at = all_in(&remote.join("runs")).remove(0);
+    let mut manifest = Manifest::parse(&std::fs::read(&at).unwrap()).unwrap();
+    let directory = Directory::open(remote).unwrap();
+    let old = manifest.attempts[0].segments[0].sha256;
+    let bytes = forge(&mut manifest, directory.read_segment(old).unwrap());
+    let name = Hash::of(&bytes);
+    let object = Object::Segment(name);
+    std::fs::create_dir_all(directory.path_of(object).parent().unwrap()).unwrap();
+    std::fs::write(directory.path_of(object), store::pack(&bytes, 3).unwrap()).unwrap();
+    let mut entry = manifest.attempts.remove(0);
+    entry.segments[0] = SizedHash { sha256: name, size: bytes.len() as u64 };
+    let names: Vec<Hash> = entry.segments.iter().map(|segment| segment.sha256).collect();
+    entry.digest = store::attempt_digest(entry.attempt, entry.records, &names);
+    let manifest = Manifest::new(manifest.run, vec![entry], manifest.blobs);
+    std::fs::write(&at, manifest.to_json().unwrap()).unwrap();
+}
+
+#[test]
+fn verify_finds_in_a_remote_what_a_pull_would_find() {
+    type Forge = fn(&mut Manifest, Vec<u8>) -> Vec<u8>;
+    let forgeries: [(&str, Forge); 6] = [
+        ("no segment", |_, _| b"right hash, no segment".to_vec()),
+        ("more behind it", |_, bytes| [bytes, vec![0]].concat()),
+        ("a record less", |_, bytes| {
+            let (attempt, first, mut records) = store::decode_segment(&bytes).unwrap();
+            records.pop();
+            store::encode_segment(attempt, first, &records).unwrap()
+        }),
+        ("another attempt", |manifest, bytes| {
+            let (_, first, records) = store::decode_segment(&bytes).unwrap();
+            manifest.attempts[0].attempt = AttemptId::random().unwrap();
+            store::encode_segment(AttemptId::random().unwrap(), first, &records).unwrap()
+        }),
+        ("more records", |manifest, bytes| {
+            manifest.attempts[0].records += 1;
+            bytes
+        }),
+        ("a file less", |manifest, bytes| {
+            manifest.blobs.clear();
+            bytes
+        }),
+    ];
+    for (name, change) in forgeries {
+        let (place, there) = (Place::new(), Place::new());
+        place.run("abc", 20);
+        assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+        let sound = place.danlu(&["verify", "usb"]);
+        assert!(sound.code == 0 && sound.stdout.starts_with("ok"), "{}", said(&sound));
+        forge(&place.join("usb"), change);
+        let usb = place.join("usb");
+        let pulled = there.danlu(&["pull", usb.to_str().unwrap(), "--all"]);
+        assert_eq!(pulled.code, 1, "{name}: {}", said(&pulled));
+        let done = place.danlu(&["verify", "usb"]);
+        assert_eq!(done.code, 1, "{name}: {}", said(&done));
+        assert!(
+            done.stdout.contains("DAMAGED") && done.stdout.contains("demo/abc"),
+            "{name}: {}",
+            said(&done)
+        );
+    }
+}
+
+#[test]
+fn a_manifest_under_the_name_of_another_run_is_found() {
+    let place = Place::new();
+    place.run("abc", 2);
+    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    let at = all_in(&place.join("usb/runs")).remove(0);
+    std::fs::rename(&at, at.with_file_name(format!("{}.json", Hash::of(b"other")))).unwrap();
+    let done = place.danlu(&["verify", "usb"]);
+    assert!(done.code == 1 && done.stdout.contains("demo/abc"), "{}", said(&done));
+}

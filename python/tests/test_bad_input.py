@@ -189,6 +189,13 @@ def test_aliases_are_a_list() -> None:
         run.log_artifact(artifact, aliases=aliases)  # type: ignore[arg-type]
 
 
+def test_a_warning_of_the_core_does_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo("exe.\u202egpj")
+    with danlu.init(project="p") as run:
+        run.save("exe.\u202egpj")
+    assert "/exe.\ufffdgpj`: it is a named pipe" in capfd.readouterr().err
+
+
 def test_names_that_no_entry_can_have_are_left_out(workdir: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (workdir / "data").mkdir()
     for name in (b"data/good.py", b"data/new\nline.py", b"data/\xff.py"):

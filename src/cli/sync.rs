@@ -20,6 +20,7 @@ use crate::sync::{
 };
 use clap::Args;
 use show::{Show, Way};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -214,7 +215,8 @@ impl Sync {
             (false, []) => vec![default_remote(&self.common.dir)?.ok_or_else(none)?],
             (false, named) => named.iter().map(|named| address_of(&book, named)).collect::<Result<_>>()?,
         };
-        addresses.dedup();
+        let mut places = BTreeSet::new();
+        addresses.retain(|address| places.insert(in_full(address)));
         if addresses.is_empty() {
             return Err(Error::usage("This directory has no remotes")
                 .with_hint("`danlu remote add NAME ADDRESS` adds one"));

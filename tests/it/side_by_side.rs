@@ -62,6 +62,10 @@ fn what_is_said_of_each_remote_stays_together() {
         told.push(remote.to_owned());
     }
     told.sort();
+    // However a place is named, it is one.
+    let usb = place.join("one");
+    let named = place.danlu(&["sync", "one", "two", "./one", usb.to_str().unwrap()]);
+    assert_eq!(named.stdout.matches("8 up to date; ").count(), 2, "{}", named.stdout);
     assert_eq!(told, ["one", "three", "two"]);
     // Events say of which remote they are, and count for it alone.
     for n in 8..12 {

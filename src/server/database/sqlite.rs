@@ -125,7 +125,7 @@ impl Database for Sqlite {
     fn jot(&self, sql: &str, values: &[Cell]) -> Result<()> {
         let connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        let done = Of(&connection).execute(sql, values);
+        let done = Of(&connection, &self.path).execute(sql, values);
         connection.pragma_update(None, "synchronous", "FULL")?;
         done.map(|_| ())
     }

@@ -3,6 +3,7 @@
 use super::frames::write_frame;
 use super::{Manifest, Object, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use serde::Deserialize;
@@ -143,10 +144,7 @@ impl Http {
                 "is it overloaded, or stopped? `danlu sync --watch` waits for it; DANLU_TIMEOUT gives it more seconds",
             )
         } else {
-            (
-                format!("Cannot reach `{}`", self.address),
-                "check the address and the network; `danlu sync --watch` waits for it",
-            )
+            (format!("Cannot reach `{}`", self.address), way_out(&error))
         };
         Error::new(ErrorKind::Unreachable, what).with_source(error.without_url()).with_hint(hint)
     }
@@ -294,7 +292,7 @@ impl Remote for Http {
         Ok(self.json::<Held>(self.client.get(self.url(&path)), 0)?.held)
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         let path = format!("blobs/{}?offset={offset}&size={}", blob.sha256, blob.size);
         let length = bytes.len() as u64;
         self.send(self.client.put(self.url(&path)).body(bytes), length).map(|_| ())
@@ -381,5 +379,20 @@ fn path_of(object: Object) -> String {
     match object {
         Object::Segment(hash) => format!("segments/{hash}"),
         Object::Blob(hash) => format!("blobs/{hash}"),
+    }
+}
+
+/// Says what to do about a server that cannot be reached. What TLS says is only there as text.
+fn way_out(error: &reqwest::Error) -> &'static str {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let said = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    if said.contains("certificate") {
+        "this machine does not trust who signed the certificate of the server: SSL_CERT_FILE names a file with more whom it trusts, PEM"
+    } else if said.contains("InvalidContentType") {
+        "it does not speak TLS: is its address http://… and not https://…?"
+    } else if said.contains("invalid HTTP version") {
+        "it does not speak plain HTTP: is its address https://… and not http://…?"
+    } else {
+        "check the address and the network; `danlu sync --watch` waits for it"
     }
 }

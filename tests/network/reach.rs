@@ -59,7 +59,7 @@ fn f46_a_name_that_does_not_resolve_leaves_the_run_queued() {
 #[test]
 fn f46_tls_that_fails_leaves_the_run_queued() {
     let plain = Line::new();
-    says(&fails(&plain.server.url.replace("http:", "https:"), &[]), "Cannot reach");
+    says(&fails(&plain.server.url.replace("http:", "https:"), &[]), "is its address http://");
     let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     rustls::crypto::ring::default_provider().install_default().ok();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
@@ -76,7 +76,7 @@ fn f46_tls_that_fails_leaves_the_run_queued() {
         rustls::StreamOwned::new(connection, tcp).read_to_string(&mut read).ok();
         read
     });
-    says(&fails(&address, &[]), "certificate");
+    says(&fails(&address, &[]), "SSL_CERT_FILE");
     assert_eq!(served.join().unwrap(), "", "the key was shown to a stranger");
 }
 

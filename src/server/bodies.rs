@@ -1,13 +1,15 @@
 //! Bodies on their way: counted, and given up if they make no progress.
 
 use axum::body::{Body, Bytes, HttpBody};
+use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// How the body of a request went.
 #[derive(Default)]
@@ -25,12 +27,16 @@ pub(super) struct Incoming {
     patience: Duration,
     until: Pin<Box<Sleep>>,
     waits: bool,
+    over: bool,
 }
+
+/// What is read at most of a body that nobody wants.
+const REST: u64 = 64 << 20;
 
 impl Incoming {
     /// Counts what comes in.
     pub(super) fn new(body: Body, progress: Arc<Progress>, patience: Duration) -> Self {
-        Self { body, progress, patience, until: Box::pin(sleep(patience)), waits: false }
+        Self { body, progress, patience, until: Box::pin(sleep(patience)), waits: false, over: false }
     }
 }
 
@@ -54,6 +60,7 @@ impl HttpBody for Incoming {
                 None => {}
             }
             this.waits = false;
+            this.over = !matches!(frame, Some(Ok(_)));
             return poll;
         }
         // The time in which nobody asks for more is not the client's.
@@ -64,6 +71,7 @@ impl HttpBody for Incoming {
             return Poll::Pending;
         }
         this.progress.broke.store(true, Ordering::Relaxed);
+        this.over = true;
         let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body makes no progress");
         Poll::Ready(Some(Err(axum::Error::new(late))))
     }
@@ -74,6 +82,26 @@ impl HttpBody for Incoming {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Incoming {
+    /// Reads the rest of a body that was refused before its end: a client that is still sending would see a broken connection in
+    /// place of the reason.
+    fn drop(&mut self) {
+        let (false, Ok(runtime)) = (self.over || self.body.is_end_stream(), Handle::try_current()) else {
+            return;
+        };
+        let (mut rest, patience) = (std::mem::take(&mut self.body).into_data_stream(), self.patience);
+        runtime.spawn(timeout(patience, async move {
+            let mut read = 0;
+            while let Some(Ok(piece)) = rest.next().await {
+                read += piece.len() as u64;
+                if read > REST {
+                    break;
+                }
+            }
+        }));
     }
 }
 

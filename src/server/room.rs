@@ -1,11 +1,12 @@
 //! Memory for bodies: those that are to be in it as a whole wait until there is room, before a thread is taken for them.
 
 use super::App;
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
 use super::auth::Asker;
 use crate::model::{Error, ErrorKind};
-use axum::body::{Bytes, HttpBody, to_bytes};
+use axum::body::HttpBody;
 use axum::extract::Request;
+use futures_util::TryStreamExt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,21 +57,25 @@ pub(super) fn length_of(request: &Request) -> Option<u64> {
     request.body().size_hint().upper()
 }
 
-/// Waits for a body that is to be in memory as a whole.
-pub(super) async fn whole(app: &App, who: &Asker, request: Request, most: u64) -> Answer<(Bytes, Place)> {
+/// Waits for a body that is to be in memory as a whole. Each piece is copied and let go of at once: its memory serves for the
+/// next.
+pub(super) async fn whole(app: &App, who: &Asker, request: Request, most: u64) -> Answer<(Vec<u8>, Place)> {
     let too_long = || Error::new(ErrorKind::Limit, format!("The body has more than {most} bytes"));
     let length = length_of(&request);
     if length.is_some_and(|length| length > most) {
         return Err(too_long().into());
     }
     let place = app.room.take(&who.account, length.unwrap_or(most)).await;
-    let read = to_bytes(request.into_body(), usize::try_from(most).unwrap_or(usize::MAX)).await;
-    let bytes = read.map_err(|e| {
-        let error =
-            Error::new(ErrorKind::Limit, format!("The body cannot be read, or has more than {most} bytes"));
-        Refusal::from(error.with_source(e))
-    })?;
-    Ok((bytes, place))
+    let mut whole = Vec::with_capacity(usize::try_from(length.unwrap_or_default()).unwrap_or_default());
+    let mut pieces = request.into_body().into_data_stream();
+    let broken = |e| Error::new(ErrorKind::Usage, "The body cannot be read").with_source(e);
+    while let Some(piece) = pieces.try_next().await.map_err(broken)? {
+        if (whole.len() + piece.len()) as u64 > most {
+            return Err(too_long().into());
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok((whole, place))
 }
 
 #[cfg(test)]

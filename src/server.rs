@@ -152,7 +152,7 @@ fn place_of_objects(settings: &Settings) -> Option<PathBuf> {
 fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
     match settings.objects.as_deref() {
         // Another server over this catalogue would look for them elsewhere.
-        None if settings.catalogue.is_some() => {
+        None if settings.catalogue.as_deref().is_some_and(is_postgres) => {
             Err(Error::usage("A catalogue in PostgreSQL is for objects that all of its servers reach")
                 .with_hint("give their directory or bucket with `--objects`"))
         }
@@ -173,14 +173,16 @@ fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
 fn catalogue(settings: &Settings, now: i64) -> Result<Catalogue> {
     match settings.catalogue.as_deref() {
         None => Catalogue::in_file(&file_of_catalogue(&settings.data), now),
-        Some(address) if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
-            Catalogue::in_postgres(address, now)
-        }
+        Some(address) if is_postgres(address) => Catalogue::in_postgres(address, now),
         Some(_) => {
             Err(Error::usage("The catalogue is a file in the data directory, or a PostgreSQL database")
                 .with_hint("give an address such as postgres://danlu@db.example.org/danlu"))
         }
     }
+}
+
+fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 /// The file of the catalogue in a data directory.

@@ -57,11 +57,12 @@ fn nearest(path: &Path) -> &Path {
 /// # Errors
 /// It has other things in it.
 pub(super) fn check_is_ours(data: &Path) -> Result<()> {
-    let names = std::fs::read_dir(data).map_err(|e| Error::io("read", data, e))?;
+    // Why it cannot be read is said where it is held.
+    let Ok(names) = std::fs::read_dir(data) else { return Ok(()) };
     let names = names.filter_map(|entry| Some(entry.ok()?.file_name()));
     let names: Vec<_> = names.filter(|name| name != "lost+found").collect();
-    let ours = |name: &std::ffi::OsString| name == LOCK || *name == *super::CATALOGUE || name == "objects";
-    if names.is_empty() || names.iter().any(ours) {
+    let ours = |name: &std::ffi::OsString| name == LOCK || name == super::CATALOGUE;
+    if names.is_empty() || names.iter().any(ours) || Directory::is_one(&data.join("objects")) {
         return Ok(());
     }
     let message = format!("`{}` is no data directory of a server: it has other things in it", data.display());

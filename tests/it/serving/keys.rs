@@ -187,7 +187,16 @@ fn bad_calls_of_admin_are_told() {
         (&["admin", "--data", "nowhere", "stats"], "is no data directory of a server"),
         (&["admin", "--data", ".", "--catalogue", "mysql://x", "stats"], "a PostgreSQL database"),
         (
-            &["admin", "--data", ".", "--catalogue", "postgres://nobody@127.0.0.1:1/x", "stats"],
+            &[
+                "admin",
+                "--data",
+                ".",
+                "--objects",
+                "objects",
+                "--catalogue",
+                "postgres://nobody@127.0.0.1:1/x",
+                "stats",
+            ],
             "Cannot reach the catalogue",
         ),
     ] {

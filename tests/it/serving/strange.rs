@@ -1,6 +1,6 @@
 //! Data of a server that cannot be used, because it is somebody else's, or something else is in its place.
 
-use crate::support::{Done, Place, ask, done, wait_until};
+use crate::support::{Done, Place, ask, done, names, wait_until};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -46,6 +46,47 @@ fn place() -> Place {
     // Closed in order, it has nothing beside it that could be read without a right to write.
     assert_eq!(ask::<i64>(&place.join("server/catalogue.sqlite"), "SELECT count(*) FROM account"), 1);
     place
+}
+
+#[test]
+fn what_others_have_in_a_directory_is_left_alone() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.join("project/runs")).unwrap();
+    std::fs::write(place.join("project/runs/results.csv"), "precious").unwrap();
+    let serve = |data| place.danlu(&["serve", "--data", data, "--listen", "127.0.0.1:0"]);
+    refused(
+        &serve("project"),
+        "`project` is no data directory of a server: it has other things in it",
+        "an empty or a new directory",
+    );
+    assert_eq!(std::fs::read_to_string(place.join("project/runs/results.csv")).unwrap(), "precious");
+    place.run("abc", 3);
+    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    refused(&serve("usb"), "`usb` is no data directory of a server", "it is a remote");
+    assert!(place.danlu(&["ls", "--remote", "usb"]).stdout.contains("abc"));
+    // As the hint says.
+    let server = place.serve_with(&["--objects", "usb"]);
+    let listed = place
+        .command(&["ls", "--remote", &server.url])
+        .env("DANLU_API_KEY", server.key.clone().unwrap())
+        .output();
+    assert!(done(listed.unwrap(), &place).stdout.contains("abc"));
+    drop(server);
+    // After an unclean end of the machine, what may be damaged goes: of the run files, and of nothing else.
+    std::fs::write(place.join("server/runs/notes.txt"), "precious").unwrap();
+    std::fs::remove_file(place.join("server/runs.json")).unwrap();
+    drop(place.serve_with(&["--objects", "usb"]));
+    assert_eq!(names(&place.join("server/runs")), ["notes.txt"]);
+}
+
+#[test]
+fn a_catalogue_in_postgresql_needs_objects_that_all_servers_reach() {
+    let place = Place::new();
+    refused(
+        &place.danlu(&["serve", "--data", "cache", "--catalogue", "postgres://nobody@127.0.0.1:1/x"]),
+        "A catalogue in PostgreSQL is for objects that all of its servers reach",
+        "`--objects`",
+    );
 }
 
 #[test]

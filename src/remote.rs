@@ -33,6 +33,7 @@ pub use ssh::Ssh;
 pub use stdio::serve;
 
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 
@@ -93,14 +94,14 @@ pub trait Remote: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Usage`] for a part that leaves a gap after what is held. Otherwise as [`Self::put`]; if the bytes turn out
     /// not to be those of the name, nothing of them is held any more.
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()>;
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()>;
 
     /// Does what [`Self::put_part`] does, and adds the part to the hash of what its sender has sent. A remote that hashes
     /// what it holds need not hash the same bytes twice.
     ///
     /// # Errors
     /// As [`Self::put_part`].
-    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>, sent: &mut Sha256) -> Result<()> {
+    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Bytes, sent: &mut Sha256) -> Result<()> {
         sent.update(&bytes);
         self.put_part(blob, offset, bytes)
     }

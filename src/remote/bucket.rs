@@ -236,7 +236,7 @@ impl Remote for Bucket {
         self.wait(self.held_parts(blob))
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         self.wait(self.take_part(blob, offset, bytes))
     }
 

@@ -21,6 +21,7 @@ use super::marker::{MARKER, Marker};
 use super::{Left, Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::store;
+use bytes::Bytes;
 use check::Whole;
 use parts::{Hashes, Parts};
 use rustix::fs::{FlockOperation, flock};
@@ -31,6 +32,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use threads::in_threads;
+
+/// The kind of a manifest that could not be read any more when its run was committed again.
+const PUT_ASIDE: &str = "damaged";
 
 /// A remote in a directory.
 #[derive(Debug)]
@@ -84,7 +88,11 @@ impl Directory {
 
     /// Reads a manifest, if it is there.
     fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
-        match std::fs::read(path) {
+        let read = place::open(path).and_then(|mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        match read {
             Ok(bytes) => {
                 let key = path.file_stem().and_then(|name| Hash::parse(name.to_str()?));
                 let manifest = Manifest::parse_as(key, &bytes);
@@ -101,7 +109,7 @@ impl Directory {
     /// It is not there, or damaged.
     pub fn read_segment(&self, name: Hash) -> Result<Vec<u8>> {
         let path = self.path_of(Object::Segment(name));
-        let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
+        let file = place::open(&path).map_err(|e| Error::io("read", &path, e))?;
         store::unpack(name, file).map_err(|e| e.in_context(format!("`{}`", path.display())))
     }
 
@@ -117,7 +125,14 @@ impl Directory {
     /// Writes one manifest durably, but for its name. Returns the ends that it supersedes.
     fn take_in(&self, manifest: &Manifest) -> Result<Vec<Object>> {
         let path = self.path_of_run(manifest.run.hash());
-        let (merged, old) = Manifest::follow(Self::read_manifest(&path)?.as_ref(), manifest)?;
+        let held = match Self::read_manifest(&path) {
+            // What nobody can read any more keeps nobody from committing all of it again.
+            Err(e) if e.kind() == ErrorKind::Damaged => {
+                place::rename(&path, &path.with_extension(PUT_ASIDE)).map(|()| None)
+            }
+            held => held,
+        }?;
+        let (merged, old) = Manifest::follow(held.as_ref(), manifest)?;
         self.check_named(manifest, &old)?;
         place::place(&self.temporary(), &path, &merged.to_json()?)?;
         Ok(old)
@@ -207,11 +222,11 @@ impl Remote for Directory {
         self.reached(self.held_parts(blob))
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         self.reached(self.write_part(blob, offset, &bytes)).map(|_| ())
     }
 
-    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>, sent: &mut Sha256) -> Result<()> {
+    fn put_part_of(&self, blob: SizedHash, offset: u64, bytes: Bytes, sent: &mut Sha256) -> Result<()> {
         match self.reached(self.write_part(blob, offset, &bytes))? {
             Some(Hashes { before, after }) if before.serialize() == sent.serialize() => *sent = after,
             _ => sent.update(&bytes),

@@ -23,7 +23,8 @@ impl Heads<'_> {
         for head in &page {
             // Who repeats runs would be asked for ever.
             if self.after.is_some_and(|after| head.key <= after) {
-                let message = format!("`{}` does not list its runs in order, after {}", remote.name(), head.key);
+                let message =
+                    format!("`{}` does not list its runs in order, after {}", remote.name(), head.key);
                 return Err(Error::damaged(message).with_hint("it may be no danlu server, or need an update"));
             }
             self.after = Some(head.key);

@@ -3,6 +3,7 @@
 use super::{Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
 use super::{check_bytes, check_part, last_part, not_there};
 use crate::model::{AttemptId, Hash, Result};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,7 +82,7 @@ impl Remote for Memory {
         Ok(self.lock().held(blob))
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         let mut held = self.lock();
         check_part(blob, held.held(blob), offset, bytes.len() as u64)?;
         if held.held(blob) == blob.size {

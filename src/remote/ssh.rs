@@ -5,6 +5,7 @@ mod connection;
 use super::stdio::{Committed, Request};
 use super::{Manifest, Object, Options, PART_BYTES, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
+use bytes::Bytes;
 use connection::Connection;
 use serde::de::DeserializeOwned;
 use std::io::{Cursor, Read};
@@ -240,7 +241,7 @@ impl Remote for Ssh {
         let mut offset = 0;
         while !part.is_empty() {
             let sent = part.len() as u64;
-            self.put_part(blob, offset, std::mem::take(&mut part))?;
+            self.put_part(blob, offset, std::mem::take(&mut part).into())?;
             offset += sent;
             fill(&mut part)?;
         }
@@ -263,7 +264,7 @@ impl Remote for Ssh {
         self.json(&Request::Held(blob), &[])
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         self.json(&Request::PutPart(blob, offset), &bytes)
     }
 

@@ -150,7 +150,7 @@ fn answer(remote: &dyn Remote, request: Request, body: Vec<u8>) -> Result<Answer
         Request::Missing(objects) => json(&remote.missing(&objects)?),
         Request::PutAll(objects) => json(&remote.put_all(split(objects, &body)?)?),
         Request::Held(blob) => json(&remote.held(blob)?),
-        Request::PutPart(blob, offset) => json(&remote.put_part(blob, offset, body)?),
+        Request::PutPart(blob, offset) => json(&remote.put_part(blob, offset, body.into())?),
         Request::Get(object, offset) => {
             let mut bytes = Vec::new();
             let mut part = remote.get(object, offset)?.take(PART_BYTES);

@@ -10,7 +10,6 @@ use super::stream::{self, Range};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, limits};
 use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -289,10 +288,9 @@ async fn put(app: Arc<App>, who: Asker, object: Object, request: Request) -> Ans
     } else {
         // A thread waits for all of it, so there are few of these.
         let _room = app.room.take(&who.account, PART_BYTES).await;
-        let sent = Sent::new(request);
-        let refused = sent.clone();
-        run_blocking(move || app.take(&who, object, Box::new(sent)).inspect_err(|_| refused.clone().drain()))
-            .await?;
+        let pieces = request.into_body().into_data_stream().map_err(std::io::Error::other);
+        let sent = SyncIoBridge::new(StreamReader::new(Box::pin(pieces)));
+        run_blocking(move || app.take(&who, object, Box::new(sent))).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -332,33 +330,5 @@ impl App {
             ));
         }
         Ok(Error::new(ErrorKind::NotFound, format!("There is no {object} in a run that you may see")))
-    }
-}
-
-/// What is read at most of an object that is refused already.
-const DRAIN_BYTES: u64 = 4 << 30;
-
-type Bridge =
-    SyncIoBridge<StreamReader<futures_util::stream::BoxStream<'static, std::io::Result<Bytes>>, Bytes>>;
-
-/// The body of a request, of which there may be a rest.
-#[derive(Clone)]
-struct Sent(Arc<std::sync::Mutex<Bridge>>);
-
-impl Sent {
-    fn new(request: Request) -> Self {
-        let parts = request.into_body().into_data_stream().map_err(std::io::Error::other);
-        Self(Arc::new(std::sync::Mutex::new(SyncIoBridge::new(StreamReader::new(Box::pin(parts) as _)))))
-    }
-
-    /// Reads the rest. A client that is still sending would see a broken connection instead of the reason.
-    fn drain(&mut self) {
-        std::io::copy(&mut self.take(DRAIN_BYTES), &mut std::io::sink()).ok();
-    }
-}
-
-impl Read for Sent {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).read(buffer)
     }
 }

@@ -7,6 +7,7 @@ use super::App;
 use super::catalogue::Who;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::remote::{Manifest, Object, SizedHash};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -52,7 +53,7 @@ impl App {
 
     /// Takes a part of a blob. What others have sent of it is not written again, but hashed: with its last part, a sender has
     /// shown all of it.
-    pub(super) fn put_part(&self, who: &Who, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    pub(super) fn put_part(&self, who: &Who, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         let (name, length) = (blob.sha256, bytes.len() as u64);
         if self.catalogue.unproved(who, &[Object::Blob(name)])?.is_empty() {
             return self.objects.put_part(blob, offset, bytes);

@@ -4,6 +4,7 @@ mod apart;
 mod large;
 mod line;
 mod on_way;
+mod parts;
 mod scan;
 mod settle;
 mod window;

@@ -1,6 +1,7 @@
 //! A server that says who it is, and then nothing more: a sync that nobody watches ends soon.
 
 use crate::remotes::sample::Sample;
+use bytes::Bytes;
 use danlu::model::{AttemptId, Clock, Hash, SystemClock};
 use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
 use danlu::sync::plan::Policy;
@@ -60,7 +61,7 @@ impl Remote for Frozen {
         self.say_nothing(60)
     }
 
-    fn put_part(&self, _: SizedHash, _: u64, _: Vec<u8>) -> Result<()> {
+    fn put_part(&self, _: SizedHash, _: u64, _: Bytes) -> Result<()> {
         self.say_nothing(60)
     }
 

@@ -1,6 +1,7 @@
 //! Two runs on their way at once that both lack the same content: it goes over the line once.
 
 use crate::remotes::sample::Sample;
+use bytes::Bytes;
 use danlu::Result;
 use danlu::model::{AttemptId, Hash, SystemClock};
 use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
@@ -44,7 +45,7 @@ impl Remote for Both {
         self.memory.held(blob)
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         self.memory.put_part(blob, offset, bytes)
     }
 

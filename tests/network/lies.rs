@@ -112,6 +112,25 @@ fn f54_answers_of_another_shape_prove_nothing() {
     }
 }
 
+/// 54: a server that lists the same page for ever.
+#[test]
+fn f54_a_list_that_never_ends_is_given_up() {
+    let line = Line::new();
+    let place = line.place(&["a", "b"]);
+    line.completes(&place);
+    let asked = crate::support::client().get(format!("{}/api/v1/manifests", line.server.url));
+    let page = asked.bearer_auth(&line.key).send().unwrap().text().unwrap();
+    assert!(page.contains("demo"), "{page}");
+    line.proxy.set(OnRequest(move |request: &Request| {
+        if request.is("GET", "/manifests") { danlu("200 OK", "", &page) } else { Way::Clear }
+    }));
+    let other = crate::support::Place::new();
+    let mut command = other.command(&["pull", &line.proxy.url(), "--all"]);
+    let done = crate::support::done(command.env("DANLU_API_KEY", &line.key).output().unwrap(), &other);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(done.stderr.contains("does not list its runs in order"), "{}", done.stderr);
+}
+
 /// 54: a server whose data was lost, and that is another one now, gets everything again.
 #[test]
 fn f54_a_server_that_begins_anew_gets_everything_again() {

@@ -15,7 +15,8 @@ const TRIES: usize = 50;
 impl Bucket {
     pub(super) async fn read_manifest(&self, key: Hash) -> Result<Option<(Manifest, UpdateVersion)>> {
         let Some((bytes, version)) = self.read(&self.path_of_run(key)).await? else { return Ok(None) };
-        let manifest = Manifest::parse_as(Some(key), &bytes).map_err(|e| e.in_context(format!("`{}`", self.name)))?;
+        let manifest =
+            Manifest::parse_as(Some(key), &bytes).map_err(|e| e.in_context(format!("`{}`", self.name)))?;
         Ok(Some((manifest, version)))
     }
 

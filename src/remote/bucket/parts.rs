@@ -61,7 +61,7 @@ impl Bucket {
     }
 
     /// Takes a part. Before the last one is put, the hash of all of them is compared with the name.
-    pub(super) async fn take_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    pub(super) async fn take_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         let known = self.parts.lock().remove(&blob.sha256).filter(|(held, _)| *held == offset);
         let held = match &known {
             Some((held, _)) => *held,
@@ -81,7 +81,7 @@ impl Bucket {
         if offset == last_part(blob.size) {
             return self.end_parts(blob, hasher, offset, bytes).await;
         }
-        let hasher = self.put_one(blob.sha256, offset, Bytes::from(bytes), hasher).await?;
+        let hasher = self.put_one(blob.sha256, offset, bytes, hasher).await?;
         if let Some(hasher) = hasher {
             self.parts.lock().insert(blob.sha256, (offset + PART_BYTES, hasher));
         }
@@ -111,7 +111,7 @@ impl Bucket {
         blob: SizedHash,
         hasher: Option<Sha256>,
         offset: u64,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Result<()> {
         let hasher = match hasher {
             Some(hasher) => hasher,
@@ -126,7 +126,7 @@ impl Bucket {
             let path = self.path_of_part(blob.sha256, part);
             self.put_bytes(&path, bytes, PutMode::Overwrite).await.map_err(|e| self.said("write", e))
         };
-        put(&format!("{offset:016}"), Bytes::from(bytes)).await?;
+        put(&format!("{offset:016}"), bytes).await?;
         put(WHOLE, Bytes::from(blob.size.to_string())).await?;
         self.known.note(object, blob.size);
         Ok(())
@@ -166,7 +166,7 @@ impl Bucket {
                 if offset == 0 {
                     return self.wait(self.put_object(Object::Blob(name), part));
                 }
-                return self.wait(self.end_parts(blob, hasher, offset, part));
+                return self.wait(self.end_parts(blob, hasher, offset, part.into()));
             }
             hasher = self.wait(self.put_one(name, offset, Bytes::from(part), hasher))?;
             offset += PART_BYTES;

@@ -87,6 +87,9 @@ impl Directory {
         let (mut manifests, mut objects, mut damage) = (Vec::new(), BTreeMap::new(), Vec::new());
         let entries = std::fs::read_dir(&runs).map_err(|e| Error::io("read", &runs, e))?;
         for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
+            if path.extension().is_some_and(|kind| kind == super::PUT_ASIDE) {
+                continue;
+            }
             match Self::read_manifest(&path) {
                 Ok(Some(manifest)) => {
                     for object in manifest.objects() {

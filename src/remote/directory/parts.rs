@@ -4,13 +4,13 @@ use super::{Directory, place};
 use crate::model::{Error, Hash, Result};
 use crate::remote::{Object, PART_BYTES, SizedHash, check_part, last_part, not_there, other_bytes};
 use crate::store;
-use rustix::fs::{Advice, FlockOperation, fadvise, flock};
+use rustix::fs::{Advice, FlockOperation, OFlags, fadvise, flock};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -160,6 +160,8 @@ fn open_alone(path: &Path) -> Result<(File, bool)> {
             .write(true)
             .create(true)
             .truncate(false)
+            // A link that somebody has put there may lead anywhere.
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(path)
             .map_err(|e| Error::io("write", path, e))?;
         // Where there are no locks, two who send the same blob may have to send it again.
@@ -221,7 +223,7 @@ pub(super) fn read(path: &Path, object: Object, offset: u64) -> Result<Box<dyn R
         let skip = parts.first().map_or(0, |(from, _, _)| offset.saturating_sub(*from));
         return Ok(Box::new(PartsReader { parts: parts.into_iter(), skip, open: None }));
     }
-    let mut file = File::open(path).map_err(cannot)?;
+    let mut file = place::open(path).map_err(cannot)?;
     file.seek(SeekFrom::Start(offset)).map_err(cannot)?;
     Ok(Box::new(file))
 }
@@ -244,7 +246,7 @@ impl Read for PartsReader {
                 }
             }
             let Some((_, _, path)) = self.parts.next() else { return Ok(0) };
-            let mut file = File::open(path)?;
+            let mut file = place::open(&path)?;
             file.seek(SeekFrom::Start(std::mem::take(&mut self.skip)))?;
             self.open = Some(file);
         }

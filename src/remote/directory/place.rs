@@ -2,9 +2,11 @@
 
 use crate::model::{AttemptId, Error, Result};
 use crate::store;
+use rustix::fs::OFlags;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Threads that sync small files: a disk syncs many in nearly the time of one.
@@ -17,6 +19,16 @@ const FILES_PER_SYNCER: usize = 8;
 /// numbers.
 pub(super) fn fresh(tmp: &Path) -> Result<PathBuf> {
     Ok(tmp.join(AttemptId::random()?.to_string()))
+}
+
+/// Opens a file to read. What is none, such as a pipe, would be waited for.
+pub(super) fn open(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no regular file"))
 }
 
 /// Writes a file durably, but for its name: the directory is to be synced.

@@ -1,6 +1,7 @@
 //! What is too large for a window: each content once, the small ones first, large ones in parts that can be gone on with.
 
 use super::line::is_away;
+use super::parts::Buffers;
 use super::window::{BATCH_BYTES, Deferred};
 use super::{Pass, Pending, lock};
 use crate::model::{Error, ErrorKind, Hash, Result};
@@ -9,9 +10,8 @@ use crate::sync::plan::{Class, Side};
 use crate::sync::source::{Content, other_bytes};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Runs that are committed together when all of them is there.
 const COMMITS: usize = 32;
@@ -38,6 +38,7 @@ struct Work<'p> {
     ready: Mutex<Vec<usize>>,
     /// How many workers are at a large content.
     large: AtomicUsize,
+    buffers: Arc<Buffers>,
 }
 
 impl Pass<'_> {
@@ -60,6 +61,7 @@ impl Pass<'_> {
             failed: Mutex::default(),
             ready: Mutex::default(),
             large: AtomicUsize::new(0),
+            buffers: Arc::default(),
         };
         self.with_workers(|| {
             let mut open = None;
@@ -208,7 +210,7 @@ impl Pass<'_> {
         let mut reader = content.blob(blob, offset).map_err(|e| (e, Side::Here))?;
         while offset < blob.size {
             let length = PART_BYTES.min(blob.size - offset);
-            let bytes = part(&mut *reader, length, blob).map_err(|e| (e, Side::Here))?;
+            let bytes = work.buffers.part(&mut *reader, length, blob).map_err(|e| (e, Side::Here))?;
             let is_last = offset + length == blob.size;
             self.line.slow_down(length);
             // The remote checks the whole with the last part. Whose fault it is counts only if that fails.
@@ -331,21 +333,12 @@ impl Work<'_> {
 
 /// Checks that a content is what it was.
 fn check_content(content: &dyn Content, blob: SizedHash) -> Result<()> {
-    let (mut hasher, mut reader, mut left) = (Sha256::new(), content.blob(blob, 0)?, blob.size);
+    let (buffers, mut reader) = (Arc::<Buffers>::default(), content.blob(blob, 0)?);
+    let (mut hasher, mut left) = (Sha256::new(), blob.size);
     while left > 0 {
         let length = PART_BYTES.min(left);
-        hasher.update(part(&mut *reader, length, blob)?);
+        hasher.update(buffers.part(&mut *reader, length, blob)?);
         left -= length;
     }
     if Hash(hasher.finalize().into()) == blob.sha256 { Ok(()) } else { Err(other_bytes(blob.sha256)) }
-}
-
-/// Reads the next part of a content.
-fn part(reader: &mut dyn Read, length: u64, blob: SizedHash) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    reader
-        .take(length)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(ErrorKind::Io, "Cannot read a stored file").with_source(e))?;
-    if bytes.len() as u64 == length { Ok(bytes) } else { Err(other_bytes(blob.sha256)) }
 }

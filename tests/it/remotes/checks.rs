@@ -3,6 +3,7 @@
 use super::Subject;
 use super::sample::{Sample, log, noise, save, start};
 use crate::support::Place;
+use bytes::Bytes;
 use danlu::ErrorKind;
 use danlu::model::Hash;
 use danlu::remote::{AttemptEntry, Manifest, Object, PART_BYTES, Remote, SizedHash, materialise};
@@ -42,9 +43,9 @@ fn large(seed: u64) -> Vec<u8> {
     noise(usize::try_from(2 * PART_BYTES).unwrap() + 12345, seed)
 }
 
-fn part(bytes: &[u8], n: u64) -> Vec<u8> {
+fn part(bytes: &[u8], n: u64) -> Bytes {
     let part = usize::try_from(PART_BYTES).unwrap();
-    bytes.chunks(part).nth(usize::try_from(n).unwrap()).unwrap().to_vec()
+    Bytes::copy_from_slice(bytes.chunks(part).nth(usize::try_from(n).unwrap()).unwrap())
 }
 
 fn put_part(remote: &dyn Remote, bytes: &[u8], n: u64) -> danlu::Result<()> {
@@ -161,18 +162,18 @@ pub fn refuses_parts_that_leave_a_gap_or_are_of_something_else(subject: &Subject
     let remote = subject.open();
     let (bytes, other) = (large(3), large(4));
     let (blob, object) = (sized(&bytes), blob(&bytes));
-    let refused = |offset, part: Vec<u8>| {
+    let refused = |offset, part: Bytes| {
         let refused = remote.put_part(blob, offset, part).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
     };
     refused(PART_BYTES, part(&bytes, 1));
     refused(0, part(&bytes, 2));
-    refused(0, Vec::new());
+    refused(0, Bytes::new());
     assert_eq!(remote.held(blob).unwrap(), 0);
     put_part(&*remote, &bytes, 0).unwrap();
     refused(2 * PART_BYTES, part(&bytes, 2));
     refused(PART_BYTES + 1, part(&bytes, 1));
-    refused(PART_BYTES, bytes[..1000].to_vec());
+    refused(PART_BYTES, Bytes::copy_from_slice(&bytes[..1000]));
     assert_eq!(remote.held(blob).unwrap(), PART_BYTES);
     // A part of something else is found out at the end, and nothing of it stays.
     remote.put_part(blob, PART_BYTES, part(&other, 1)).unwrap();

@@ -45,9 +45,9 @@ fn a_large_blob_comes_in_parts_and_goes_on_where_it_was() {
     let blob = SizedHash { sha256: danlu::model::Hash::of(&content), size: content.len() as u64 };
     let remote = remote(&server, &key);
     assert_eq!(remote.held(blob).unwrap(), 0);
-    remote.put_part(blob, 0, content[..part].to_vec()).unwrap();
+    remote.put_part(blob, 0, content[..part].to_vec().into()).unwrap();
     assert_eq!(remote.held(blob).unwrap(), PART_BYTES);
-    let gap = remote.put_part(blob, 2 * PART_BYTES, content[2 * part..].to_vec()).unwrap_err();
+    let gap = remote.put_part(blob, 2 * PART_BYTES, content[2 * part..].to_vec().into()).unwrap_err();
     assert_eq!(gap.kind(), danlu::ErrorKind::Usage, "{gap}");
     let too_large = client()
         .put(format!("{}/api/v1/blobs/{}?offset=0&size={}", server.url, blob.sha256, blob.size))
@@ -55,9 +55,9 @@ fn a_large_blob_comes_in_parts_and_goes_on_where_it_was() {
         .body(vec![0; part + 1])
         .send();
     assert_eq!(too_large.unwrap().status(), 413);
-    remote.put_part(blob, PART_BYTES, content[part..2 * part].to_vec()).unwrap();
+    remote.put_part(blob, PART_BYTES, content[part..2 * part].to_vec().into()).unwrap();
     assert_eq!(remote.missing(&[Object::Blob(blob.sha256)]).unwrap().len(), 1, "it is not whole");
-    remote.put_part(blob, 2 * PART_BYTES, content[2 * part..].to_vec()).unwrap();
+    remote.put_part(blob, 2 * PART_BYTES, content[2 * part..].to_vec().into()).unwrap();
     assert!(remote.missing(&[Object::Blob(blob.sha256)]).unwrap().is_empty());
     // No run names it, so nobody may read it.
     assert!(remote.get(Object::Blob(blob.sha256), 0).is_err());

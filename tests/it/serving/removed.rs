@@ -84,7 +84,7 @@ fn what_was_never_committed_goes_after_two_days() {
     }
     remote.commit(&kept.manifest).unwrap();
     let part = SizedHash { sha256: danlu::model::Hash::of(b"large"), size: 2 * PART_BYTES };
-    remote.put_part(part, 0, vec![0; usize::try_from(PART_BYTES).unwrap()]).unwrap();
+    remote.put_part(part, 0, vec![0; usize::try_from(PART_BYTES).unwrap()].into()).unwrap();
     let objects = place.join("server/objects");
     let directory = danlu::remote::Directory::open(&objects).unwrap();
     let make_old = |path: &std::path::Path| {

@@ -2,6 +2,7 @@
 
 use super::{ask, login, serving};
 use crate::support::{Place, Serving};
+use bytes::Bytes;
 use danlu::remote::{Http, Manifest, Object, PART_BYTES, Remote, SizedHash};
 use danlu::{ErrorKind, model::Hash};
 use serde_json::{Value, json};
@@ -81,15 +82,15 @@ fn parts_that_others_have_sent_prove_nothing() {
     let part = usize::try_from(PART_BYTES).unwrap();
     let content: Vec<u8> = (0..2 * part + 999).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let blob = SizedHash { sha256: Hash::of(&content), size: content.len() as u64 };
-    let parts = |n: usize| content[n * part..content.len().min((n + 1) * part)].to_vec();
+    let parts = |n: usize| Bytes::copy_from_slice(&content[n * part..content.len().min((n + 1) * part)]);
     theirs.put_part(blob, 0, parts(0)).unwrap();
     assert_eq!(other.held(blob).unwrap(), 0, "what others have sent is nobody's business");
     // Part of it while they send it, part of it afterwards; of the last part it knows the bytes.
-    other.put_part(blob, 0, vec![1; part]).unwrap();
+    other.put_part(blob, 0, vec![1; part].into()).unwrap();
     theirs.put_part(blob, PART_BYTES, parts(1)).unwrap();
     theirs.put_part(blob, 2 * PART_BYTES, parts(2)).unwrap();
     assert!(theirs.missing(&[Object::Blob(blob.sha256)]).unwrap().is_empty());
-    other.put_part(blob, PART_BYTES, vec![1; part]).unwrap();
+    other.put_part(blob, PART_BYTES, vec![1; part].into()).unwrap();
     let refused = other.put_part(blob, 2 * PART_BYTES, parts(2)).unwrap_err();
     assert!(refused.to_string().contains("are not those of blob"), "{refused}");
     assert_eq!(other.missing(&[Object::Blob(blob.sha256)]).unwrap().len(), 1);

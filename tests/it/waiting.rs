@@ -1,7 +1,8 @@
 //! Crashed runs whose journal cannot be put into the run file.
 
 use crate::support::{Done, Place, done};
-use danlu::{Run, store};
+use danlu::writer::Storage;
+use danlu::{Resume, Run, store};
 
 /// Runs a command that can write no file beyond its first 48 KiB.
 fn without_room(place: &Place, args: &str) -> Done {
@@ -39,4 +40,45 @@ fn records_that_wait_in_a_journal_are_no_whole_run() {
     let verified = place.danlu(&["verify", &file]);
     assert_eq!((verified.code, verified.stderr.as_str()), (0, ""), "{}", verified.stdout);
     assert_eq!(place.danlu(&["compact", "r"]).code, 0);
+}
+
+/// Goes on with the run `r`, and dies with rows that only the journal has.
+fn go_on_and_die(place: &Place) {
+    let again = Run::builder("demo").id("r").resume(Resume::Must).storage(Storage::AtEnd);
+    let run = again.dir(place.path()).start().unwrap();
+    (0..1000).for_each(|n| run.log([("loss", n)]));
+    drop(run);
+}
+
+#[test]
+fn rows_of_a_run_that_went_on_and_was_killed_are_pushed() {
+    for more in [&["sync", "./usb", "--json"][..], &["sync", "./usb", "--json", "--watch", "--until-done"]] {
+        let place = Place::new();
+        place.run("r", 5);
+        assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["status"], "pushed");
+        go_on_and_die(&place);
+        let done = place.danlu(more);
+        assert_eq!((done.code, done.stderr.contains("warning")), (0, false), "{}", done.stderr);
+        assert!(done.stdout.contains(r#""status":"pushed""#), "{}", done.stdout);
+        let digest = place.json(&["ls"])[0]["digest"].clone();
+        let there = place.json(&["status", "--check"]);
+        assert_eq!(there["remotes"][0]["runs"][0]["digest"], digest, "{there}");
+        assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["status"], "up_to_date");
+    }
+}
+
+#[test]
+fn a_journal_of_another_run_keeps_a_run_from_nothing() {
+    let place = Place::new();
+    let (r, other) = (place.run("r", 5), Run::builder("demo").id("other").dir(place.path()).start().unwrap());
+    other.log([("loss", 1)]);
+    let theirs = other.path().to_owned();
+    drop(other);
+    let journal = store::journals_of(&theirs).unwrap().remove(0);
+    let beside = r.with_extension("0123abcd.journal");
+    std::fs::rename(journal, beside).unwrap();
+    let first = place.danlu(&["sync", "./usb", "--run", "r"]);
+    assert_eq!((first.code, first.stderr.contains("it is left alone")), (0, true), "{}", first.stderr);
+    let again = place.danlu(&["sync", "./usb", "--run", "r"]);
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""), "it is as it was, and is not opened");
 }

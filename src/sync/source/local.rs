@@ -8,10 +8,10 @@ use crate::store::{self, BlobReader};
 use crate::sync::state::Stamp;
 use rusqlite::Connection;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How hard segments are compressed on the way.
 const WIRE_LEVEL: i32 = 3;
@@ -22,6 +22,8 @@ pub struct LocalRuns {
     host: String,
     clock: Arc<dyn Clock>,
     warn: Arc<dyn Fn(String) + Send + Sync>,
+    /// The warnings that were given: whoever watches looks again and again.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl LocalRuns {
@@ -32,12 +34,36 @@ impl LocalRuns {
         clock: Arc<dyn Clock>,
         warn: Arc<dyn Fn(String) + Send + Sync>,
     ) -> Self {
-        Self { directory: query::run_directory(dir), host: host.to_owned(), clock, warn }
+        Self {
+            directory: query::run_directory(dir),
+            host: host.to_owned(),
+            clock,
+            warn,
+            told: Mutex::default(),
+        }
     }
 
     /// Returns the directory of the runs.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Completes a run from the journals of writers that died, and says whether that went well. Each reason why not is told
+    /// once.
+    fn complete(&self, path: &Path, journals: &[PathBuf]) -> bool {
+        if journals.is_empty() {
+            return true;
+        }
+        let once = |warning: String| {
+            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.clone()) {
+                (self.warn)(warning);
+            }
+        };
+        let completed = store::recover_from(path, journals, &self.host, self.clock.now(), &once);
+        if let Err(e) = &completed {
+            once(format!("{e}; what the run file has is pushed, the rest is still in the journal"));
+        }
+        completed.is_ok()
     }
 }
 
@@ -52,7 +78,7 @@ impl Source for LocalRuns {
         let candidate = |(path, journals): (PathBuf, Vec<PathBuf>)| Candidate {
             file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             // What cannot be looked at has no stamp that anything else has.
-            stamp: Stamp::of(&path).unwrap_or_default(),
+            stamp: Stamp::of_run(&path, &journals).unwrap_or_default(),
             running: !journals.is_empty() && query::is_running(&journals, &self.host, now),
             place: Place::File(path, journals),
             name: None,
@@ -65,17 +91,16 @@ impl Source for LocalRuns {
         let Place::File(path, journals) = place else {
             return Err(Error::usage("A directory of runs has no keys"));
         };
-        if !journals.is_empty()
-            && let Err(e) = store::recover_from(path, journals, &self.host, self.clock.now(), &*self.warn)
-        {
-            (self.warn)(format!("{e}; what the run file has is pushed, the rest is still in the journal"));
-        }
+        let completed = self.complete(path, journals);
         if path.metadata().is_ok_and(|metadata| metadata.len() == 0)
             && query::is_being_created(path, self.clock.now())
         {
             return Err(Error::new(ErrorKind::Busy, "The run is being created"));
         }
-        LocalRun::open(path, live).map(|run| Box::new(run) as Box<dyn Content>).map_err(|e| match e.kind() {
+        // Before it is read: what changes meanwhile is looked at the next time, as is what could not be completed.
+        let stamp = if completed { Stamp::of_run(path, journals) } else { Ok(Stamp::default()) };
+        let run = stamp.and_then(|stamp| LocalRun::open(path, stamp, live));
+        run.map(|run| Box::new(run) as Box<dyn Content>).map_err(|e| match e.kind() {
             ErrorKind::Busy => e,
             _ => e.doing("read", path),
         })
@@ -96,8 +121,7 @@ struct LocalRun {
 }
 
 impl LocalRun {
-    fn open(path: &Path, live: bool) -> Result<Self> {
-        let stamp = Stamp::of(path)?;
+    fn open(path: &Path, stamp: Stamp, live: bool) -> Result<Self> {
         let mut packed = store::open_packed(path)?;
         if store::attempts(&packed)?.is_empty() {
             // Where only the journal has the records yet, it is read in its place.

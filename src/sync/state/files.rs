@@ -5,9 +5,10 @@ use crate::model::{AttemptId, Error, Hash, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What changes when a file does: its size, the time of its last change, and its inode.
+/// What changes when a file does: its size, the time of its last change, and its inode; of a run file also when its
+/// journals do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(pub [u8; 32]);
 
@@ -29,6 +30,22 @@ impl Stamp {
             place.copy_from_slice(&number.to_le_bytes());
         }
         Ok(Self(stamp))
+    }
+
+    /// Looks at a run file and the journals beside it: they may have what the file has not.
+    ///
+    /// # Errors
+    /// The run file is not there.
+    pub fn of_run(path: &Path, journals: &[PathBuf]) -> Result<Self> {
+        let file = Self::of(path)?;
+        let mut beside: Vec<[u8; 32]> =
+            journals.iter().filter_map(|journal| Some(Self::of(journal).ok()?.0)).collect();
+        if beside.is_empty() {
+            return Ok(file);
+        }
+        beside.sort_unstable();
+        beside.push(file.0);
+        Ok(Self(Hash::of(beside.as_flattened()).0))
     }
 
     /// Returns a number that changes with it.

@@ -95,17 +95,22 @@ fn directory_of(common: &Common) -> PathBuf {
     if has_runs || is_given { directory } else { common.dir.join(crate::store::DIR_NAME) }
 }
 
+/// Makes the directory that will have the runs, if it is not there yet.
+pub(super) fn make_directory(common: &Common) -> Result<PathBuf> {
+    let directory = directory_of(common);
+    std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
+    Ok(directory)
+}
+
 fn change(
     common: &Common,
     said: &str,
     output: &mut Output,
     change: impl FnOnce(&mut Book) -> Result<()>,
 ) -> Result<bool> {
-    let directory = directory_of(common);
-    let mut book = Book::load(&directory)?;
+    let mut book = Book::load(&directory_of(common))?;
     change(&mut book)?;
-    std::fs::create_dir_all(&directory).map_err(|e| Error::io("create the directory", &directory, e))?;
-    book.store(&directory)?;
+    book.store(&make_directory(common)?)?;
     if common.format.json {
         output.json(&book)?;
     } else {

@@ -149,7 +149,9 @@ impl Sync {
         let show = Arc::new(Show::new(self.way()));
         let settings = self.settings(Arc::clone(&show))?;
         if self.watch {
-            return watching::watch(&self, &targets, output);
+            // Training will make it otherwise, when it is too late to look there.
+            super::remote::make_directory(&self.common)?;
+            return watching::watch(&self, &self.targets()?, output);
         }
         if !query::has_runs(&directory)? {
             return self.nothing(&targets, &directory, &show, output);

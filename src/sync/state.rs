@@ -12,7 +12,9 @@ use super::plan::Known;
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -68,9 +70,15 @@ CREATE TABLE IF NOT EXISTS alert (
 ";
 
 /// The database `sync.sqlite` of a directory of runs.
+///
+/// Whoever watches has it open for months: when the file is removed, or the directory is moved and made anew, it goes on with
+/// what is in its place.
 #[derive(Debug)]
 pub struct State {
     connection: Mutex<Connection>,
+    file: Option<PathBuf>,
+    /// Of the file that is open.
+    inode: AtomicU64,
 }
 
 /// What is known of a run file at a remote.
@@ -119,30 +127,25 @@ impl State {
     /// # Errors
     /// There is no memory.
     pub fn in_memory() -> Result<Self> {
-        Self::of(Connection::open_in_memory()?)
+        let connection = Mutex::new(prepared(Connection::open_in_memory()?)?);
+        Ok(Self { connection, file: None, inode: AtomicU64::new(0) })
     }
 
     fn try_open(path: &Path) -> Result<Self> {
-        Self::of(Connection::open(path)?)
-    }
-
-    fn of(connection: Connection) -> Result<Self> {
-        connection.busy_timeout(Duration::from_secs(20))?;
-        // It is a cache: after a power cut it may be made anew.
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        let has_all: bool = connection.query_row(
-            "SELECT count(*) = 5 FROM sqlite_schema WHERE type = 'table' AND name IN ('run', 'known', 'remote', 'peer', 'alert')",
-            [],
-            |row| row.get(0),
-        )?;
-        if !has_all {
-            connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
-        }
-        Ok(Self { connection: Mutex::new(connection) })
+        let connection = Mutex::new(prepared(Connection::open(path)?)?);
+        Ok(Self { connection, file: Some(path.to_owned()), inode: AtomicU64::new(inode_of(path)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &self.file
+            && inode_of(file) != self.inode.load(Ordering::Relaxed)
+            && let Ok(anew) = Connection::open(file).map_err(Error::from).and_then(prepared)
+        {
+            *connection = anew;
+            self.inode.store(inode_of(file), Ordering::Relaxed);
+        }
+        connection
     }
 
     /// Returns all that is known of run files at a remote, by their names.
@@ -216,4 +219,25 @@ impl State {
         self.lock().execute("INSERT OR REPLACE INTO remote VALUES (?, ?)", params![remote, now])?;
         Ok(())
     }
+}
+
+/// Returns the inode of a file; none has the number 0.
+fn inode_of(file: &Path) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.ino())
+}
+
+/// Makes the tables, if they are not there.
+fn prepared(connection: Connection) -> Result<Connection> {
+    connection.busy_timeout(Duration::from_secs(20))?;
+    // It is a cache: after a power cut it may be made anew.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let has_all: bool = connection.query_row(
+        "SELECT count(*) = 5 FROM sqlite_schema WHERE type = 'table' AND name IN ('run', 'known', 'remote', 'peer', 'alert')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_all {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
+    }
+    Ok(connection)
 }

@@ -60,3 +60,4 @@ mod system;
 mod terminal;
 mod together;
 mod waiting;
+mod watching;

@@ -39,8 +39,15 @@ pub(super) fn watch(command: &Sync, targets: &[Target], output: &mut Output) -> 
     let ended =
         each::at_once(targets, |target| watcher.one(target, &source, &state, (&settings, &bell), live));
     show.end();
-    let all_well = ended.iter().all(Result::is_ok);
-    ended.into_iter().find(Result::is_err).unwrap_or(Ok(())).map(|()| all_well)
+    let all_well = ended.iter().all(|ended| matches!(ended, Ok(true)));
+    ended.into_iter().find(Result::is_err).unwrap_or(Ok(all_well)).map(|_| all_well)
+}
+
+/// A remote to which nothing can be pushed.
+struct Down {
+    since: Instant,
+    /// The error that was told last.
+    why: String,
 }
 
 struct Watcher<'a> {
@@ -50,6 +57,7 @@ struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
+    /// Watches for one remote, and says whether everything was pushed in the end.
     fn one(
         &self,
         target: &Target,
@@ -57,7 +65,7 @@ impl Watcher<'_> {
         state: &State,
         how: (&Settings, &Bell),
         live: Option<Duration>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let known: Mutex<Option<Arc<dyn Remote>>> = Mutex::default();
         let open = || -> Result<Arc<dyn Remote>> {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,13 +79,20 @@ impl Watcher<'_> {
             }
             Ok(remote)
         };
-        let (mut down, mut told): (Option<Instant>, _) = (None, BTreeSet::new());
-        let mut printing = Ok(());
+        let (mut down, mut told): (Option<Down>, _) = (None, BTreeSet::new());
+        let (mut printing, mut well) = (Ok(()), true);
         let until_done = self.command.until_done;
         let ended = sync::watch(source, &open, state, how, live, |watched| match watched {
             Watched::Done(outcome) => {
                 if outcome.error.is_none() && down.take().is_some() {
                     to_stderr(&format!("{} is there again", target.address));
+                }
+                well = !outcome.runs.iter().any(sync::RunOutcome::is_failure);
+                if until_done && outcome.runs.is_empty() && outcome.error.is_none() {
+                    to_stderr(&format!(
+                        "no runs to push in {}: `--until-done` ends",
+                        source.directory().display()
+                    ));
                 }
                 printing = self.print_news(&outcome, &mut told);
                 if let Err(e) = alerts::tell_pushed(&self.command.common.dir, &outcome) {
@@ -86,10 +101,13 @@ impl Watcher<'_> {
                 printing.is_ok() && !(until_done && is_all(&outcome))
             }
             Watched::Failed(e, wait) => {
-                let since = *down.get_or_insert_with(|| {
+                well = false;
+                let why = e.to_string();
+                if down.as_ref().is_none_or(|down| down.why != why) {
                     error(&e);
-                    Instant::now()
-                });
+                }
+                let since = down.take().map_or_else(Instant::now, |down| down.since);
+                down = Some(Down { since, why });
                 to_stderr(&format!("{}: next try in {} s", target.address, wait.as_secs_f64().ceil()));
                 self.show.away(&target.address, &e, wait);
                 !(until_done && since.elapsed() > GIVE_UP)
@@ -98,7 +116,7 @@ impl Watcher<'_> {
         if let Err(e) = &ended {
             error(&e.again().in_context(format!("No longer pushing to `{}`", target.address)));
         }
-        ended.and(printing)
+        ended.and(printing).map(|()| well)
     }
 
     /// Prints what a pass changed: runs pushed, and runs that cannot be, those once. Programs were told by events.

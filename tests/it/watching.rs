@@ -1,0 +1,85 @@
+//! `danlu sync --watch`, from before the first run to after the last.
+
+use crate::support::{Place, names, terminate, wait_until};
+use danlu::Run;
+use std::process::{Child, Stdio};
+
+/// A sync that watches. What it says on standard error is in a file.
+struct Watch {
+    child: Child,
+    said: std::path::PathBuf,
+}
+
+impl Watch {
+    fn start(place: &Place, args: &[&str]) -> Self {
+        let said = place.join("said");
+        let mut command = place.command(&[&["sync", "--watch"], args].concat());
+        let stderr = std::fs::File::create(&said).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let watch = Self { child, said };
+        wait_until("it watches", || watch.said().contains("watching"));
+        watch
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.said).unwrap()
+    }
+
+    fn end(mut self) {
+        terminate(&self.child);
+        self.child.wait().unwrap();
+    }
+}
+
+fn pushed(place: &Place, remote: &str) -> usize {
+    let runs = place.join(remote).join("runs");
+    if runs.is_dir() { names(&runs).len() } else { 0 }
+}
+
+#[test]
+fn a_watch_that_begins_before_the_first_run_sees_it() {
+    for more in [&["./usb"][..], &["./usb", "--live"], &["./usb", "--dir", "wandb"]] {
+        let place = Place::new();
+        if more.contains(&"wandb") {
+            std::fs::create_dir(place.join("wandb")).unwrap();
+        }
+        let watch = Watch::start(&place, more);
+        wait_until("the remote is made", || place.join("usb").is_dir());
+        place.run("abc", 3);
+        wait_until("the run is pushed", || pushed(&place, "usb") == 1);
+        watch.end();
+        assert!(!place.join("sync.sqlite").exists() && !place.join("wandb/wandb").exists(), "{more:?}");
+        assert!(place.join("wandb/sync.sqlite").exists());
+    }
+    let place = Place::new();
+    let done = place.danlu(&["sync", "./usb", "--watch", "--until-done"]);
+    assert!(done.code == 0 && done.stderr.contains("no runs to push in ./wandb"), "{}", done.stderr);
+    let typo = place.danlu(&["sync", "./usb", "--watch", "--dir", "wanbd"]);
+    assert!(typo.code == 1 && !place.join("wanbd").exists(), "{}", typo.stderr);
+}
+
+#[test]
+fn a_directory_that_is_moved_and_made_anew_is_watched_on() {
+    let place = Place::new();
+    place.run("abc", 3);
+    let watch = Watch::start(&place, &["./usb"]);
+    wait_until("the run is pushed", || pushed(&place, "usb") == 1);
+    std::fs::rename(place.join("wandb"), place.join("before")).unwrap();
+    wait_until("it says what is wrong", || watch.said().contains("error: "));
+    place.run("def", 3);
+    wait_until("the next run is pushed", || pushed(&place, "usb") == 2);
+    wait_until("it is written down", || place.join("wandb/sync.sqlite").exists());
+    watch.end();
+}
+
+#[test]
+fn a_watch_that_ends_with_parked_runs_fails() {
+    let place = Place::new();
+    let path = place.run("abc", 3);
+    std::fs::write(&path, b"no run file").unwrap();
+    let run = Run::builder("demo").id("well").dir(place.path()).start().unwrap();
+    run.finish(0).unwrap();
+    let done = place.danlu(&["sync", "./usb", "--watch", "--until-done"]);
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("PARKED") && done.stdout.contains("pushed"), "{}", done.stdout);
+}

@@ -13,7 +13,7 @@ use super::limit::Limiter;
 use super::plan::{Apart, Gate, Health, Known, Policy};
 use super::progress::{Outcome, Progress, RunOutcome, Status};
 use super::selection::Selection;
-use super::source::{Candidate, Source};
+use super::source::{Candidate, Listed, Source};
 use super::state::{Held, Peer, State};
 use crate::model::{Clock, Result};
 use crate::remote::Remote;
@@ -67,6 +67,8 @@ pub struct Session {
 struct Pending {
     candidate: Candidate,
     held: Option<Held>,
+    /// What the target of a relay has of it.
+    there: Option<Listed>,
 }
 
 /// A pass at work.

@@ -73,6 +73,13 @@ impl Listed {
     pub fn of(head: &RunHead) -> Self {
         Self { seen: Seen::from(head), absent: head.absent }
     }
+
+    /// Says whether a run that is listed elsewhere lacks nothing there. How many contents are absent does not tell which: only of
+    /// one that lacks none is that sure.
+    pub(super) fn is_all_at(&self, there: &Self) -> bool {
+        let same = |a: Seen, b: Seen| a.digest == b.digest && a.records == b.records && a.open == b.open;
+        there.absent == 0 && same(self.seen, there.seen)
+    }
 }
 
 /// Where runs come from.

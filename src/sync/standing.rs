@@ -43,7 +43,7 @@ pub struct RunAt {
     pub digest: Option<Hash>,
     /// When that was, in microseconds since 1970.
     pub time: Option<i64>,
-    /// Contents that were left out by choice, and their bytes.
+    /// Contents that were left out by choice, and that the remote has not either.
     pub left_out: u64,
     /// Their bytes.
     pub left_bytes: u64,
@@ -107,7 +107,10 @@ pub fn compare(
         let Some(proved) = held.known.proved().filter(|_| is_there) else { continue };
         let (status, why) = match listed.get(&held.key) {
             None => (At::LocalOnly, "the remote had it, and has it no more"),
-            Some(there) if there.seen.digest == proved.there => continue,
+            Some(there) if there.seen.digest == proved.there && there.absent <= proved.absent => continue,
+            Some(there) if there.seen.digest == proved.there => {
+                (At::Partly, "the remote has fewer of its files than it had")
+            }
             Some(there) if there.seen.records < proved.records => {
                 (At::Partly, "the remote has less of it than it had")
             }
@@ -150,6 +153,15 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
 
 type Judged = (At, Option<String>, Option<String>);
 
+/// All is there, but for files that were left out.
+fn proved(held: &Held) -> Judged {
+    if held.left_out == 0 {
+        return (At::Pushed, None, None);
+    }
+    let why = format!("{} of its files are left out by choice", held.left_out);
+    (At::Partly, Some(why), Some("`danlu sync` without limits sends them".to_owned()))
+}
+
 fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Judged {
     let as_read = facts.filter(|facts| facts.stamp == candidate.stamp);
     if let Some(Facts { error: Some(error), hint, .. }) = as_read {
@@ -167,12 +179,8 @@ fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) 
     }
     let same = as_read
         .is_some_and(|facts| facts.content.is_some_and(|content| held.known.has_proved_content(content)));
-    if same && held.left_out > 0 {
-        let why = format!("{} of its files are left out by choice", held.left_out);
-        return (At::Partly, Some(why), Some("`danlu sync` without limits sends them".to_owned()));
-    }
     if same {
-        return (At::Pushed, None, None);
+        return proved(held);
     }
     if let Some(parked) = held.known.parked() {
         let at = if parked.diverged { At::Diverged } else { At::Parked };
@@ -180,6 +188,10 @@ fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) 
     }
     if let Some(trouble) = held.known.trouble() {
         return (At::Failed, Some(trouble.why.clone()), trouble.hint.clone());
+    }
+    // The last sync may have been to another remote, and about other files.
+    if as_read.and_then(|facts| facts.digest).is_some_and(|digest| held.known.has_proved_records(digest)) {
+        return proved(held);
     }
     match (held.known.proved(), candidate.running) {
         (Some(_), true) => (At::Partly, Some("it is still being written".to_owned()), None),

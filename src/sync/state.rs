@@ -88,7 +88,7 @@ pub struct Held {
     pub key: Hash,
     /// What is known.
     pub known: Known,
-    /// Contents that were left out by choice when it was pushed.
+    /// Contents that were left out by choice when it was pushed, and that the remote has not either.
     pub left_out: u64,
     /// Their bytes.
     pub left_bytes: u64,

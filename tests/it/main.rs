@@ -39,6 +39,7 @@ mod look;
 mod machine;
 mod metric;
 
+mod partly;
 mod paths;
 mod proxy;
 mod remotes;

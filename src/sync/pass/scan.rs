@@ -29,7 +29,11 @@ impl Pass<'_> {
             match status {
                 None => {
                     counts.pending += 1;
-                    pending.push(Pending { candidate, held });
+                    let there = match &candidate.place {
+                        Place::Key(key) => seen.get(key).copied(),
+                        Place::File(..) => None,
+                    };
+                    pending.push(Pending { candidate, held, there });
                     continue;
                 }
                 Some(Status::Running) => counts.running += 1,
@@ -56,8 +60,7 @@ impl Pass<'_> {
             return (!self.settings.live).then_some(Status::Running);
         }
         if let (Place::Key(key), Some(here)) = (&candidate.place, candidate.listed) {
-            let same =
-                seen.get(key).is_some_and(|there| there.seen == here.seen && there.absent <= here.absent);
+            let same = seen.get(key).is_some_and(|there| here.is_all_at(there));
             return (same && !self.settings.recheck).then_some(Status::UpToDate);
         }
         let facts = facts?;

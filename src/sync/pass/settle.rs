@@ -32,13 +32,13 @@ impl Pass<'_> {
                 lock(&self.troubled).insert(file.clone(), item.known.clone());
             }
             facts.push((file.as_str(), self.facts_of(&item)));
-            let manifest = item.local.manifest();
+            let (left_out, left_bytes) = left_of(&item);
             held.push((
                 file.as_str(),
                 Held {
-                    key: manifest.run.hash(),
-                    left_out: manifest.absent.len() as u64,
-                    left_bytes: manifest.absent.iter().map(|blob| blob.size).sum(),
+                    key: item.local.manifest().run.hash(),
+                    left_out,
+                    left_bytes,
                     time: now,
                     known: item.known,
                 },
@@ -62,7 +62,7 @@ impl Pass<'_> {
         let before = item.pending.held.as_ref().is_some_and(|held| held.known.has_proved(&item.local));
         match () {
             () if proved && item.local.manifest().is_open() => Status::Live,
-            () if proved && before && !self.settings.recheck => Status::UpToDate,
+            () if proved && (before || changed_nothing(item)) && !self.settings.recheck => Status::UpToDate,
             () if proved => Status::Pushed,
             () if self.settings.dry_run => Status::Pending,
             () if item.known.parked().is_some() => Status::Parked,
@@ -136,6 +136,24 @@ impl Pass<'_> {
     }
 }
 
+/// Returns how many contents that are left out by choice the remote has not either, and their bytes: as it said last, or else
+/// as was chosen.
+fn left_of(item: &Item<'_>) -> (u64, u64) {
+    let before = item.pending.held.as_ref();
+    let before =
+        before.filter(|held| held.known.proved().is_some_and(|proved| item.known.proved() == Some(proved)));
+    item.left.or(before.map(|held| (held.left_out, held.left_bytes))).unwrap_or_else(|| {
+        let absent = &item.local.manifest().absent;
+        (absent.len() as u64, absent.iter().map(|blob| blob.size).sum())
+    })
+}
+
+/// Says whether the target of a relay had all of this before: it says the same of the run as then.
+fn changed_nothing(item: &Item<'_>) -> bool {
+    let (Some(there), Some(proved)) = (item.pending.there, item.known.proved()) else { return false };
+    item.sent.0 == 0 && there.seen.digest == proved.there && there.absent == proved.absent
+}
+
 /// Tells how a run stands. If the remote is full, that ended the pass, and is said of all runs in the same words.
 fn outcome_of(item: &Item<'_>, status: Status, full: Option<&Error>) -> RunOutcome {
     let parked = item.known.parked().filter(|_| status == Status::Parked);
@@ -155,7 +173,7 @@ fn outcome_of(item: &Item<'_>, status: Status, full: Option<&Error>) -> RunOutco
         objects_sent: item.sent.0,
         bytes_sent: item.sent.1,
         digest: Some(item.local.manifest().digest),
-        left_out: item.local.manifest().absent.len() as u64,
+        left_out: left_of(item).0,
         diverged: item.known.apart().is_some(),
         error: error.as_ref().map(|(why, _)| why.clone()),
         hint: error.and_then(|(_, hint)| hint),

@@ -4,7 +4,7 @@ use super::line::{failure_of, is_away};
 use super::on_way::Turn;
 use super::{Pass, Pending};
 use crate::model::{AttemptId, Error, ErrorKind, Result};
-use crate::remote::{Manifest, Object, SizedHash};
+use crate::remote::{Manifest, Object, Receipt, SizedHash};
 use crate::sync::plan::{Class, Event, Health, Known, Local, News, Side, Step, plan};
 use crate::sync::source::{Content, Name};
 use crate::sync::state::{Stamp, number_of};
@@ -31,6 +31,8 @@ pub(super) struct Item<'a> {
     pub(super) tails: BTreeMap<Object, Vec<u8>>,
     /// Objects and bytes sent.
     pub(super) sent: (u64, u64),
+    /// Of the contents that are left out by choice those that the remote has not either, and their bytes, once it says so.
+    pub(super) left: Option<(u64, u64)>,
     told: bool,
     tries: u32,
     /// When the remote was asked last.
@@ -145,6 +147,7 @@ impl<'a> Pass<'a> {
                 known: Known::of(self.line.identity),
                 tails: tails.into_iter().map(|(hash, bytes)| (Object::Segment(hash), bytes)).collect(),
                 sent: (0, 0),
+                left: None,
                 told: false,
                 tries: 0,
                 asked: self.on_way.moment(),
@@ -374,7 +377,10 @@ impl<'a> Pass<'a> {
                 }
                 for (n, result) in commits.iter().zip(results) {
                     match result {
-                        Ok(receipt) => self.learn(&mut items[*n], Event::Committed(receipt)),
+                        Ok(receipt) => {
+                            items[*n].left = Some(left_of(items[*n].local.manifest(), &receipt));
+                            self.learn(&mut items[*n], Event::Committed(receipt));
+                        }
                         Err(e) => self.fail(&mut items[*n], &e, Side::There),
                     }
                 }
@@ -443,6 +449,13 @@ fn here(content: &dyn Content, manifest: &Manifest) -> Result<BTreeSet<crate::mo
         }
     }
     Ok(here)
+}
+
+/// Returns how many of the contents that a manifest leaves out are absent at the remote, and their bytes.
+fn left_of(manifest: &Manifest, receipt: &Receipt) -> (u64, u64) {
+    let absent: BTreeSet<crate::model::Hash> = receipt.absent.iter().copied().collect();
+    let left = manifest.absent.iter().filter(|blob| absent.contains(&blob.sha256));
+    left.fold((0, 0), |(count, bytes), blob| (count + 1, bytes + blob.size))
 }
 
 fn class_of(size: u64) -> Class {

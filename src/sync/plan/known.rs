@@ -28,9 +28,10 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// Says whether this is what was proved. The digest is of records alone.
+    /// Says whether this is what was proved. The digest is of records alone; of other contents than before others are absent.
     fn is_still(&self, seen: Seen) -> bool {
-        seen.digest == self.there && (self.open || !seen.open) && seen.absent <= self.absent
+        let has_files = seen.absent == 0 || seen.absent == self.absent;
+        seen.digest == self.there && (self.open || !seen.open) && has_files
     }
 }
 
@@ -157,6 +158,12 @@ impl Known {
     /// The same of [`Local::content`], for who has kept that and has not read the run again.
     pub fn has_proved_content(&self, content: Hash) -> bool {
         !self.doubted && self.proved.as_ref().is_some_and(|proved| proved.content == content)
+    }
+
+    /// Says whether the remote has proved to hold all records of a run with this digest, none of them still written, whichever of
+    /// its files.
+    pub fn has_proved_records(&self, digest: Hash) -> bool {
+        !self.doubted && self.proved.as_ref().is_some_and(|proved| !proved.open && proved.digest == digest)
     }
 
     pub(super) fn parked_for(&self, local: &Local, policy: &Policy) -> Option<&Parked> {

@@ -462,7 +462,7 @@ fn what_commands_cannot_do_on_a_full_or_read_only_disk_names_the_file() {
     drop(run);
     fill(&place);
     let count = ["sql", "dead", "SELECT count(*) FROM history"];
-    for args in [&["ls"][..], &["show", "dead"], &count, &["verify", "done"], &["sync", "usb"]] {
+    for args in [&["ls"][..], &["show", "dead"], &count, &["verify", "done"], &["sync", "./usb"]] {
         assert!(!complaints(&place, args).is_empty() || args[0] == "sync", "{args:?}");
     }
     let said = complaints(&place, &["compact", "done"]);

@@ -47,7 +47,7 @@ fn killed_at_any_call_of_a_push_the_next_one_completes_it() {
     let place = Place::new();
     let path = place.run("r", 50);
     let before = std::fs::read(&path).unwrap();
-    assert_eq!(place.danlu(&["sync", "undisturbed"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./undisturbed"]).code, 0);
     let whole = held(&place.join("undisturbed"));
     let (mut kills, stride) = (0, usize::try_from(times(5, 1)).unwrap());
     for call in CALLS {
@@ -55,8 +55,8 @@ fn killed_at_any_call_of_a_push_the_next_one_completes_it() {
             std::fs::remove_dir_all(place.join("usb")).ok();
             std::fs::remove_file(place.join("wandb/sync.sqlite")).unwrap();
             let inject = format!("inject={call}:signal=KILL:when={n}");
-            let (output, _) = Strace::run(&["-e", &inject], &place.command(&["sync", "usb"]));
-            let done = place.danlu(&["sync", "usb"]);
+            let (output, _) = Strace::run(&["-e", &inject], &place.command(&["sync", "./usb"]));
+            let done = place.danlu(&["sync", "./usb"]);
             assert_eq!(done.code, 0, "{call} {n}: {}", done.stderr);
             assert!(held(&place.join("usb")) == whole, "{call} {n}");
             assert!(std::fs::read(&path).unwrap() == before, "{call} {n}");
@@ -77,11 +77,11 @@ fn two_syncers_at_once_end_in_the_same_bytes() {
     for n in 0..3 {
         place.run(&format!("r{n}"), 50);
     }
-    assert_eq!(place.danlu(&["sync", "undisturbed"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./undisturbed"]).code, 0);
     for _ in 0..times(3, 30) {
         std::fs::remove_dir_all(place.join("usb")).ok();
         std::fs::remove_file(place.join("wandb/sync.sqlite")).unwrap();
-        let syncers: Vec<_> = (0..4).map(|_| place.command(&["sync", "usb"]).spawn().unwrap()).collect();
+        let syncers: Vec<_> = (0..4).map(|_| place.command(&["sync", "./usb"]).spawn().unwrap()).collect();
         for mut syncer in syncers {
             assert!(syncer.wait().unwrap().success());
         }

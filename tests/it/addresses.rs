@@ -20,10 +20,27 @@ fn a_slip_of_the_pen_makes_no_remote() {
             assert!(words.iter().all(|word| done.stderr.contains(word)), "{}", done.stderr);
         }
     }
-    // Without names there is nothing to misspell.
-    let done = place.danlu(&["sync", "usb"]);
+    // A name, before there are any.
+    for call in [&["sync", "lab"][..], &["sync", "lab", "--dry-run"], &["remote", "add", "x", "lab"]] {
+        let done = place.danlu(call);
+        assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
+        let words = ["There is no remote `lab`", "`./lab`", "`danlu remote add lab ADDRESS`"];
+        assert!(words.iter().all(|word| done.stderr.contains(word)), "{}", done.stderr);
+    }
+    // Runs.
+    for (call, why) in [
+        (&["sync", "wandb/run-typo.sqlite", "./usb"][..], "There is no run file `wandb/run-typo.sqlite`"),
+        (&["sync", "run-typo.sqlite"], "There is no run file `run-typo.sqlite`"),
+        (&["sync", "wandb/run-typo"], "No remote is made in `[DIR]/wandb`"),
+        (&["sync", "wandb/run-typo", "--dry-run"], "No remote is made in `[DIR]/wandb`"),
+    ] {
+        let done = place.danlu(call);
+        assert!(done.code == 2 && done.stderr.contains(why), "{call:?}: {}", said(&done));
+    }
+    assert!(!names(&place.join("wandb")).iter().any(|name| name.contains("typo")));
+    let done = place.danlu(&["sync", "./usb"]);
     assert!(done.code == 0 && done.stderr.contains("created the remote `[DIR]/usb`"), "{}", said(&done));
-    assert_eq!(place.danlu(&["remote", "add", "lab", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["remote", "add", "lab", "./usb"]).code, 0);
     for call in [&["sync", "labb"][..], &["sync", "lab", "labb"], &["remote", "add", "x", "labb"]] {
         let done = place.danlu(call);
         assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
@@ -61,7 +78,7 @@ fn secrets_in_addresses_are_refused_and_not_repeated() {
             &["remote", "add", "k", address][..],
             &["sync", address],
             &["sync", "--watch", address],
-            &["sync", "--from", address, "usb"],
+            &["sync", "--from", address, "./usb"],
             &["pull", address, "--all"],
             &["ls", "--remote", address],
             &["login", address, "--key", "k"],
@@ -84,7 +101,7 @@ fn with_remote(place: &Place, remote: &str, args: &[&str]) -> Done {
 fn a_default_that_is_none_matters_only_where_it_is_needed() {
     let place = Place::new();
     place.run("abc", 2);
-    assert_eq!(place.danlu(&["remote", "add", "lab", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["remote", "add", "lab", "./usb"]).code, 0);
     for named in ["labb", "http://user:HUSH@host.invalid"] {
         let why = if named == "labb" { "There is no remote `labb`; there are: lab" } else { "a password" };
         let run = |args: &[&str]| with_remote(&place, named, args);
@@ -125,13 +142,13 @@ fn a_directory_is_where_it_was_named_from() {
         crate::support::done(done, &place)
     };
     // Named in a sync: remembered as the place that it is.
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let again = from_elsewhere(&["sync"]);
     assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{}", again.stdout);
     assert!(again.stdout.contains("up to date  demo/abc"), "{}", again.stdout);
     assert!(again.stdout.contains(" to [DIR]/usb\n"), "{}", again.stdout);
     // With a name: of where the command ran, not of where the runs are.
-    assert_eq!(from_elsewhere(&["remote", "add", "near", "stick"]).code, 0);
+    assert_eq!(from_elsewhere(&["remote", "add", "near", "./stick"]).code, 0);
     assert_eq!(place.json(&["remote", "ls"])[0]["address"], "[DIR]/elsewhere/stick");
     assert_eq!(place.danlu(&["sync", "near"]).code, 0);
     assert!(place.join("elsewhere/stick/runs").is_dir());

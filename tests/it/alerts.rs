@@ -16,7 +16,7 @@ fn run(place: &Place, id: &str, alerts: &[(&str, &str, &str)]) {
 }
 
 fn sync(place: &Place, hook: &str, value: &str) -> (i32, String) {
-    let mut command = place.command(&["sync", "remote"]);
+    let mut command = place.command(&["sync", "./remote"]);
     let done = command.env(hook, value).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     (done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap())

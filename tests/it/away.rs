@@ -12,24 +12,24 @@ fn said(done: &Done) -> String {
 fn a_remote_that_lost_runs_is_noticed_by_a_plain_sync() {
     let place = Place::new();
     place.run("abc", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let runs = place.join("usb/runs");
     let lose = || names(&runs).iter().for_each(|name| std::fs::remove_file(runs.join(name)).unwrap());
     lose();
     // It was looked at just now.
-    assert_eq!(place.json(&["sync", "usb"])["runs"][0]["status"], "up_to_date");
+    assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["status"], "up_to_date");
     let later = |micros: i64| {
         let state = rusqlite::Connection::open(place.join("wandb/sync.sqlite")).unwrap();
         assert_eq!(state.execute("UPDATE peer SET looked = looked - ?", [micros]).unwrap(), 1);
     };
     later(1_300_000_000);
-    let done = place.json(&["sync", "usb"]);
+    let done = place.json(&["sync", "./usb"]);
     assert_eq!(done["runs"][0]["status"], "pushed", "{done}");
     assert_eq!(names(&place.join("usb/runs")).len(), 1);
     // Also by a watch.
     lose();
     later(1_300_000_000);
-    let mut watching = place.command(&["sync", "usb", "--watch"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut watching = place.command(&["sync", "./usb", "--watch"]).stdout(Stdio::null()).spawn().unwrap();
     wait_until("the run is there again", || !names(&place.join("usb/runs")).is_empty());
     terminate(&watching);
     watching.wait().unwrap();
@@ -87,20 +87,20 @@ fn a_stick_that_is_not_mounted_is_not_made_up_for() {
 fn what_is_wrong_with_a_remote_is_said_in_plain_words() {
     let place = Place::new();
     place.run("abc", 1);
-    for call in [&["pull", "/nonexist", "--all"][..], &["sync", "--from", "/nonexist", "usb"]] {
+    for call in [&["pull", "/nonexist", "--all"][..], &["sync", "--from", "/nonexist", "./usb"]] {
         let done = place.danlu(call);
         let words = ["There is no remote `/nonexist`", "mounted", "danlu remote ls"];
         assert!(done.code == 1 && words.iter().all(|word| done.stderr.contains(word)), "{}", said(&done));
     }
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     for garbage in
         ["", "{", "[]", r#"{"format":"danlu-remote","version":1}"#, r#"{"format":"x","version":9}"#]
     {
         std::fs::write(place.join("usb/danlu-remote.json"), garbage).unwrap();
-        let done = place.danlu(&["sync", "usb"]);
+        let done = place.danlu(&["sync", "./usb"]);
         assert!(done.code == 1 && done.stderr.contains("is damaged"), "{garbage}: {}", said(&done));
         assert!(!done.stderr.contains("newer"), "{garbage}: {}", said(&done));
     }
     std::fs::write(place.join("usb/danlu-remote.json"), r#"{"format":"danlu-remote","version":2}"#).unwrap();
-    assert!(place.danlu(&["sync", "usb"]).stderr.contains("was made by a newer danlu"));
+    assert!(place.danlu(&["sync", "./usb"]).stderr.contains("was made by a newer danlu"));
 }

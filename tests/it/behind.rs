@@ -183,6 +183,6 @@ fn copies_that_are_recovered_apart_are_the_same_run() {
     assert_eq!(digests[0], digests[1]);
     // At a remote they meet as one.
     for copy in ["one", "two"] {
-        assert_eq!(place.danlu(&["sync", "usb", "--dir", copy]).code, 0, "{copy}");
+        assert_eq!(place.danlu(&["sync", "./usb", "--dir", copy]).code, 0, "{copy}");
     }
 }

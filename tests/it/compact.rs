@@ -52,7 +52,7 @@ fn a_compacted_run_says_the_same_in_less_space_and_comes_back() {
     assert!(small - 700_000 < (large - 700_000) / 2, "{large} to {small}");
     assert_eq!(said(&place), before);
     assert_eq!(chart(&path), columns);
-    assert_eq!(place.json(&["sync", "usb"])["runs"][0]["digest"], digest.unwrap().to_string());
+    assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["digest"], digest.unwrap().to_string());
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
     // Stock sqlite3 sees everything but the history.
     assert_eq!(ask::<i64>(&path, "SELECT count(*) FROM history"), 0);

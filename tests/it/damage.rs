@@ -100,7 +100,7 @@ fn a_flipped_byte_in_an_object_of_a_directory_remote_is_named() {
     for (part, kind) in [("segments", "records: "), ("blobs", "blob: ")] {
         let place = Place::new();
         run(&place);
-        assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+        assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
         assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
         let folder = std::fs::read_dir(place.join("usb").join(part)).unwrap().next().unwrap().unwrap().path();
         let object = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();

@@ -81,7 +81,7 @@ fn a_push_of_an_older_run_leads_to_the_objects_that_the_older_version_pushed() {
             std::fs::remove_file(place.join("wandb").join(name)).unwrap();
         }
         std::fs::create_dir(place.join("remote")).unwrap();
-        assert_eq!(place.danlu(&["sync", "remote"]).code, 0);
+        assert_eq!(place.danlu(&["sync", "./remote"]).code, 0);
         let objects = |remote: PathBuf| {
             ["blobs", "segments"].map(|kind| {
                 let kind = remote.join(kind);

@@ -30,7 +30,7 @@ fn a_damaged_run_file_is_never_replaced_by_what_a_remote_has() {
     for (name, damage) in damages {
         let place = Place::new();
         let path = place.run("abc", 500);
-        assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+        assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
         let mut bytes = std::fs::read(&path).unwrap();
         damage(&mut bytes);
         std::fs::write(&path, &bytes).unwrap();
@@ -99,7 +99,7 @@ fn verify_finds_in_a_remote_what_a_pull_would_find() {
     for (name, change) in forgeries {
         let (place, there) = (Place::new(), Place::new());
         place.run("abc", 20);
-        assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+        assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
         let sound = place.danlu(&["verify", "usb"]);
         assert!(sound.code == 0 && sound.stdout.starts_with("ok"), "{}", said(&sound));
         forge(&place.join("usb"), change);
@@ -120,7 +120,7 @@ fn verify_finds_in_a_remote_what_a_pull_would_find() {
 fn a_manifest_under_the_name_of_another_run_is_found() {
     let place = Place::new();
     place.run("abc", 2);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let at = all_in(&place.join("usb/runs")).remove(0);
     std::fs::rename(&at, at.with_file_name(format!("{}.json", Hash::of(b"other")))).unwrap();
     let done = place.danlu(&["verify", "usb"]);

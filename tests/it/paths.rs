@@ -56,7 +56,7 @@ fn what_is_no_regular_file_is_said_and_never_waited_for() {
             );
         }
         for arguments in
-            [&["ls", name][..], &["sync", name], &["sync", "usb", "--dir", name], &["gc", "--dir", name]]
+            [&["ls", name][..], &["sync", name], &["sync", "./usb", "--dir", name], &["gc", "--dir", name]]
         {
             if what != "a directory" {
                 let (code, said) = ends(&place, arguments);
@@ -66,7 +66,7 @@ fn what_is_no_regular_file_is_said_and_never_waited_for() {
     }
     std::fs::create_dir(place.join("usb")).unwrap();
     pipe(&place.join("usb/danlu-remote.json"));
-    let (code, said) = ends(&place, &["sync", "usb"]);
+    let (code, said) = ends(&place, &["sync", "./usb"]);
     assert!(code == 2 && said.contains("/usb` is no danlu remote"), "{said}");
     std::fs::remove_file(place.join("usb/danlu-remote.json")).unwrap();
     // Where runs and journals are looked for.
@@ -74,7 +74,7 @@ fn what_is_no_regular_file_is_said_and_never_waited_for() {
     pipe(&place.join(&format!("{stem}.0123abcd.journal")));
     pipe(&place.join("wandb/run-20260101_000000-pipe.sqlite"));
     for arguments in
-        [&["ls"][..], &["show", &format!("{stem}.sqlite")], &["verify"], &["gc"], &["sync", "usb"]]
+        [&["ls"][..], &["show", &format!("{stem}.sqlite")], &["verify"], &["gc"], &["sync", "./usb"]]
     {
         let (code, said) = ends(&place, arguments);
         assert_eq!(code, 0, "{arguments:?}: {said}");
@@ -169,7 +169,7 @@ fn one_of_a_thing_is_not_several() {
     run.finish(0).unwrap();
     let said = place.danlu(&["verify"]).stdout;
     assert!(said.contains(": 2 records in 1 segment, 0 blobs, digest"), "{said}");
-    let said = place.danlu(&["sync", "usb"]).stdout;
+    let said = place.danlu(&["sync", "./usb"]).stdout;
     assert!(said.contains("1 pushed; 1 object, "), "{said}");
     assert!(place.danlu(&["verify", "usb"]).stdout.contains("(1 run, 1 object)"));
 }

@@ -274,7 +274,7 @@ fn ranks_write_beside_each_other_and_are_one_run() {
         serde_json::json!([{"key": "loss", "points": 3}, {"key": "shared", "points": 3}])
     );
     // One run at the remote, with an attempt for each rank, in one file of the server.
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     assert_eq!(names(&place.join("usb/runs")).len(), 1);
     let server = place.serve();
     let key = server.key.clone().unwrap();

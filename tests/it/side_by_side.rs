@@ -51,7 +51,7 @@ fn what_is_said_of_each_remote_stays_together() {
     for n in 0..8 {
         place.run(&format!("r{n}"), 3);
     }
-    let remotes = ["one", "two", "three"];
+    let remotes = ["./one", "./two", "./three"];
     let done = place.danlu(&[&["sync"][..], &remotes].concat());
     assert_eq!(done.code, 0, "{}", done.stderr);
     let mut told = Vec::new();

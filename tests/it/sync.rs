@@ -45,14 +45,14 @@ fn a_second_sync_sends_nothing() {
     let place = Place::new();
     place.run("one", 10);
     place.run("two", 20);
-    let first = place.json(&["sync", "usb"]);
+    let first = place.json(&["sync", "./usb"]);
     assert_eq!(first["objects_sent"], 4);
     let before = tree(&place.join("usb"));
-    let again = place.json(&["sync", "usb"]);
+    let again = place.json(&["sync", "./usb"]);
     assert_eq!((&again["objects_sent"], &again["runs"][0]["status"]), (&0.into(), &"up_to_date".into()));
     // Losing what the syncer knows costs questions, not objects.
     std::fs::remove_file(place.join("wandb/sync.sqlite")).unwrap();
-    let asked = place.json(&["sync", "usb"]);
+    let asked = place.json(&["sync", "./usb"]);
     assert_eq!((&asked["objects_sent"], &asked["runs"][0]["status"]), (&0.into(), &"pushed".into()));
     assert_eq!(tree(&place.join("usb")), before);
     assert_eq!(place.json(&["sync"])["remote"], first["remote"], "the remote is remembered");
@@ -62,13 +62,13 @@ fn a_second_sync_sends_nothing() {
 fn a_sync_killed_half_way_and_repeated_ends_in_the_same_bytes() {
     let place = Place::new();
     many_runs(&place);
-    assert_eq!(place.danlu(&["sync", "undisturbed"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./undisturbed"]).code, 0);
     let whole = tree(&place.join("undisturbed"));
     let objects =
         |remote: &str| tree(&place.join(remote)).iter().filter(|(name, _)| name.contains("s/")).count();
     let mut killed_half_way = 0;
     for round in 0..6 {
-        let remote = format!("remote-{round}");
+        let remote = format!("./remote-{round}");
         let mut child = place.command(&["sync", &remote]).stdout(Stdio::null()).spawn().unwrap();
         wait_until("some objects are there", || {
             place.join(&remote).join("blobs").is_dir() && objects(&remote) > round * 5
@@ -119,10 +119,10 @@ fn a_run_that_is_being_written_waits() {
     let place = Place::new();
     let run = danlu::Run::builder("p").id("live").dir(place.path()).start().unwrap();
     run.log([("n", 1)]);
-    let outcome = place.json(&["sync", "usb"]);
+    let outcome = place.json(&["sync", "./usb"]);
     assert_eq!((&outcome["runs"][0]["status"], &outcome["objects_sent"]), (&"running".into(), &0.into()));
     run.finish(0).unwrap();
-    assert_eq!(place.json(&["sync", "usb"])["runs"][0]["status"], "pushed");
+    assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["status"], "pushed");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_damaged_run_is_named_and_does_not_stop_the_others() {
     let at = content.windows(8).position(|window| window == needle).unwrap();
     content[at + 5] ^= 1;
     std::fs::write(&path, content).unwrap();
-    let done = place.danlu(&["sync", "usb", "--json"]);
+    let done = place.danlu(&["sync", "./usb", "--json"]);
     assert_eq!(done.code, 1);
     let outcome: serde_json::Value = serde_json::from_str(done.stdout.lines().last().unwrap()).unwrap();
     let status: Vec<&str> =
@@ -201,13 +201,13 @@ fn watching_pushes_runs_as_they_finish_and_waits_out_a_server_that_is_down() {
 fn another_stick_in_the_same_place_gets_everything() {
     let place = Place::new();
     place.run("abc", 3);
-    assert_eq!(place.json(&["sync", "usb"])["objects_sent"], 2);
+    assert_eq!(place.json(&["sync", "./usb"])["objects_sent"], 2);
     std::fs::rename(place.join("usb"), place.join("first")).unwrap();
     let elsewhere = Place::new();
     elsewhere.run("def", 1);
     let usb = place.join("usb");
     assert_eq!(elsewhere.danlu(&["sync", usb.to_str().unwrap()]).code, 0);
-    assert_eq!(place.json(&["sync", "usb"])["objects_sent"], 2);
+    assert_eq!(place.json(&["sync", "./usb"])["objects_sent"], 2);
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
 }
 
@@ -217,14 +217,14 @@ fn damaged_objects_of_a_remote_are_sent_again_and_never_called_pushed() {
         for damage in [|bytes: &mut Vec<u8>| bytes.clear(), |bytes: &mut Vec<u8>| bytes.fill(0)] {
             let place = Place::new();
             place.run("abc", 3);
-            assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+            assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
             let folder =
                 std::fs::read_dir(place.join("usb").join(part)).unwrap().next().unwrap().unwrap().path();
             let object = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
             let mut bytes = std::fs::read(&object).unwrap();
             damage(&mut bytes);
             std::fs::write(&object, bytes).unwrap();
-            let outcome = place.json(&["sync", "usb", "--recheck"]);
+            let outcome = place.json(&["sync", "./usb", "--recheck"]);
             assert_eq!(
                 (&outcome["objects_sent"], &outcome["runs"][0]["status"]),
                 (&1.into(), &"pushed".into())
@@ -238,9 +238,9 @@ fn damaged_objects_of_a_remote_are_sent_again_and_never_called_pushed() {
 fn a_directory_without_runs_stays_as_it_is_and_no_remote_is_made() {
     let place = Place::new();
     std::fs::create_dir(place.join("wandb")).unwrap();
-    let done = place.danlu(&["sync", "usb"]);
+    let done = place.danlu(&["sync", "./usb"]);
     assert_eq!((done.code, done.stdout.as_str()), (0, "No runs in ./wandb\n"), "{}", done.stderr);
-    assert_eq!(place.json(&["sync", "usb"])["runs"], serde_json::json!([]));
+    assert_eq!(place.json(&["sync", "./usb"])["runs"], serde_json::json!([]));
     assert!(names(&place.join("wandb")).is_empty() && !place.join("usb").exists());
 }
 
@@ -266,12 +266,12 @@ fn runs_that_become_one_at_the_remote_are_spoken_of() {
     let place = Place::new();
     place.run("twice", 1);
     place.run("once", 1);
-    assert!(!place.danlu(&["sync", "first"]).stderr.contains("warning"));
+    assert!(!place.danlu(&["sync", "./first"]).stderr.contains("warning"));
     place.run("twice", 2);
-    let said = place.danlu(&["sync", "usb"]).stderr;
+    let said = place.danlu(&["sync", "./usb"]).stderr;
     let warning = "warning: Run demo/twice was begun more than once: here these are runs of their own, at `[DIR]/usb` they are one; give each an id of its own";
     assert!(said.contains(warning) && !said.contains("demo/once"), "{said}");
-    assert_eq!(place.danlu(&["sync", "usb"]).stderr, "", "nothing was pushed");
+    assert_eq!(place.danlu(&["sync", "./usb"]).stderr, "", "nothing was pushed");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn the_remote_may_be_in_the_environment() {
     let sync = |remote: &str| place.command(&["sync"]).env("DANLU_REMOTE", remote).output().unwrap();
     let nothing = String::from_utf8(sync("").stderr).unwrap();
     assert!(nothing.starts_with("error: There is no remote to sync to"), "{nothing}");
-    assert!(sync("usb").status.success() && place.join("usb").exists());
+    assert!(sync("./usb").status.success() && place.join("usb").exists());
 }
 
 #[test]
@@ -311,11 +311,11 @@ fn a_directory_needs_none_of_the_settings() {
     place.run("a", 3);
     std::fs::create_dir(place.join("settings")).unwrap();
     std::fs::write(place.join("settings/credentials.json"), "{ not json").unwrap();
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     assert_eq!(place.danlu(&["sync"]).code, 0, "where it was synced to last");
     let done = place.danlu(&["sync", "http://127.0.0.1:1"]);
     assert!(done.code == 1 && done.stderr.contains("Cannot read the keys in"), "{}", done.stderr);
-    let mut homeless = place.command(&["sync", "usb"]);
+    let mut homeless = place.command(&["sync", "./usb"]);
     homeless.env_remove("DANLU_CONFIG_DIR");
     assert!(homeless.output().unwrap().status.success());
 }

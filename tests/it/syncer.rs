@@ -59,7 +59,7 @@ fn a_login_does_not_take_a_directory_from_its_remote() {
     let key = server.key.clone().unwrap();
     let first = place.danlu(&["login", &server.url, "--key", &key]);
     assert!(first.stdout.contains("`danlu sync` in this directory goes to it"), "{}", first.stdout);
-    assert_eq!(place.danlu(&["remote", "add", "usb", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["remote", "add", "usb", "./usb"]).code, 0);
     let second = place.danlu(&["login", &server.url, "--key", &key]);
     assert!(second.stdout.contains("still goes to"), "{}", second.stdout);
     assert_eq!(place.danlu(&["sync"]).code, 0);
@@ -71,7 +71,7 @@ fn from_a_stick_to_a_server_every_object_is_verified_and_one_that_is_damaged_par
     let place = Place::new();
     place.run("good", 20);
     place.run("bad", 30);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let bad = manifests(&place.join("usb")).into_iter().find(|m| m["run"]["id"] == "bad").unwrap();
     let blob = bad["blobs"][0]["sha256"].as_str().unwrap();
     let path = place.join("usb/blobs").join(&blob[..2]).join(blob);
@@ -96,7 +96,7 @@ fn from_a_stick_to_a_server_every_object_is_verified_and_one_that_is_damaged_par
     let again = place.json(&["sync", "--from", "usb", &server.url]);
     assert!(statuses(&again).iter().all(|(_, status)| status == "up_to_date"), "{again}");
     // Back again: the same manifests, byte for byte.
-    assert_eq!(place.danlu(&["sync", "--from", &server.url, "second"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "--from", &server.url, "./second"]).code, 0);
     assert_eq!(manifests(&place.join("second")), manifests(&place.join("usb")));
     assert_eq!(place.danlu(&["verify", "second"]).code, 0);
 }
@@ -112,13 +112,13 @@ fn what_is_left_out_is_said_and_can_be_sent_later() {
     }
     run.finish(0).unwrap();
     let digest = place.json(&["ls"])[0]["digest"].clone();
-    let some = place.json(&["sync", "usb", "--exclude", "*.ckpt", "--max-size", "4kB"]);
+    let some = place.json(&["sync", "./usb", "--exclude", "*.ckpt", "--max-size", "4kB"]);
     assert_eq!((&some["runs"][0]["status"], &some["runs"][0]["left_out"]), (&"pushed".into(), &2.into()));
     let manifest = &manifests(&place.join("usb"))[0];
     assert_eq!((manifest["digest"].clone(), &manifest["version"]), (digest.clone(), &2.into()));
     assert_eq!(manifest["absent"].as_array().unwrap().len(), 2);
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0, "what is there is whole");
-    let again = place.json(&["sync", "usb", "--exclude", "*.ckpt", "--max-size", "4kB"]);
+    let again = place.json(&["sync", "./usb", "--exclude", "*.ckpt", "--max-size", "4kB"]);
     assert_eq!(again["runs"][0]["status"], "up_to_date");
     let status = place.json(&["status"]);
     let at = &status["remotes"][0]["runs"][0];
@@ -126,7 +126,7 @@ fn what_is_left_out_is_said_and_can_be_sent_later() {
         (&at["status"], &at["left_out"], &at["left_bytes"]),
         (&"partly".into(), &2.into(), &95_000.into())
     );
-    let rest = place.json(&["sync", "usb"]);
+    let rest = place.json(&["sync", "./usb"]);
     assert_eq!((&rest["runs"][0]["status"], &rest["objects_sent"]), (&"pushed".into(), &2.into()));
     let manifest = &manifests(&place.join("usb"))[0];
     assert_eq!((manifest["digest"].clone(), &manifest["version"]), (digest, &1.into()));
@@ -139,7 +139,7 @@ fn runs_are_chosen_by_name_project_and_filter() {
     place.run("one", 1);
     place.run("two", 2);
     let ids = |args: &[&str]| -> Vec<String> {
-        statuses(&place.json(&[&["sync", "usb", "--dry-run"], args].concat()))
+        statuses(&place.json(&[&["sync", "./usb", "--dry-run"], args].concat()))
             .into_iter()
             .map(|(id, _)| id)
             .collect()
@@ -150,7 +150,7 @@ fn runs_are_chosen_by_name_project_and_filter() {
     assert!(ids(&["--project", "other"]).is_empty());
     assert_eq!(ids(&["--filter", "summary.acc > 0.5"]), ["two"]);
     assert!(!place.join("usb").exists(), "a look makes nothing");
-    let none = place.danlu(&["sync", "usb", "--run", "thr"]);
+    let none = place.danlu(&["sync", "./usb", "--run", "thr"]);
     assert_eq!((none.code, none.stderr.contains("There is no run `thr`")), (1, true), "{}", none.stderr);
     for wrong in [
         ["--filter", "state ="],
@@ -159,7 +159,7 @@ fn runs_are_chosen_by_name_project_and_filter() {
         ["--limit-rate", "0"],
         ["--jobs", "0"],
     ] {
-        let done = place.danlu(&[&["sync", "usb"][..], &wrong].concat());
+        let done = place.danlu(&[&["sync", "./usb"][..], &wrong].concat());
         assert_eq!(
             (done.code, done.stderr.contains("hint: ") || wrong[0] == "--jobs"),
             (2, true),
@@ -181,7 +181,7 @@ fn a_parked_run_is_tried_again_when_it_changes_or_somebody_asks() {
     broken[at + 5] ^= 1;
     std::fs::write(&path, broken).unwrap();
     let sync = |more: &[&str]| {
-        let done = place.danlu(&[&["sync", "usb", "--json"], more].concat());
+        let done = place.danlu(&[&["sync", "./usb", "--json"], more].concat());
         let events: Vec<Value> =
             done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (done.code, events)
@@ -228,14 +228,14 @@ fn two_syncers_at_once_do_no_harm() {
     for n in 0..20 {
         place.run(&format!("r{n}"), 200);
     }
-    assert_eq!(place.danlu(&["sync", "alone"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./alone"]).code, 0);
     std::fs::remove_file(place.join("wandb/sync.sqlite")).unwrap();
-    let start = || place.command(&["sync", "usb"]).stdout(Stdio::null()).spawn().unwrap();
+    let start = || place.command(&["sync", "./usb"]).stdout(Stdio::null()).spawn().unwrap();
     let mut both = [start(), start()];
     assert!(both.iter_mut().all(|child| child.wait().unwrap().success()));
     assert_eq!(manifests(&place.join("usb")), manifests(&place.join("alone")));
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
-    assert_eq!(place.json(&["sync", "usb"])["objects_sent"], 0);
+    assert_eq!(place.json(&["sync", "./usb"])["objects_sent"], 0);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn a_run_that_is_still_written_is_pushed_as_far_as_it_is_and_closed_in_the_end()
         run.log([("n", n)]);
     }
     run.drain();
-    let live = place.json(&["sync", "usb", "--live"]);
+    let live = place.json(&["sync", "./usb", "--live"]);
     assert_eq!(live["runs"][0]["status"], "live", "{live}");
     let open = &manifests(&place.join("usb"))[0];
     assert_eq!((&open["attempts"][0]["open"], &open["version"]), (&true.into(), &2.into()));
@@ -255,11 +255,11 @@ fn a_run_that_is_still_written_is_pushed_as_far_as_it_is_and_closed_in_the_end()
         run.log([("n", n)]);
     }
     run.drain();
-    assert_eq!(place.json(&["sync", "usb", "--live"])["runs"][0]["status"], "live");
+    assert_eq!(place.json(&["sync", "./usb", "--live"])["runs"][0]["status"], "live");
     let further = &manifests(&place.join("usb"))[0];
     assert!(further["attempts"][0]["records"].as_u64().unwrap() >= records + 50, "{further}");
     run.finish(0).unwrap();
-    assert_eq!(place.json(&["sync", "usb"])["runs"][0]["status"], "pushed");
+    assert_eq!(place.json(&["sync", "./usb"])["runs"][0]["status"], "pushed");
     let closed = &manifests(&place.join("usb"))[0];
     assert_eq!((&closed["attempts"][0]["open"], &closed["version"]), (&Value::Null, &1.into()));
     assert_eq!(closed["digest"], place.json(&["ls"])[0]["digest"]);
@@ -275,7 +275,7 @@ fn a_remote_that_is_down_does_not_hold_up_another_one() {
     let place = Place::new();
     std::fs::create_dir(place.join("wandb")).unwrap();
     let mut child = place
-        .command(&["sync", "usb", "http://127.0.0.1:1", "--watch", "--json"])
+        .command(&["sync", "./usb", "http://127.0.0.1:1", "--watch", "--json"])
         .stdout(std::fs::File::create(place.join("events")).unwrap())
         .stderr(Stdio::null())
         .spawn()
@@ -306,7 +306,7 @@ fn a_watch_until_done_ends_after_the_last_run() {
     run.log([("loss", 1.0)]);
     run.flush().unwrap();
     let mut child = place
-        .command(&["sync", "usb", "--watch", "--live", "--until-done"])
+        .command(&["sync", "./usb", "--watch", "--live", "--until-done"])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -318,7 +318,7 @@ fn a_watch_until_done_ends_after_the_last_run() {
     run.finish(0).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(manifests(&place.join("usb"))[0]["digest"], place.json(&["ls"])[0]["digest"]);
-    let alone = place.danlu(&["sync", "usb", "--until-done"]);
+    let alone = place.danlu(&["sync", "./usb", "--until-done"]);
     assert_eq!((alone.code, alone.stderr.contains("--watch")), (2, true), "{}", alone.stderr);
 }
 
@@ -372,9 +372,9 @@ fn scripts_for_wandb_work_or_are_told_why_not() {
     let place = Place::new();
     let path = place.run("abc", 1);
     place.run("def", 1);
-    assert_eq!(place.danlu(&["sync", "usb", "--dry-run"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb", "--dry-run"]).code, 0);
     let name = format!("wandb/{}", path.file_name().unwrap().to_str().unwrap());
-    let one = place.json(&["sync", &name, "usb"]);
+    let one = place.json(&["sync", &name, "./usb"]);
     assert_eq!(statuses(&one), [("abc".to_owned(), "pushed".to_owned())]);
     let all = place.danlu(&[
         "sync",
@@ -389,7 +389,7 @@ fn scripts_for_wandb_work_or_are_told_why_not() {
     for (option, word) in
         [("--id=x", "keeps the id"), ("--clean", "removes no run"), ("--sync-tensorboard", "danlu import")]
     {
-        let done = place.danlu(&["sync", "usb", option]);
+        let done = place.danlu(&["sync", "./usb", option]);
         assert_eq!((done.code, done.stderr.contains(word)), (2, true), "{}", done.stderr);
     }
 }
@@ -399,7 +399,7 @@ fn a_remote_that_lost_runs_gets_them_again_by_itself() {
     let place = Place::new();
     place.run("abc", 3);
     place.run("def", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let lost = names(&place.join("usb/runs")).remove(0);
     std::fs::remove_file(place.join("usb/runs").join(lost)).unwrap();
     let asked = place.json(&["status", "--check"]);
@@ -408,7 +408,7 @@ fn a_remote_that_lost_runs_gets_them_again_by_itself() {
         runs.iter().filter(|run| run["status"] == status).count()
     };
     assert_eq!((at("local_only"), at("pushed")), (1, 1), "{asked}");
-    assert_eq!(place.danlu(&["sync", "usb", "--recheck"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb", "--recheck"]).code, 0);
     assert_eq!(manifests(&place.join("usb")).len(), 2);
 }
 

@@ -324,7 +324,7 @@ fn f55_another_remote_goes_on() {
     }));
     assert_eq!(bad.sync(&place).code, 1);
     good.completes(&place);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     bad.proxy.clear();
     bad.completes(&place);
 }

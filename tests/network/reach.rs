@@ -18,7 +18,7 @@ fn fails(address: &str, environment: &[(&str, &str)]) -> String {
     assert_eq!(claimed(&done.stdout), Vec::<String>::new());
     assert!(!done.stderr.contains("dk_secret") && !done.stdout.contains("dk_secret"), "{}", done.stderr);
     // What was queued is still there for a remote that works.
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     format!("{}{}", done.stdout, done.stderr)
 }
 

@@ -77,13 +77,13 @@ fn f59_a_manifest_from_the_future_is_not_overwritten() {
     let place = Place::new();
     let path = place.run("future", 3);
     place.run("now", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let key = danlu::store::run_key(&danlu::store::open(&path).unwrap()).unwrap().hash();
     let manifest = place.join(&format!("usb/runs/{key}.json"));
     let newer = std::fs::read_to_string(&manifest).unwrap().replace(r#""version":1"#, r#""version":99"#);
     std::fs::write(&manifest, &newer).unwrap();
     place.run("later", 3);
-    let done = place.danlu(&["sync", "usb", "--recheck", "--json"]);
+    let done = place.danlu(&["sync", "./usb", "--recheck", "--json"]);
     assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
     let said = format!("{}{}", done.stdout, done.stderr);
     assert!(said.contains("99") && said.contains("update danlu"), "{said}");

@@ -46,7 +46,10 @@ impl Target {
         let name = path.display().to_string();
         let was_met = self.runs.join("sync.sqlite").is_file()
             && State::open(&self.runs)?.peer(&name)?.is_some_and(|peer| peer.identity.is_some());
-        if !was_met || self.anew.load(Ordering::Relaxed) {
+        if !was_met {
+            return check_is_outside(path);
+        }
+        if self.anew.load(Ordering::Relaxed) {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Unreachable, format!("The remote that was in `{name}` is not there"))
@@ -63,8 +66,16 @@ impl Target {
     }
 }
 
+/// Refuses to make a remote among run files: it is a run or a directory of runs whose name is misspelled.
+fn check_is_outside(path: &Path) -> Result<()> {
+    let has_runs = |above: &&Path| query::run_files(above).is_ok_and(|files| !files.is_empty());
+    let Some(runs) = path.ancestors().skip(1).find(has_runs) else { return Ok(()) };
+    let message = format!("No remote is made in `{}`: the runs are there", runs.display());
+    Err(Error::usage(message).with_hint("name a directory elsewhere; `danlu sync --run ID` chooses a run"))
+}
+
 /// Returns the address of a remote that somebody named. A word that is none, and no directory that is there, may be a slip of
-/// the pen: it is refused where it could be meant for a name, or for a machine.
+/// the pen, and is refused; so is a run file that is not there.
 pub(in crate::cli) fn address_of(book: &Book, named: &str) -> Result<String> {
     if let Some(address) = book.remotes.get(named) {
         remote::check_no_secret(address)?;
@@ -73,14 +84,27 @@ pub(in crate::cli) fn address_of(book: &Book, named: &str) -> Result<String> {
     remote::check_no_secret(named)?;
     let is_word = !named.is_empty() && !named.contains('/') && !named.starts_with('.');
     let is_meant = !is_word || remote::directory_of(named).is_none() || Path::new(named).exists();
-    if is_meant || (book.remotes.is_empty() && !looks_like_a_machine(named)) {
+    let path = remote::directory_of(named);
+    if let Some(path) =
+        path.filter(|path| !path.exists() && path.extension().is_some_and(|end| end == "sqlite"))
+    {
+        let message = format!("There is no run file `{}`", path.display());
+        return Err(Error::usage(message).with_hint("`danlu ls` lists the runs; a remote is no file"));
+    }
+    if is_meant {
         return Ok(named.to_owned());
     }
     let names: Vec<&str> = book.remotes.keys().map(String::as_str).collect();
     let there_are =
         if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) };
-    Err(Error::usage(format!("There is no remote `{named}`{there_are}"))
-        .with_hint(format!("a directory is written `./{named}`, a server `http://{named}`")))
+    let hint = if looks_like_a_machine(named) {
+        format!("a directory is written `./{named}`, a server `http://{named}`")
+    } else {
+        format!(
+            "a directory is written `./{named}`; `danlu remote add {named} ADDRESS` gives a remote this name"
+        )
+    };
+    Err(Error::usage(format!("There is no remote `{named}`{there_are}")).with_hint(hint))
 }
 
 /// Returns an address as it can be used from anywhere.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub fn tries(server: &Serving, first: &str) {
     let (theirs, hers) = (Place::new(), Place::new());
     let path = hers.run("secret", 2);
-    assert_eq!(hers.danlu(&["sync", "rem"]).code, 0);
+    assert_eq!(hers.danlu(&["sync", "./rem"]).code, 0);
     std::fs::write(theirs.join("model.bin"), "secret".repeat(1000)).unwrap();
     let red = danlu::Run::builder("p").entity("red").id("r").dir(theirs.path()).start().unwrap();
     red.save(theirs.join("model.bin")).unwrap();

@@ -48,7 +48,12 @@ pub(super) fn parse_rate(text: &str) -> Result<u64> {
     let wrong =
         || Error::usage(format!("`{text}` is no rate")).with_hint("one looks like 500k, 2MB/s or 1.5MiB/s");
     let amount = text.trim().strip_suffix("/s").unwrap_or(text);
-    parse_size(amount).ok().filter(|rate| *rate > 0).ok_or_else(wrong)
+    match parse_size(amount).ok().filter(|rate| *rate > 0).ok_or_else(wrong)? {
+        // A number without a unit is one of bytes: hardly anybody means that.
+        rate @ ..1_000 => Err(Error::usage(format!("`{text}` is {rate} bytes in a second"))
+            .with_hint("write the unit, such as 500kB/s or 2MB/s; 1kB/s is the least")),
+        rate => Ok(rate),
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +77,11 @@ mod tests {
             assert!(parse_size(text).is_err(), "{text}");
         }
         assert_eq!(parse_rate("2MB/s").ok(), Some(2_000_000));
+        assert_eq!(parse_rate("1000").ok(), Some(1_000));
         assert!(parse_rate("0").is_err() && parse_rate("2MB/h").is_err());
+        for text in ["10", "999 B/s", "0.9k"] {
+            let error = parse_rate(text).unwrap_err().to_string();
+            assert!(error.contains("bytes in a second"), "{error}");
+        }
     }
 }

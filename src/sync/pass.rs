@@ -16,7 +16,7 @@ use super::selection::Selection;
 use super::source::{Candidate, Listed, Source};
 use super::state::{Held, Peer, State};
 use crate::model::{Clock, Result};
-use crate::remote::Remote;
+use crate::remote::{Object, Remote};
 pub(super) use apart::{HINT, begun};
 use line::Line;
 pub(super) use scan::id_of;
@@ -85,6 +85,8 @@ struct Pass<'a> {
     /// Runs that were begun elsewhere too, by their names, as far as people are to hear of it now.
     apart: Mutex<BTreeMap<String, Apart>>,
     on_way: on_way::OnWay,
+    /// What a dry run has counted.
+    counted: Mutex<BTreeSet<Object>>,
     broken: Mutex<Option<crate::model::Error>>,
 }
 
@@ -130,6 +132,7 @@ pub fn pass(
         begun: Mutex::default(),
         apart: Mutex::default(),
         on_way: on_way::OnWay::default(),
+        counted: Mutex::default(),
         broken: Mutex::default(),
     };
     let done = pass.run(candidates);

@@ -85,3 +85,18 @@ fn a_remote_that_has_fewer_files_than_it_had_is_told() {
     assert_eq!((synced(&place, &["./usb", "--recheck"]).0.as_str(), absent(&place, "usb")), ("pushed", 0));
     assert_eq!(at(&place, "usb", &["--check"])["status"], "pushed");
 }
+
+#[test]
+fn a_dry_run_counts_what_several_runs_have_once() {
+    let place = Place::new();
+    std::fs::write(place.join("same.bin"), [7; 70_000]).unwrap();
+    for id in ["one", "two", "three"] {
+        let run = danlu::Run::builder("demo").id(id).dir(place.path()).start().unwrap();
+        run.save_as(&place.join("same.bin"), "same.bin").unwrap();
+        run.finish(0).unwrap();
+    }
+    let would = place.json(&["sync", "./usb", "--dry-run"]);
+    assert_eq!(would["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(would["objects_sent"], 4, "{would}");
+    assert_eq!(place.json(&["sync", "./usb"])["objects_sent"], 4);
+}

@@ -414,10 +414,13 @@ impl<'a> Pass<'a> {
     }
 
     fn tell_dry(&self, items: &mut [Item<'_>], sends: &[(usize, Vec<Object>)], commits: &[usize]) {
+        let mut counted = super::lock(&self.counted);
         for (n, objects) in sends {
             let item = &mut items[*n];
-            let sizes = objects.iter().filter_map(|object| item.local.things().get(object));
-            item.sent = (objects.len() as u64, sizes.map(|thing| thing.size).sum());
+            // What several runs lack is sent once.
+            let fresh: Vec<&Object> = objects.iter().filter(|object| counted.insert(**object)).collect();
+            let sizes = fresh.iter().filter_map(|object| item.local.things().get(object));
+            item.sent = (fresh.len() as u64, sizes.map(|thing| thing.size).sum());
         }
         for n in commits {
             items[*n].sent = (0, 0);

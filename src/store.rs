@@ -64,7 +64,9 @@ pub use recover::{
 pub use remains::Loss;
 pub use replacing::Replacing;
 pub use rescue::{Rescued, rescue};
-pub use run_file::{BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, run_digest, run_key};
+pub use run_file::{
+    BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, place, run_digest, run_key,
+};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
 pub use standing::{Lost, config, counts_from, last_step, losses, metrics, next_step, summary, tags};

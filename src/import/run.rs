@@ -131,7 +131,7 @@ impl<'a> Place<'a> {
         let lock = File::open(directory).map_err(|e| Error::io("open the directory", directory, e))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let message = format!("Another process imports into `{}`", directory.display());
+                let message = format!("Another process imports or pulls into `{}`", directory.display());
                 Err(Error::new(ErrorKind::Busy, message).with_hint("wait until that is done"))
             }
             // Where there are no such locks, nobody can be waited for.

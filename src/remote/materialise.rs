@@ -31,13 +31,24 @@ pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs:
 }
 
 /// Makes the run file of a manifest where there is none, or adds to the one that is there what it lacks, without the
-/// contents of files. What is there is never replaced: it may have what nothing else has.
+/// contents of files. What is there is never replaced, also if it comes meanwhile: it may have what nothing else has.
 ///
 /// # Errors
 /// As [`materialise`]; and the file that is there is damaged, or ahead. It is as it was then.
 pub fn add_records(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
     let add = |path: &Path| complete(remote, manifest, Appender::open(path, BUSY_TIMEOUT)?, |_| Ok(()));
-    if std::fs::symlink_metadata(path).is_ok() { add(path) } else { make_anew(path, add) }
+    let is_there = || std::fs::symlink_metadata(path).is_ok();
+    if is_there() {
+        return add(path);
+    }
+    // Where nobody can be made to wait, another process may make the same file: each has a name of its own for it.
+    let random = AttemptId::random()?.to_string();
+    match make_as(&path.with_extension(format!("{}.pulled", &random[..8])), add, |fresh| {
+        store::place(fresh, path)
+    }) {
+        Err(e) if e.kind() == ErrorKind::Conflict && is_there() => add(path),
+        made => made,
+    }
 }
 
 /// Makes a run file that can be made again, or completes it, and returns what `look` sees in it. It is not synced, and
@@ -69,10 +80,18 @@ fn made<T>(path: &Path, complete: impl Fn(&Path, bool) -> Result<T>) -> Result<T
 }
 
 fn make_anew<T>(path: &Path, complete: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let fresh = path.with_extension("rebuilt");
-    let made = store::begin(&fresh).and_then(|()| complete(&fresh));
-    let moved = made.and_then(|seen| store::put_in_place(&fresh, path, None).map(|()| seen));
-    moved.inspect_err(|_| store::discard(&fresh))
+    make_as(&path.with_extension("rebuilt"), complete, |fresh| store::put_in_place(fresh, path, None))
+}
+
+/// Makes a run file under a name for a while, and lets `place` give it its own. A file that comes to nothing goes.
+fn make_as<T>(
+    fresh: &Path,
+    complete: impl FnOnce(&Path) -> Result<T>,
+    place: impl FnOnce(&Path) -> Result<()>,
+) -> Result<T> {
+    let made = store::begin(fresh).and_then(|()| complete(fresh));
+    let placed = made.and_then(|seen| place(fresh).map(|()| seen));
+    placed.inspect_err(|_| store::discard(fresh))
 }
 
 /// Says whether an error may come from what the run file has, and not from the remote.

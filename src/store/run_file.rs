@@ -50,7 +50,10 @@ pub fn create(path: &Path) -> Result<()> {
 }
 
 /// Gives a file a name that nothing else has.
-fn place(fresh: &Path, path: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] if something has it; or the directory cannot be written.
+pub fn place(fresh: &Path, path: &Path) -> Result<()> {
     let taken =
         || Error::new(ErrorKind::Conflict, format!("There is a run file `{}` already", path.display()));
     match renameat_with(CWD, fresh, CWD, path, RenameFlags::NOREPLACE) {

@@ -4,7 +4,10 @@ use super::source::{LocalRuns, Source};
 use crate::model::{Error, ErrorKind, Hash, Record, Result, RunKey, file_stamp};
 use crate::remote::{Manifest, Object, Remote, RunHead, SizedHash, add_records, read_segment};
 use crate::store::{self, Appender, BUSY_TIMEOUT};
+use rusqlite::Connection;
+use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +79,7 @@ pub fn pull(
     files: bool,
     got: &(dyn Fn(u64) + Sync),
 ) -> Result<PulledRun> {
+    let _turn = take_turns(directory)?;
     let manifest = remote.manifest_of(head.key)?.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("`{}` has no run {} any more", remote.name(), head.run))
     })?;
@@ -84,14 +88,12 @@ pub fn pull(
             .with_hint("pull it when it has ended and was pushed to its end"));
     }
     let (path, is_new) = match here {
-        [] => (directory.join(name_of(remote, &manifest)?), true),
+        [] => place_of(directory, &manifest.run, began(remote, &manifest)?)?,
         [one] => (one.clone(), false),
         [first, ..] => return left(first, "it is in several files here"),
     };
     let mut has_more = is_new;
-    if is_new {
-        make_way(&path, &head.run)?;
-    } else {
+    if !is_new {
         let known = Manifest::of_live(&store::open_packed(&path)?)?;
         if known.is_open() {
             return left(&path, "it is still being written here");
@@ -125,19 +127,46 @@ pub fn pull(
     })
 }
 
-/// Refuses a name under which there is something already: what cannot be read may have rows that are nowhere else.
-fn make_way(path: &Path, run: &RunKey) -> Result<()> {
-    let is_there = std::fs::symlink_metadata(path).is_ok();
-    if !is_there && store::journals_of(path)?.is_empty() {
-        return Ok(());
+/// Waits until nobody else pulls a run into a directory, or imports there, and keeps them waiting while what this returns lives.
+fn take_turns(directory: &Path) -> Result<File> {
+    // The lock is on the directory itself, so that it leaves nothing behind.
+    let turn = File::open(directory).map_err(|e| Error::io("open the directory", directory, e))?;
+    // Where there are no locks, whoever comes second adds to what the first one made.
+    while flock(&turn, FlockOperation::LockExclusive) == Err(rustix::io::Errno::INTR) {}
+    Ok(turn)
+}
+
+/// Finds the place of a run that began at a time: a name that nothing has, or the run itself, if it came since the directory was
+/// looked through. Says whether nothing is there. Another run with the same id and second is passed by.
+fn place_of(directory: &Path, run: &RunKey, began: i64) -> Result<(PathBuf, bool)> {
+    let mut number = 0;
+    loop {
+        let suffix = if number == 0 { String::new() } else { format!("-{number}") };
+        let path = directory.join(format!("run-{}-{}{suffix}.sqlite", file_stamp(began), run.id));
+        let is_there = std::fs::symlink_metadata(&path).is_ok();
+        if !is_there && store::journals_of(&path)?.is_empty() {
+            return Ok((path, true));
+        }
+        match store::open_packed(&path).and_then(|file| is_of(&file, run)) {
+            Ok(true) => return Ok((path, false)),
+            Ok(false) => number += 1,
+            Err(e) => return Err(in_the_way(&path, is_there, run).with_source(e)),
+        }
     }
+}
+
+/// Says whether a file is of a run, and can be read then.
+fn is_of(file: &Connection, run: &RunKey) -> Result<bool> {
+    Ok(store::run_key(file)? == *run && Manifest::of_live(file).map(|_| true)?)
+}
+
+/// Refuses a name under which there is something that cannot be read: it may have rows that are nowhere else.
+fn in_the_way(path: &Path, is_there: bool, run: &RunKey) -> Error {
     let what = if is_there { "it" } else { "its journal" };
     let message =
         format!("`{}` stays as it is: {what} is here, and cannot be read as run {run}", path.display());
     let hint = "`danlu recover FILE` saves what can be read of it; when it is moved elsewhere, there is room for the run";
-    let error = Error::new(ErrorKind::Conflict, message).with_hint(hint);
-    let read = store::open_packed(path).and_then(|file| store::run_key(&file));
-    Err(read.err().into_iter().fold(error, Error::with_source))
+    Error::new(ErrorKind::Conflict, message).with_hint(hint)
 }
 
 fn left(path: &Path, why: &str) -> Result<PulledRun> {
@@ -152,8 +181,8 @@ fn left(path: &Path, why: &str) -> Result<PulledRun> {
     })
 }
 
-/// Returns the name that the run file of a run has: after its first start.
-fn name_of(remote: &dyn Remote, manifest: &Manifest) -> Result<String> {
+/// Returns when a run first began: its file is named after that.
+fn began(remote: &dyn Remote, manifest: &Manifest) -> Result<i64> {
     let mut first: Option<i64> = None;
     for entry in &manifest.attempts {
         let Some(segment) = entry.segments.first() else { continue };
@@ -162,8 +191,7 @@ fn name_of(remote: &dyn Remote, manifest: &Manifest) -> Result<String> {
             first = Some(first.map_or(start.time, |first| first.min(start.time)));
         }
     }
-    let time = first.ok_or_else(|| Error::damaged(format!("Run {} has no start", manifest.run)))?;
-    Ok(format!("run-{}-{}.sqlite", file_stamp(time), manifest.run.id))
+    first.ok_or_else(|| Error::damaged(format!("Run {} has no start", manifest.run)))
 }
 
 /// Stores the contents of files that a run file does not have, small ones together.

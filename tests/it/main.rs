@@ -42,6 +42,7 @@ mod metric;
 mod partly;
 mod paths;
 mod proxy;
+mod pull;
 mod remotes;
 mod rescue;
 mod resume;

@@ -1,0 +1,175 @@
+//! Runs that come back while others are at them, or that went on in several places.
+
+use crate::support::{Done, Place, ask, names};
+use danlu::Run;
+use danlu::model::{AttemptId, Clock, Hash};
+use danlu::remote::{Directory, Manifest, Object, Receipt, Remote, RunHead, SizedHash, add_records};
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// A second of 2023, in microseconds.
+const THEN: i64 = 1_700_000_000_000_000;
+
+/// A clock that stands still.
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> i64 {
+        self.0
+    }
+}
+
+fn said(done: &Done) -> String {
+    format!("{}{}", done.stdout, done.stderr)
+}
+
+/// Expects a command to succeed, and returns what it says.
+fn well(place: &Place, args: &[&str]) -> String {
+    let done = place.danlu(args);
+    assert_eq!(done.code, 0, "{args:?}: {}", said(&done));
+    said(&done)
+}
+
+/// Finds the only run file of an id.
+fn file_of(place: &Place, id: &str) -> PathBuf {
+    let found: Vec<String> = names(&place.join("wandb"))
+        .into_iter()
+        .filter(|name| name.ends_with(&format!("-{id}.sqlite")))
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    place.join("wandb").join(&found[0])
+}
+
+/// A remote at which something happens when an object is read first.
+struct Meanwhile<'a> {
+    remote: Directory,
+    event: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
+}
+
+impl Remote for Meanwhile<'_> {
+    fn name(&self) -> &str {
+        self.remote.name()
+    }
+
+    fn identity(&self) -> danlu::Result<AttemptId> {
+        self.remote.identity()
+    }
+
+    fn missing(&self, objects: &[Object]) -> danlu::Result<Vec<Object>> {
+        self.remote.missing(objects)
+    }
+
+    fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> danlu::Result<()> {
+        self.remote.put(object, length, bytes)
+    }
+
+    fn held(&self, blob: SizedHash) -> danlu::Result<u64> {
+        self.remote.held(blob)
+    }
+
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> danlu::Result<()> {
+        self.remote.put_part(blob, offset, bytes)
+    }
+
+    fn get(&self, object: Object, offset: u64) -> danlu::Result<Box<dyn Read + Send>> {
+        if let Some(event) = self.event.lock().unwrap().take() {
+            event();
+        }
+        self.remote.get(object, offset)
+    }
+
+    fn commit(&self, manifest: &Manifest) -> danlu::Result<Receipt> {
+        self.remote.commit(manifest)
+    }
+
+    fn manifest_of(&self, key: Hash) -> danlu::Result<Option<Manifest>> {
+        self.remote.manifest_of(key)
+    }
+
+    fn runs(&self, after: Option<Hash>) -> danlu::Result<Vec<RunHead>> {
+        self.remote.runs(after)
+    }
+}
+
+#[test]
+fn a_run_file_that_came_meanwhile_is_added_to_and_never_replaced() {
+    let (here, there) = (Place::new(), Place::new());
+    here.run("abc", 300);
+    let usb = here.join("usb");
+    well(&here, &["sync", usb.to_str().unwrap()]);
+    std::fs::create_dir(there.join("wandb")).unwrap();
+    let path = there.join("wandb").join(file_of(&here, "abc").file_name().unwrap());
+    for goes_on in [false, true] {
+        std::fs::remove_file(&path).ok();
+        let event = || {
+            well(&there, &["pull", usb.to_str().unwrap(), "--all"]);
+            if goes_on {
+                let run = Run::builder("demo").id("abc").dir(there.path()).resume(danlu::Resume::Must);
+                run.start().unwrap().finish(0).unwrap();
+            }
+        };
+        let remote =
+            Meanwhile { remote: Directory::open(&usb).unwrap(), event: Mutex::new(Some(Box::new(event))) };
+        let head = remote.runs(None).unwrap().remove(0);
+        let manifest = remote.manifest_of(head.key).unwrap().unwrap();
+        let done = add_records(&remote, &manifest, &path);
+        // What went on since is more than the manifest says, and stays.
+        assert_eq!(done.is_ok(), !goes_on, "{done:?}");
+        assert_eq!(ask::<i64>(&path, "SELECT count(*) FROM attempt"), 1 + i64::from(goes_on));
+        well(&there, &["verify"]);
+        well(&there, &["get", "abc", "model.bin", "-o", "-"]);
+        let left: Vec<String> =
+            names(&there.join("wandb")).into_iter().filter(|name| name.contains("pulled")).collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn pulls_into_one_directory_at_once_all_end_well() {
+    let here = Place::new();
+    for id in ["abc", "def", "ghi"] {
+        here.run(id, 200);
+    }
+    let usb = here.join("usb");
+    well(&here, &["sync", usb.to_str().unwrap()]);
+    for round in 0..4 {
+        let there = Place::new();
+        let started: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command = there.command(&["pull", usb.to_str().unwrap(), "--all"]);
+                command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+                command.spawn().unwrap()
+            })
+            .collect();
+        for child in started {
+            let done = crate::support::done(child.wait_with_output().unwrap(), &there);
+            assert_eq!(done.code, 0, "{round}: {}", said(&done));
+        }
+        well(&there, &["verify"]);
+        let again = well(&there, &["pull", usb.to_str().unwrap(), "--all"]);
+        assert_eq!(again.matches("up to date").count(), 3, "{again}");
+    }
+}
+
+#[test]
+fn runs_of_one_id_and_second_come_back_beside_each_other() {
+    let (here, there) = (Place::new(), Place::new());
+    for project in ["one", "two"] {
+        let run = Run::builder(project).id("same").dir(here.path()).clock(Arc::new(At(THEN)));
+        run.start().unwrap().finish(0).unwrap();
+    }
+    let usb = here.join("usb");
+    let pull = ["pull", usb.to_str().unwrap(), "--all"];
+    well(&here, &["sync", usb.to_str().unwrap()]);
+    let pulled = well(&there, &pull);
+    assert_eq!(pulled.matches("pulled  ").count(), 2, "{pulled}");
+    assert_eq!(
+        names(&there.join("wandb")),
+        ["run-20231114_221320-same-1.sqlite", "run-20231114_221320-same.sqlite"]
+    );
+    let again = well(&there, &pull);
+    assert_eq!(again.matches("up to date").count(), 2, "{again}");
+    well(&there, &["verify"]);
+    assert_eq!(there.json(&["ls"]).as_array().unwrap().len(), 2);
+}

@@ -15,6 +15,7 @@ mod marker;
 mod materialise;
 mod memory;
 mod object;
+mod order;
 mod ssh;
 mod stdio;
 

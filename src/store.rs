@@ -51,7 +51,7 @@ pub use file_system::shared_file_system;
 pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
 pub use private::empty;
-pub use put_blob::{may_have, put_blob, put_small, put_stream};
+pub use put_blob::{copy_blobs, may_have, put_blob, put_small, put_stream};
 pub use records::{
     AttemptInfo, SegmentInfo, attempts, each_segment, first_start_of, records, segment_records, segments,
     start_of,

@@ -2,6 +2,7 @@
 
 use super::{AttemptId, Hash, RunKey, Value};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 /// One thing that a run says. Its identity is (run, attempt, sequence number); the number is not part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,27 @@ pub struct Start {
     /// What it goes on from.
     pub origin: Origin,
 }
+
+impl Start {
+    /// Writes down in `info` which attempt this one comes after: clocks may say something else.
+    pub fn follow(&mut self, before: AttemptId) {
+        if let Ok(mut info) = serde_json::from_str::<Map<String, Json>>(&self.info) {
+            info.insert(FOLLOWS.to_owned(), before.to_string().into());
+            self.info = Json::Object(info).to_string();
+        }
+    }
+}
+
+/// Returns which attempt the `info` of a start names as the one before it, and of which one it is the remains.
+pub fn named_before(info: &str) -> (Option<AttemptId>, Option<AttemptId>) {
+    let info: Map<String, Json> = serde_json::from_str(info).unwrap_or_default();
+    let attempt = |name| info.get(name).and_then(Json::as_str).and_then(AttemptId::parse);
+    (attempt(FOLLOWS), attempt(REMAINS_OF))
+}
+
+/// Where `info` names the attempt before, and the one whose remains the attempt is.
+const FOLLOWS: &str = "follows";
+const REMAINS_OF: &str = "remains_of";
 
 /// What an attempt goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! A manifest and its objects become a run file, by the one function that turns records into rows.
 
+use super::order::order;
 use super::{AttemptEntry, Manifest, Object, PART_BYTES, Remote};
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Record, Result};
-use crate::store::{self, Appender, BUSY_TIMEOUT, Stream};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
+use crate::store::{self, Appender, BUSY_TIMEOUT, Replacing, Stream};
+use rusqlite::{Connection, Transaction};
 use std::io::Read;
 use std::path::Path;
 
@@ -36,7 +37,7 @@ pub fn materialise(remote: &dyn Remote, manifest: &Manifest, path: &Path, blobs:
 /// # Errors
 /// As [`materialise`]; and the file that is there is damaged, or ahead. It is as it was then.
 pub fn add_records(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
-    let add = |path: &Path| complete(remote, manifest, Appender::open(path, BUSY_TIMEOUT)?, |_| Ok(()));
+    let add = |path: &Path| add_in_order(remote, manifest, path);
     let is_there = || std::fs::symlink_metadata(path).is_ok();
     if is_there() {
         return add(path);
@@ -49,6 +50,38 @@ pub fn add_records(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Res
         Err(e) if e.kind() == ErrorKind::Conflict && is_there() => add(path),
         made => made,
     }
+}
+
+/// Adds what a run file lacks. Where that belongs before what it has, it is made anew with all that it has.
+fn add_in_order(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
+    let mut file = Appender::open(path, BUSY_TIMEOUT)?;
+    let tx = file.begin()?;
+    let order = order(remote, manifest, &tx)?;
+    if order.fits {
+        fill(remote, manifest, &order.entries, &tx)?;
+        return tx.commit();
+    }
+    drop(tx);
+    drop(file);
+    let right = Replacing::begin(path)?;
+    if !store::journals_of(path)?.is_empty() {
+        return Err(Error::new(ErrorKind::Busy, format!("`{}` is being written", path.display()))
+            .with_hint("pull the run when it has ended here"));
+    }
+    let known = Manifest::of_live(&store::open_packed(path)?)?;
+    if !known.attempts.iter().all(|entry| manifest.attempts.contains(entry)) {
+        let message =
+            format!("`{}` has what the remote does not have, and goes on otherwise", path.display());
+        return Err(Error::new(ErrorKind::Conflict, message).with_hint("sync it first"));
+    }
+    let make = |fresh: &Path| {
+        let mut file = Appender::open(fresh, BUSY_TIMEOUT)?;
+        let tx = file.begin()?;
+        fill(remote, manifest, &order.entries, &tx)?;
+        tx.commit()?;
+        store::copy_blobs(path, &mut file)
+    };
+    make_as(&path.with_extension("rebuilt"), make, |fresh| right.put_in_place(fresh, None))
 }
 
 /// Makes a run file that can be made again, or completes it, and returns what `look` sees in it. It is not synced, and
@@ -115,14 +148,27 @@ fn complete<T>(
     look: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
     let tx = file.begin()?;
-    fill(remote, manifest, &tx)?;
+    fill_in_order(remote, manifest, &tx)?;
     let seen = look(&tx)?;
     tx.commit()?;
     Ok(seen)
 }
 
-fn fill(remote: &dyn Remote, manifest: &Manifest, tx: &Transaction<'_>) -> Result<()> {
-    for entry in in_order(remote, manifest, tx)? {
+fn fill_in_order(remote: &dyn Remote, manifest: &Manifest, tx: &Transaction<'_>) -> Result<()> {
+    let order = order(remote, manifest, tx)?;
+    if !order.fits {
+        return Err(Error::damaged("An attempt belongs before those that the run file has"));
+    }
+    fill(remote, manifest, &order.entries, tx)
+}
+
+fn fill(
+    remote: &dyn Remote,
+    manifest: &Manifest,
+    entries: &[&AttemptEntry],
+    tx: &Transaction<'_>,
+) -> Result<()> {
+    for entry in entries {
         take_in(remote, tx, entry)?;
     }
     check(&Manifest::of_live(tx)?, &manifest.whole())
@@ -134,7 +180,7 @@ fn fill(remote: &dyn Remote, manifest: &Manifest, tx: &Transaction<'_>) -> Resul
 /// They do not, or cannot be read.
 pub fn prove(remote: &dyn Remote, manifest: &Manifest) -> Result<()> {
     let mut file = store::empty()?;
-    fill(remote, manifest, &file.transaction()?)
+    fill_in_order(remote, manifest, &file.transaction()?)
 }
 
 /// Checks that the rows of a run file say what its manifest says.
@@ -149,42 +195,6 @@ fn check(found: &Manifest, said: &Manifest) -> Result<()> {
         Some(entry) => format!("The records of attempt {} do not lead to its digest", entry.attempt),
         None => format!("The manifest of run {} is not that of its records", said.run),
     }))
-}
-
-/// Returns the attempts in the order in which they began: of what several say of one thing, the newest counts.
-///
-/// A file that has a later one already, and not this one, is to be made anew.
-fn in_order<'a>(
-    remote: &dyn Remote,
-    manifest: &'a Manifest,
-    tx: &Transaction<'_>,
-) -> Result<Vec<&'a AttemptEntry>> {
-    if manifest.attempts.len() < 2 {
-        return Ok(manifest.attempts.iter().collect());
-    }
-    let known: Vec<AttemptId> = store::attempts(tx)?.into_iter().map(|known| known.attempt).collect();
-    let mut entries = Vec::new();
-    for entry in &manifest.attempts {
-        let sql = "SELECT time FROM attempt WHERE attempt = ?";
-        let time = tx.query_row(sql, [entry.attempt.0], |row| row.get(0)).optional()?;
-        entries.push((time.map_or_else(|| begun(remote, entry), Ok)?, entry));
-    }
-    entries.sort_by_key(|(time, entry)| (*time, entry.attempt));
-    let entries: Vec<&AttemptEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
-    if entries.iter().zip(&known).any(|(entry, known)| entry.attempt != *known) {
-        return Err(Error::damaged("An attempt began before those that the run file has"));
-    }
-    Ok(entries)
-}
-
-/// Reads when an attempt began.
-fn begun(remote: &dyn Remote, entry: &AttemptEntry) -> Result<i64> {
-    let Some(first) = entry.segments.first() else { return Ok(0) };
-    let (_, _, records) = store::decode_segment(&read_segment(remote, first.sha256)?)?;
-    Ok(match records.first() {
-        Some(Record::Start(start)) => start.time,
-        _ => 0,
-    })
 }
 
 /// Applies what the file does not have of an attempt.

@@ -5,12 +5,14 @@
 //! whatever is stored next.
 
 use super::Appender;
-use super::blob::{CHUNK_BITS, fill, find, has_blob};
+use super::blob::{BlobReader, CHUNK_BITS, blobs, fill, find, has_blob};
+use super::run_file::open_packed;
 use crate::model::{Error, ErrorKind, Hash, Result, limits};
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -103,6 +105,17 @@ pub fn put_blob(file: &mut Appender, sha256: Hash, source: impl Read + Send) -> 
     };
     put_stream(file, source, || (), check)?;
     Ok(true)
+}
+
+/// Copies the contents that another run file has.
+///
+/// # Errors
+/// They cannot be read, or are not those of their names; or the database refuses.
+pub fn copy_blobs(from: &Path, file: &mut Appender) -> Result<()> {
+    for found in blobs(&open_packed(from)?)? {
+        put_blob(file, found.sha256, BlobReader::new(open_packed(from)?, &found))?;
+    }
+    Ok(())
 }
 
 /// Stores what a reader yields as a blob, and returns its name and size.

@@ -2,7 +2,7 @@
 
 use super::records::{SegmentInfo, readable_segments, segment_records};
 use super::{around, compact, segment};
-use crate::model::{AttemptId, Event, EventKind, Hash, Record, Result, Row, Start};
+use crate::model::{AttemptId, Event, EventKind, Hash, Record, Result, Row, Start, named_before};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -167,7 +167,10 @@ impl Remains {
             records.push(match record {
                 Record::Start(start) => {
                     let info = format!("{{\"remains_of\":\"{}\"}}", self.attempt);
-                    Record::Start(Box::new(Start { attempt: id, info, ..*start }))
+                    let (before, _) = named_before(&start.info);
+                    let mut start = Start { attempt: id, info, ..*start };
+                    before.into_iter().for_each(|before| start.follow(before));
+                    Record::Start(Box::new(start))
                 }
                 Record::Key { name, system } => {
                     keys.insert(old, seq);

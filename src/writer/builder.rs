@@ -360,6 +360,7 @@ impl RunBuilder {
             None => Origin::New,
         };
         let Some(Standing { start: known, .. }) = standing else { return };
+        start.follow(known.attempt);
         for (ours, theirs) in [
             (&mut start.name, &known.name),
             (&mut start.group, &known.group),

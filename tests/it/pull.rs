@@ -1,15 +1,19 @@
 //! Runs that come back while others are at them, or that went on in several places.
 
+use crate::api::Api;
 use crate::support::{Done, Place, ask, names};
-use danlu::Run;
 use danlu::model::{AttemptId, Clock, Hash};
 use danlu::remote::{Directory, Manifest, Object, Receipt, Remote, RunHead, SizedHash, add_records};
+use danlu::{Resume, Run, RunBuilder};
+use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// A second of 2023, in microseconds.
 const THEN: i64 = 1_700_000_000_000_000;
+
+const SECOND: i64 = 1_000_000;
 
 /// A clock that stands still.
 struct At(i64);
@@ -105,7 +109,7 @@ fn a_run_file_that_came_meanwhile_is_added_to_and_never_replaced() {
         let event = || {
             well(&there, &["pull", usb.to_str().unwrap(), "--all"]);
             if goes_on {
-                let run = Run::builder("demo").id("abc").dir(there.path()).resume(danlu::Resume::Must);
+                let run = Run::builder("demo").id("abc").dir(there.path()).resume(Resume::Must);
                 run.start().unwrap().finish(0).unwrap();
             }
         };
@@ -172,4 +176,71 @@ fn runs_of_one_id_and_second_come_back_beside_each_other() {
     assert_eq!(again.matches("up to date").count(), 2, "{again}");
     well(&there, &["verify"]);
     assert_eq!(there.json(&["ls"]).as_array().unwrap().len(), 2);
+}
+
+/// Writes rows and a file of a run at a time, as `how` says.
+fn write(place: &Place, at: i64, rows: u32, how: impl FnOnce(RunBuilder) -> RunBuilder) {
+    let run = how(Run::builder("demo").id("abc").dir(place.path()).clock(Arc::new(At(at)))).start().unwrap();
+    (0..rows).for_each(|n| run.log([("loss", f64::from(n))]));
+    let name = format!("{at}.bin");
+    std::fs::write(place.join(&name), name.repeat(1000)).unwrap();
+    run.save(&name).unwrap();
+    run.finish(0).unwrap();
+}
+
+/// What a place shows of the history.
+fn seen(place: &Place) -> Value {
+    place.json(&["sql", "SELECT run, step, value FROM history WHERE key = 'loss' ORDER BY step, value"])
+}
+
+#[test]
+fn a_run_that_was_rewound_while_the_clock_was_behind_shows_the_same_everywhere() {
+    let api = Api::with(|place| {
+        write(place, THEN, 10, |run| run);
+        write(place, THEN - 3600 * SECOND, 2, |run| run.rewind_to(3));
+        write(place, THEN - 7200 * SECOND, 1, |run| run.resume(Resume::Must));
+    });
+    let (here, there) = (&api.place, Place::new());
+    assert_eq!(seen(here).as_array().unwrap().len(), 4 + 2 + 1);
+    let served = api.get("/runs/~%2Fdemo%2Fabc/history?keys=loss");
+    assert_eq!(served["rows"].as_array().unwrap().len(), 4 + 2 + 1, "{served}");
+    let usb = here.join("usb");
+    well(here, &["sync", usb.to_str().unwrap()]);
+    well(&there, &["pull", usb.to_str().unwrap(), "--all"]);
+    assert_eq!(seen(&there), seen(here));
+    assert_eq!(there.json(&["ls"])[0]["digest"], here.json(&["ls"])[0]["digest"]);
+    well(&there, &["verify"]);
+}
+
+#[test]
+fn a_run_that_went_on_in_two_places_is_one_in_both() {
+    let (one, two) = (Place::new(), Place::new());
+    let usb = one.join("usb");
+    let usb = usb.to_str().unwrap();
+    write(&one, THEN, 10, |run| run);
+    well(&one, &["sync", usb]);
+    well(&two, &["pull", usb, "--all"]);
+    write(&one, THEN + 100 * SECOND, 2, |run| run.resume(Resume::Must));
+    write(&two, THEN + 200 * SECOND, 3, |run| run.resume(Resume::Must));
+    for place in [&one, &two] {
+        well(place, &["sync", usb]);
+    }
+    for place in [&two, &one] {
+        let pulled = well(place, &["pull", usb, "--all"]);
+        assert!(pulled.contains("completed"), "{pulled}");
+        well(place, &["verify"]);
+        let again = well(place, &["pull", usb, "--all"]);
+        assert!(again.contains("up to date"), "{again}");
+        assert_eq!(place.json(&["sync", usb])["objects_sent"], 0);
+        for since in [0, 100, 200] {
+            let name = format!("{}.bin", THEN + since * SECOND);
+            let content = place.danlu(&["get", "abc", &name, "-o", "-"]);
+            assert_eq!(content.stdout, name.repeat(1000), "{}", content.stderr);
+        }
+    }
+    assert_eq!(seen(&one), seen(&two));
+    assert_eq!(seen(&one).as_array().unwrap().len(), 10 + 2 + 3);
+    let order = "SELECT group_concat(hex(attempt)) FROM (SELECT attempt FROM attempt ORDER BY id)";
+    let orders = [&one, &two].map(|place| ask::<String>(&file_of(place, "abc"), order));
+    assert_eq!(orders[0], orders[1]);
 }

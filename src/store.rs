@@ -3,6 +3,7 @@
 //! [`Stream::apply`] is the one function that turns records into rows, [`records`] its inverse. Nothing else
 //! writes a run file, except [`put_blob`], which stores the bytes that file records refer to.
 
+mod absent;
 mod append;
 mod apply;
 mod around;
@@ -38,6 +39,7 @@ mod verify;
 mod verify_journals;
 mod wreck;
 
+pub use absent::Absent;
 pub(crate) use append::has_locks;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
@@ -73,7 +75,7 @@ pub use standing::{Lost, config, counts_from, last_step, losses, metrics, next_s
 pub use stranger::{own_journals_of, stranger};
 pub use tail_segment::tail_segment;
 pub use tally::{Tallied, Tally, key_names, tally};
-pub use verify::{Damage, Report, verify};
+pub use verify::{Damage, LeftOut, Report, verify};
 
 /// The name of the directory that holds runs, beside the training script.
 pub const DIR_NAME: &str = "wandb";

@@ -4,7 +4,7 @@ use super::output::{Output, count, warn};
 use super::{Common, here_and_now};
 use crate::model::{ErrorKind, Result};
 use crate::remote::Directory;
-use crate::store::{self, Damage, Report};
+use crate::store::{self, Damage, LeftOut, Report};
 use crate::{query, remote};
 use clap::Args;
 use serde::Serialize;
@@ -109,6 +109,22 @@ fn check_remote(path: &Path) -> Result<Checked> {
     Ok(Checked { target, ok: damage.is_empty(), report: Report { damage, ..Report::default() } })
 }
 
+/// Says what was left out when a run was pulled.
+fn left_out(found: &LeftOut) -> Vec<String> {
+    let is_not_here =
+        |files: u64| format!("{} {} not here", count(files, "file"), if files == 1 { "is" } else { "are" });
+    let mut lines = Vec::new();
+    match found.files - found.nowhere {
+        0 => {}
+        1 => lines.push(format!("{}: `danlu pull {} {}` brings it", is_not_here(1), found.from, found.run)),
+        n => lines.push(format!("{}: `danlu pull {} {}` brings them", is_not_here(n), found.from, found.run)),
+    }
+    if found.nowhere > 0 {
+        lines.push(format!("{}, nor at `{}`, by choice", is_not_here(found.nowhere), found.from));
+    }
+    lines
+}
+
 fn print(checked: &Checked, output: &mut Output) -> Result<()> {
     let report = &checked.report;
     if checked.ok {
@@ -131,6 +147,9 @@ fn print(checked: &Checked, output: &mut Output) -> Result<()> {
         .damage
         .iter()
         .try_for_each(|damage| output.line(format!("         {}: {}", damage.kind, damage.message)))?;
+    for line in left_out(&report.left_out) {
+        output.line(format!("         {line}"))?;
+    }
     report.losses.iter().try_for_each(|lost| {
         let what = match lost.records {
             0 => "it may be incomplete: ".to_owned(),

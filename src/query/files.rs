@@ -3,6 +3,7 @@
 use super::RunInfo;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::store;
+use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -112,11 +113,28 @@ pub fn pick<'a>(
 /// The content is not there or is damaged, or `sink` fails.
 pub fn read_file(version: &FileVersion, sink: impl FnMut(&[u8]) -> Result<()>) -> Result<u64> {
     let connection = store::open(&version.part)?;
-    store::read_blob(&connection, version.sha256, sink).map_err(|e| match e.kind() {
-        ErrorKind::Damaged | ErrorKind::NotFound => e
-            .in_context(format!("Cannot read `{}`", version.path))
-            .with_hint("`danlu verify` tells what else is damaged"),
-        _ => e,
+    store::read_blob(&connection, version.sha256, sink).map_err(|e| {
+        let left_out = || left_out(version, &connection).filter(|_| e.kind() == ErrorKind::NotFound);
+        match e.kind() {
+            ErrorKind::Damaged | ErrorKind::NotFound => left_out().unwrap_or_else(|| {
+                e.in_context(format!("Cannot read `{}`", version.path))
+                    .with_hint("`danlu verify` tells what else is damaged")
+            }),
+            _ => e,
+        }
+    })
+}
+
+/// Explains that a content was left out when the run was pulled, if it was.
+fn left_out(version: &FileVersion, run: &Connection) -> Option<Error> {
+    let absent = store::Absent::of(&version.part);
+    let was_there = absent.get(version.sha256)?;
+    let message =
+        format!("The content of `{}` is not here: it was left out when the run was pulled", version.path);
+    let error = Error::new(ErrorKind::NotFound, message);
+    Some(match store::run_key(run) {
+        Ok(run) if was_there => error.with_hint(format!("`danlu pull {} {run}` brings it", absent.from)),
+        _ => error.with_hint(format!("it was not at `{}` either", absent.from)),
     })
 }
 

@@ -57,16 +57,18 @@ const EMPTY: &str = "a file without a single byte";
 const STRAY: &str = "what SQLite left of a transaction; the run file is gone";
 const LINK: &str = "a link that was broken off";
 const PULL: &str = "a pull that was broken off";
+const LIST: &str = "a list of what a pull left out; the run file is gone";
 const READING: &str = "a file that was being read out when that was broken off";
 
 /// What each name that danlu gives for a while ends with, behind the name of the run file without its ending.
-const ENDINGS: [(&str, &str); 7] = [
+const ENDINGS: [(&str, &str); 8] = [
     (".sqlite.original", ORIGINAL),
     (".sqlite.damaged", REPLACED),
     (".rebuilt", REBUILDING),
     (".rescued", RECOVERY),
     (".short", RECOVERY),
     (".pulled", PULL),
+    (".absent", LIST),
     (".sqlite.new", START),
 ];
 
@@ -89,6 +91,7 @@ fn why_not_needed(path: &Path, host: &str, now: i64) -> Option<&'static str> {
         let can_go = match why {
             REPLACED => store::verify(&run).is_ok_and(|report| report.damage.is_empty()),
             START | ORIGINAL | PULL => true,
+            LIST => !run.exists(),
             _ => run.exists(),
         };
         return can_go.then_some(why);

@@ -168,7 +168,7 @@ pub fn seal_and_remove(
         }
         other => other?,
     };
-    for path in verify::missing_contents(&run_file::open(run)?)? {
+    for path in verify::missing_contents(&run_file::open(run)?, run)? {
         warn(format!("The content of file `{path}` was lost with a damaged run file; save it again"));
     }
     if let Some(records) = records.filter(|records| *records != sealed.records) {

@@ -72,7 +72,7 @@ fn fill(wreck: &Wreck, fresh: &Path, now: i64) -> Result<Rescued> {
         }
     }
     drop(file);
-    rescued.lost_files = verify::missing_contents(&run_file::open(fresh)?)?;
+    rescued.lost_files = verify::missing_contents(&run_file::open(fresh)?, fresh)?;
     Ok(rescued)
 }
 

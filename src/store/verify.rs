@@ -3,6 +3,7 @@
 //! SQLite's own check looks at form; what rows say is checked by encoding the records again and comparing with the
 //! chain of segments, and blobs by hashing them.
 
+use super::absent::Absent;
 use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
 use super::standing::{Lost, losses};
@@ -37,6 +38,21 @@ pub struct Report {
     pub damage: Vec<Damage>,
     /// What the run says is missing of it. That is no damage: the file holds what was written.
     pub losses: Vec<Lost>,
+    /// What was left out when the run was pulled. That is no damage either.
+    pub left_out: LeftOut,
+}
+
+/// Stored files whose content somebody chose to leave out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many.
+    pub files: u64,
+    /// How many of them were not at the place either that the run was pulled from.
+    pub nowhere: u64,
+    /// That place.
+    pub from: String,
+    /// The run.
+    pub run: String,
 }
 
 impl Report {
@@ -69,7 +85,7 @@ pub fn verify(path: &Path) -> Result<Report> {
     }
     check_strays(&connection, &mut report);
     check_envelopes(&connection, &mut report);
-    check_blobs(&connection, &mut report);
+    check_blobs(&connection, path, &mut report);
     check_journals(&connection, path, &mut report)?;
     report.losses = losses(&connection).unwrap_or_default();
     if report.damage.is_empty() {
@@ -197,7 +213,7 @@ fn steps(records: &[Record]) -> String {
     if low <= high { format!(", steps {low} to {high}") } else { String::new() }
 }
 
-fn check_blobs(connection: &Connection, report: &mut Report) {
+fn check_blobs(connection: &Connection, path: &Path, report: &mut Report) {
     let blobs = match blob::blobs(connection) {
         Ok(blobs) => blobs,
         Err(e) => return report.add("blob", format!("The list of blobs cannot be read: {e}")),
@@ -209,24 +225,48 @@ fn check_blobs(connection: &Connection, report: &mut Report) {
             report.add("blob", format!("{e} (content of {files})"));
         }
     }
-    match missing_contents(connection) {
-        Ok(paths) => {
-            paths
-                .iter()
+    match missing(connection, path) {
+        Ok((lost, left_out)) => {
+            lost.iter()
                 .for_each(|path| report.add("file", format!("The content of file `{path}` is not there")));
+            report.left_out = left_out;
         }
         Err(e) => report.add("file", format!("The list of files cannot be read: {e}")),
     }
 }
 
-/// Lists the stored files whose content is not in the run file.
-pub(super) fn missing_contents(connection: &Connection) -> Result<Vec<String>> {
+/// Lists the stored files whose content is not in the run file, and was not left out by choice.
+pub(super) fn missing_contents(connection: &Connection, run: &Path) -> Result<Vec<String>> {
+    missing(connection, run).map(|(lost, _)| lost)
+}
+
+fn missing(connection: &Connection, run: &Path) -> Result<(Vec<String>, LeftOut)> {
     let mut statement = connection.prepare(
-        "SELECT DISTINCT path FROM file LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
+        "SELECT DISTINCT path, file.sha256 FROM file
+         LEFT JOIN blob ON blob.sha256 = file.sha256 AND blob.size = file.size
          WHERE blob.n IS NULL ORDER BY path",
     )?;
-    let paths = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(paths)
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, Hash(row.get(1)?))))?;
+    let missing: Vec<(String, Hash)> = rows.collect::<rusqlite::Result<_>>()?;
+    let (mut lost, mut left_out) = (Vec::new(), LeftOut::default());
+    if missing.is_empty() {
+        return Ok((lost, left_out));
+    }
+    let absent = Absent::of(run);
+    for (path, sha256) in missing {
+        match absent.get(sha256) {
+            Some(was_there) => {
+                left_out.files += 1;
+                left_out.nowhere += u64::from(!was_there);
+            }
+            None if lost.last() != Some(&path) => lost.push(path),
+            None => {}
+        }
+    }
+    if left_out.files > 0 {
+        (left_out.from, left_out.run) = (absent.from, run_file::run_key(connection)?.to_string());
+    }
+    Ok((lost, left_out))
 }
 
 /// Checks that nothing is in the tables that no attempt accounts for.

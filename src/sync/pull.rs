@@ -103,15 +103,15 @@ pub fn pull(
             return left(&path, "what is here is not at the remote");
         }
         has_more = !manifest.attempts.iter().all(|entry| has(&known, entry));
-        if has_more && !manifest.absent.is_empty() {
-            return left(&path, "the remote has not all of its files, and those here must stay");
-        }
     }
+    // What a pull that is broken off has not brought is left out as well.
+    note_absent(remote, &manifest, &path)?;
     if has_more {
         // The records first: then what comes later has a place to come to.
         add_records(remote, &manifest, &path)?;
     }
     let (count, bytes) = if files { take_files(remote, &manifest, &path, got)? } else { (0, 0) };
+    note_absent(remote, &manifest, &path)?;
     Ok(PulledRun {
         status: match (is_new, has_more || count > 0) {
             (true, _) => Pulled::New,
@@ -167,6 +167,12 @@ fn in_the_way(path: &Path, is_there: bool, run: &RunKey) -> Error {
         format!("`{}` stays as it is: {what} is here, and cannot be read as run {run}", path.display());
     let hint = "`danlu recover FILE` saves what can be read of it; when it is moved elsewhere, there is room for the run";
     Error::new(ErrorKind::Conflict, message).with_hint(hint)
+}
+
+/// Writes down which contents of a run are not here.
+fn note_absent(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
+    let names = |blobs: &[SizedHash]| blobs.iter().map(|blob| blob.sha256).collect::<Vec<_>>();
+    store::Absent::note(path, remote.name(), names(&manifest.blobs), names(&manifest.absent))
 }
 
 fn left(path: &Path, why: &str) -> Result<PulledRun> {

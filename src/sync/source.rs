@@ -11,6 +11,7 @@ use super::state::Stamp;
 use crate::model::{AttemptId, Error, Hash, Result};
 use crate::query::Filter;
 use crate::remote::{Manifest, RunHead, SizedHash};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -134,6 +135,14 @@ pub trait Content {
     /// # Errors
     /// It cannot be read.
     fn has_blob(&self, blob: Hash) -> Result<bool>;
+
+    /// Lists the contents that are not here by choice.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn absent(&self) -> Result<BTreeSet<Hash>> {
+        Ok(BTreeSet::new())
+    }
 
     /// Returns a segment as it is sent: packed, and checked.
     ///

@@ -159,7 +159,7 @@ fn proved(held: &Held) -> Judged {
         return (At::Pushed, None, None);
     }
     let why = format!("{} of its files are left out by choice", held.left_out);
-    (At::Partly, Some(why), Some("`danlu sync` without limits sends them".to_owned()))
+    (At::Partly, Some(why), Some("`danlu sync` without limits sends those that are here".to_owned()))
 }
 
 fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Judged {

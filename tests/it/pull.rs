@@ -244,3 +244,87 @@ fn a_run_that_went_on_in_two_places_is_one_in_both() {
     let orders = [&one, &two].map(|place| ask::<String>(&file_of(place, "abc"), order));
     assert_eq!(orders[0], orders[1]);
 }
+
+#[test]
+fn files_that_a_pull_left_out_are_known_to_be_left_out() {
+    let (here, there) = (Place::new(), Place::new());
+    here.run("abc", 3);
+    let usb = here.join("usb");
+    let usb = usb.to_str().unwrap();
+    well(&here, &["sync", usb]);
+    well(&there, &["pull", usb, "abc", "--no-files"]);
+    let brings = format!("danlu pull {usb} demo/abc");
+    for _ in 0..2 {
+        let verified = well(&there, &["verify"]);
+        assert!(verified.contains("1 file is not here") && verified.contains(&brings), "{verified}");
+        // Also when it was packed.
+        well(&there, &["compact", "abc"]);
+    }
+    assert_eq!(there.json(&["verify"])[0]["left_out"]["files"], 1);
+    let got = there.danlu(&["get", "abc", "model.bin"]);
+    assert_eq!(got.code, 1, "{}", said(&got));
+    assert!(got.stderr.contains("left out") && got.stderr.contains(&brings), "{}", got.stderr);
+    assert!(!got.stderr.contains("damaged"), "{}", got.stderr);
+    // It goes on to other remotes as a run without some of its files.
+    let stick = there.join("stick");
+    let stick = stick.to_str().unwrap();
+    let synced = well(&there, &["sync", stick]);
+    assert!(synced.contains("1 file left out"), "{synced}");
+    assert_eq!(there.json(&["sync", stick])["objects_sent"], 0);
+    // And back to the one that has them, as it was.
+    assert_eq!(there.json(&["sync", usb])["runs"][0]["left_out"], 0);
+    // With its files it is a run as any other.
+    well(&there, &["pull", usb, "abc"]);
+    let verified = well(&there, &["verify"]);
+    assert!(!verified.contains("not here"), "{verified}");
+    assert_eq!(names(&there.join("wandb")).iter().filter(|name| name.ends_with(".absent")).count(), 0);
+    let synced = there.json(&["sync", stick]);
+    assert_eq!((&synced["objects_sent"], &synced["runs"][0]["left_out"]), (&1.into(), &0.into()), "{synced}");
+}
+
+#[test]
+fn a_content_that_nobody_left_out_is_damage_also_beside_one_that_was() {
+    let (here, there) = (Place::new(), Place::new());
+    here.run("abc", 3);
+    let usb = here.join("usb");
+    well(&here, &["sync", usb.to_str().unwrap()]);
+    well(&there, &["pull", usb.to_str().unwrap(), "abc", "--no-files"]);
+    let run = Run::builder("demo").id("abc").dir(there.path()).resume(Resume::Must).start().unwrap();
+    std::fs::write(there.join("more.bin"), "more").unwrap();
+    run.save("more.bin").unwrap();
+    run.finish(0).unwrap();
+    well(&there, &["verify"]);
+    let file = rusqlite::Connection::open(file_of(&there, "abc")).unwrap();
+    file.execute_batch("DROP TRIGGER blob_delete; DELETE FROM blob;").unwrap();
+    drop(file);
+    let verified = there.danlu(&["verify"]);
+    assert_eq!(verified.code, 1, "{}", said(&verified));
+    assert!(verified.stdout.contains("`more.bin` is not there"), "{}", verified.stdout);
+    assert!(!verified.stdout.contains("`model.bin`"), "{}", verified.stdout);
+}
+
+#[test]
+fn a_run_without_some_files_at_its_remote_goes_on_here_and_is_pushed_back() {
+    let (here, there) = (Place::new(), Place::new());
+    here.run("abc", 3);
+    let usb = here.join("usb");
+    let usb = usb.to_str().unwrap();
+    well(&here, &["sync", usb, "--exclude", "*.bin"]);
+    well(&there, &["pull", usb, "--all"]);
+    let verified = well(&there, &["verify"]);
+    assert!(verified.contains("1 file is not here") && verified.contains("nor at"), "{verified}");
+    write(&there, THEN, 2, |run| run.resume(Resume::Must));
+    let synced = there.json(&["sync", usb]);
+    assert_eq!((&synced["runs"][0]["status"], &synced["runs"][0]["left_out"]), (&"pushed".into(), &1.into()));
+    // Where the file was left out, it is still there, and the new rows come.
+    let pulled = well(&here, &["pull", usb, "--all"]);
+    assert!(pulled.contains("completed"), "{pulled}");
+    assert_eq!(seen(&here), seen(&there));
+    assert_eq!(well(&here, &["get", "abc", "model.bin", "-o", "-"]), "abc".repeat(1000));
+    assert!(!well(&here, &["verify"]).contains("not here"));
+    // A sync without limits brings it to the remote, and then it comes.
+    well(&here, &["sync", usb]);
+    well(&there, &["pull", usb, "--all"]);
+    assert_eq!(well(&there, &["get", "abc", "model.bin", "-o", "-"]), "abc".repeat(1000));
+    assert!(!well(&there, &["verify"]).contains("not here"));
+}

@@ -3,7 +3,7 @@
 use super::line::{failure_of, is_away};
 use super::on_way::Turn;
 use super::{Pass, Pending};
-use crate::model::{AttemptId, Error, ErrorKind, Result};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::remote::{Manifest, Object, Receipt, SizedHash};
 use crate::sync::plan::{Class, Event, Health, Known, Local, News, Side, Step, plan};
 use crate::sync::source::{Content, Name};
@@ -29,6 +29,8 @@ pub(super) struct Item<'a> {
     pub(super) local: Local,
     pub(super) known: Known,
     pub(super) tails: BTreeMap<Object, Vec<u8>>,
+    /// Contents that are not here by choice.
+    absent: BTreeSet<Hash>,
     /// Objects and bytes sent.
     pub(super) sent: (u64, u64),
     /// Of the contents that are left out by choice those that the remote has not either, and their bytes, once it says so.
@@ -73,7 +75,9 @@ impl<'a> Pass<'a> {
             let (mut asks, mut sends, mut commits) = (Vec::new(), Vec::new(), Vec::new());
             let mut wake: Option<i64> = None;
             for (n, item) in items.iter_mut().enumerate().filter(|(_, item)| !item.settled) {
-                match plan(&item.local, &item.known, at.policy, at.now) {
+                let step = plan(&item.local, &item.known, at.policy, at.now);
+                let again = matches!(step, Step::Park(_)) && item.leave_out();
+                match if again { plan(&item.local, &item.known, at.policy, at.now) } else { step } {
                     Step::Ask(objects) => asks.push((n, objects)),
                     Step::Send(objects) => sends.push((n, objects)),
                     Step::Commit => commits.push(n),
@@ -146,6 +150,7 @@ impl<'a> Pass<'a> {
                 local,
                 known: Known::of(self.line.identity),
                 tails: tails.into_iter().map(|(hash, bytes)| (Object::Segment(hash), bytes)).collect(),
+                absent: content.absent()?,
                 sent: (0, 0),
                 left: None,
                 told: false,
@@ -429,6 +434,16 @@ impl<'a> Pass<'a> {
 }
 
 impl Item<'_> {
+    /// Leaves out what is not here by choice, as far as the remote lacks it. Says whether there is any.
+    fn leave_out(&mut self) -> bool {
+        let lacking = self.known.lacking(&self.local).into_iter().map(Object::hash);
+        let absent: BTreeSet<Hash> = lacking.filter(|name| self.absent.contains(name)).collect();
+        if !absent.is_empty() {
+            self.local = self.local.without(&absent);
+        }
+        !absent.is_empty()
+    }
+
     /// Lets it not be tried again in this pass.
     pub(super) fn give_up(&mut self) {
         self.settled = true;
@@ -444,7 +459,7 @@ impl Batch {
 }
 
 /// Returns which contents of a manifest have their bytes in the source.
-fn here(content: &dyn Content, manifest: &Manifest) -> Result<BTreeSet<crate::model::Hash>> {
+fn here(content: &dyn Content, manifest: &Manifest) -> Result<BTreeSet<Hash>> {
     let mut here = BTreeSet::new();
     for blob in &manifest.blobs {
         if content.has_blob(blob.sha256)? {

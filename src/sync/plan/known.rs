@@ -180,7 +180,8 @@ impl Known {
         local.things().keys().filter(|object| !self.asked.contains(object)).copied().collect()
     }
 
-    pub(super) fn lacking(&self, local: &Local) -> Vec<Object> {
+    /// Returns what the remote is known to lack, in the order in which it is to be sent.
+    pub fn lacking(&self, local: &Local) -> Vec<Object> {
         let mut lacking: Vec<Object> =
             self.missing.iter().filter(|object| local.things().contains_key(object)).copied().collect();
         lacking.sort_by_key(|object| (local.turn(*object), *object));

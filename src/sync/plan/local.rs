@@ -2,7 +2,7 @@
 
 use crate::model::Hash;
 use crate::remote::{Manifest, Object, SizedHash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What goes first: the numbers, so that people see them, then what is small, what is looked at, and what is large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,7 @@ pub struct Thing {
 pub struct Local {
     manifest: Manifest,
     things: BTreeMap<Object, Thing>,
+    file: u64,
     content: Hash,
     condition: Hash,
 }
@@ -58,7 +59,16 @@ impl Local {
         let content = Hash::of(&bytes);
         bytes.extend(file.to_le_bytes());
         let condition = Hash::of(&bytes);
-        Self { manifest, things, content, condition }
+        Self { manifest, things, file, content, condition }
+    }
+
+    /// Leaves out contents.
+    #[must_use]
+    pub fn without(&self, left_out: &BTreeSet<Hash>) -> Self {
+        let thing = |blob: &SizedHash| self.things.get(&Object::Blob(blob.sha256));
+        Self::new(self.manifest.clone().without(left_out), self.file, |blob| {
+            thing(blob).map_or((Class::Large, false), |thing| (thing.class, thing.here))
+        })
     }
 
     /// Returns the manifest that is to be committed.

@@ -204,6 +204,10 @@ impl Content for LocalRun {
         store::has_blob(&self.packed, blob)
     }
 
+    fn absent(&self) -> Result<BTreeSet<Hash>> {
+        store::Absent::of(&self.path).names(&self.packed)
+    }
+
     fn segment(&self, name: Hash) -> Result<Vec<u8>> {
         let gone = || Error::damaged(format!("Segment {name} is no longer in the run file"));
         let (which, n) = *self.segments.get(&name).ok_or_else(gone)?;

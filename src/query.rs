@@ -3,6 +3,7 @@
 mod alerts;
 mod artifacts;
 mod chart;
+mod costly;
 mod envelope;
 mod extract;
 mod field;

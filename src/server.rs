@@ -95,7 +95,7 @@ struct App {
     /// What lists are made from.
     index: index::Index,
     /// Turns of queries in SQL.
-    queries: tokio::sync::Semaphore,
+    queries: Arc<tokio::sync::Semaphore>,
     /// Turns of checks of how the server is.
     checks: Arc<tokio::sync::Semaphore>,
     /// Places of those who hear of changes.
@@ -130,7 +130,7 @@ impl App {
             process: AttemptId::random()?.to_string()[..8].to_owned(),
             stopping: tokio::sync::watch::Sender::new(false),
             index: index::Index::default(),
-            queries: tokio::sync::Semaphore::new(sql::AT_ONCE),
+            queries: Arc::new(tokio::sync::Semaphore::new(sql::AT_ONCE)),
             checks: Arc::new(tokio::sync::Semaphore::new(health::CHECKS)),
             listeners: Arc::new(tokio::sync::Semaphore::new(events::LISTENERS)),
             artifacts: artifacts::Heard::default(),

@@ -1,6 +1,7 @@
 //! SQL over one run, or over many as if they were one database. Read-only.
 
 use super::RunInfo;
+use super::costly::{self, IsOver};
 use super::tables;
 use crate::model::{Error, Result};
 use crate::store;
@@ -53,8 +54,8 @@ pub struct SqlLimits {
     pub bytes: usize,
     /// Most bytes that it may take up while it is answered, about.
     pub memory: i64,
-    /// Says whether it takes too long.
-    pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Says whether it takes too long, or is not wanted any more.
+    pub is_over: IsOver,
 }
 
 /// Virtual steps of SQLite after which it is asked how much memory a query takes. One step can copy the largest value.
@@ -73,9 +74,10 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
         [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
         _ => tables::open(runs)?,
     };
-    bound(&connection)?;
-    connection.authorizer(Some(authorize))?;
     let SqlLimits { rows, bytes, memory, is_over } = limits;
+    bound(&connection)?;
+    costly::bound(&connection, &is_over)?;
+    connection.authorizer(Some(authorize))?;
     let too_much = Arc::new(AtomicBool::new(false));
     let (says, most, mut looks) = (Arc::clone(&too_much), memory_used().saturating_add(memory), 0u32);
     connection.progress_handler(
@@ -125,6 +127,10 @@ fn bound(connection: &Connection) -> Result<()> {
         (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 << 10),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
         (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
+        // Between two jumps of its program a query cannot be interrupted.
+        (Limit::SQLITE_LIMIT_VDBE_OP, 16 << 10),
+        (Limit::SQLITE_LIMIT_COLUMN, 500),
+        (Limit::SQLITE_LIMIT_FUNCTION_ARG, 100),
         (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),

@@ -14,6 +14,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use utoipa::ToSchema;
 
@@ -77,22 +78,38 @@ pub(super) async fn sql(
 ) -> Answer<Json<SqlOut>> {
     let rows = wanted.limit.unwrap_or(1000);
     at_most("rows", rows, ROWS)?;
-    let shared = Arc::clone(&app);
-    let turn = shared.queries.try_acquire().map_err(|_| {
+    let turn = Arc::clone(&app.queries).try_acquire_owned().map_err(|_| {
         Error::new(ErrorKind::Busy, "Other queries are under way").with_hint("ask again in a moment")
     })?;
+    let asking = Asking::default();
+    let left = Arc::clone(&asking.left);
     let answer = run_blocking(move || {
+        // The turn is over when the query is, and not when whoever asked has left.
+        let _turn = turn;
+        let (begun, most) = (Instant::now(), app.limits.query);
+        let is_over = Arc::new(move || left.load(Ordering::Relaxed) || begun.elapsed() > most);
         let runs = runs_of(&app, &who, &wanted)?;
         let one = wanted.runs.is_some() && runs.len() == 1;
-        let (begun, most) = (Instant::now(), app.limits.query);
-        let is_over = Box::new(move || begun.elapsed() > most);
         let limits = SqlLimits { rows, bytes: BYTES, memory: MEMORY, is_over };
-        query::bounded_sql(runs, one, &wanted.query, limits)
+        let (answer, truncated) = query::bounded_sql(runs, one, &wanted.query, limits)?;
+        let rows = answer.rows.iter().map(|row| row.iter().map(query::sql_json).collect()).collect();
+        Ok(SqlOut { columns: answer.columns, rows, truncated })
     })
-    .await?;
-    drop(turn);
-    let rows = answer.0.rows.iter().map(|row| row.iter().map(query::sql_json).collect()).collect();
-    Ok(Json(SqlOut { columns: answer.0.columns, rows, truncated: answer.1 }))
+    .await;
+    drop(asking);
+    answer.map(Json)
+}
+
+/// Somebody who waits for an answer: is dropped when they leave.
+#[derive(Default)]
+struct Asking {
+    left: Arc<AtomicBool>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
 }
 
 fn runs_of(app: &App, who: &Asker, wanted: &SqlIn) -> Result<Vec<RunInfo>> {

@@ -28,9 +28,14 @@ pub struct Api {
 impl Api {
     /// Serves the runs that `make` writes.
     pub fn with(make: impl FnOnce(&Place)) -> Self {
+        Self::served(make, &[])
+    }
+
+    /// As [`Api::with`], with further options of the server.
+    pub fn served(make: impl FnOnce(&Place), more: &[&str]) -> Self {
         let place = Place::new();
         make(&place);
-        let server = place.serve();
+        let server = place.serve_with(more);
         let key = server.key.clone().unwrap();
         let api = Self { place, server, key };
         api.push();

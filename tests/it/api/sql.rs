@@ -1,8 +1,12 @@
 //! SQL over HTTP: read-only, bounded, one run or many.
 
 use super::Api;
+use crate::support::wait_until;
 use reqwest::Method;
 use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 fn api() -> Api {
     Api::with(|place| {
@@ -122,4 +126,83 @@ fn a_query_does_not_fill_the_memory() {
     // What is not too much is answered.
     let many = json!({"runs": ["~/demo/two"], "query": "SELECT json_group_array(value) FROM history"});
     assert!(api.send(Method::POST, "/sql", &many)["rows"][0][0].as_str().unwrap().len() > 2000);
+}
+
+/// How many threads of a process are at work.
+fn at_work(id: u32) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    let state =
+        |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+    let stats = threads.map(|thread| state(thread.unwrap()));
+    stats.filter(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))).count()
+}
+
+#[test]
+fn a_query_ends_when_whoever_asked_hangs_up_and_counts_until_then() {
+    let api = Api::served(|place| drop(place.run("one", 2)), &["--query-timeout", "3600"]);
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+    let body = json!({"runs": ["~/demo/one"], "query": endless}).to_string();
+    let host = api.server.url.strip_prefix("http://").unwrap();
+    let head = format!(
+        "POST /api/v1/sql HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        api.key,
+        body.len()
+    );
+    for _ in 0..3 {
+        let asking: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(host).unwrap()).collect();
+        for mut line in &asking {
+            line.write_all(head.as_bytes()).unwrap();
+            line.set_nonblocking(true).unwrap();
+        }
+        let refused = |mut line: &TcpStream| {
+            let mut said = [0; 12];
+            line.read(&mut said).is_ok() && said == *b"HTTP/1.1 503"
+        };
+        wait_until("two queries are under way", || asking.iter().any(refused));
+    }
+    wait_until("nothing is at work", || at_work(api.server.id()) == 0);
+    assert_eq!(
+        api.send(Method::POST, "/sql", &json!({"runs": ["~/demo/one"], "query": "SELECT 1"}))["rows"],
+        json!([[1]])
+    );
+}
+
+#[test]
+fn no_function_takes_longer_than_a_query_may() {
+    let api = api();
+    let (long, half) = ("hex(zeroblob(7900000))", "hex(zeroblob(3000000))||'1'");
+    let keys = "(SELECT json_group_object('k' || x, 1) FROM (WITH RECURSIVE n(x) AS \
+                (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 200000) SELECT x FROM n))";
+    for call in [
+        format!("instr({long}, {half})"),
+        format!("replace({long}, {half}, 'x')"),
+        format!("{long} LIKE '%' || hex(zeroblob(400)) || '1'"),
+        format!("like('%' || hex(zeroblob(400)) || '1', {long}, '!')"),
+        format!("{long} GLOB '*' || hex(zeroblob(400)) || '1'"),
+        format!("trim({long}, replace({half}, '0', '12'))"),
+        format!("unhex(replace({long}, '0', 'x'), replace({half}, '0', 'y') || 'x')"),
+        format!("json_patch({keys}, {keys})"),
+    ] {
+        for runs in [json!(["~/demo/one"]), json!(["~/demo/one", "~/demo/two"])] {
+            let body = json!({"runs": runs, "query": format!("SELECT {call}")});
+            let request = api.ask(Method::POST, "/sql").json(&body).timeout(Duration::from_secs(60));
+            let (status, said) = api.refused(request);
+            assert!(status == 400 && said.contains("of texts that long takes too long"), "{call}: {said}");
+        }
+    }
+    // Called again and again, it ends as any query.
+    let calls = vec!["instr(a, hex(zeroblob(30)) || '1')"; 400].join(", ");
+    let query = format!("WITH t(a) AS MATERIALIZED (SELECT {long}) SELECT {calls} FROM t");
+    let query = json!({"runs": ["~/demo/one"], "query": query});
+    let (status, said) = api.refused(api.ask(Method::POST, "/sql").json(&query));
+    assert!(status == 400 && said.contains("takes too long ["), "{said}");
+    // What does not take long is answered as ever.
+    let sensible = "instr('abc', 'c'), replace('abc', 'b', 'x'), 'ABC' LIKE 'a%', 'a_c' LIKE 'a!_c' ESCAPE '!', 'abc' GLOB 'a*', \
+        trim('xaxx', 'x'), ltrim(' a '), hex(unhex('41 42', ' ')), json_array(json_patch('{\"a\":1}', '{\"b\":2}')), instr(NULL, 'a'), \
+        instr(x'0102', x'02'), instr(1234, 3), (SELECT count(*) FROM summary), instr(hex(zeroblob(4000000)) || '1', '01')";
+    let query = json!({"runs": ["~/demo/one"], "query": format!("SELECT {sensible}")});
+    let wanted =
+        json!([3, "axc", 1, 1, 1, "a", "a ", "4142", "[{\"a\":1,\"b\":2}]", null, 2, 3, 2, 8_000_000]);
+    assert_eq!(api.send(Method::POST, "/sql", &query)["rows"][0], wanted);
 }

@@ -40,12 +40,12 @@ pub use order::{Order, columns};
 pub use past::{Past, Writer, past};
 pub use rows::{Row, Rows, RowsWanted, rows};
 pub use runs::{
-    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, has_runs, info, info_alone,
-    is_being_created, is_running, list, newest_file, newest_files, run_directory, run_files,
+    FileInfo, Found, KeyInfo, RunDetails, RunInfo, State, details, details_within, has_runs, info,
+    info_alone, is_being_created, is_running, list, newest_file, newest_files, run_directory, run_files,
 };
 pub use rusqlite::types::Value as SqlValue;
 pub use said::{Definition, Line, Samples, console, definitions, samples, system_keys};
-pub use series::{Series, config, series, summary};
+pub use series::{Series, bounded_series, config, series, summary};
 pub use sql::{Answer, SqlLimits, bound_memory, bounded_sql, sql, sql_json, sql_of};
 pub use trace::Trace;
 pub use unite::{full_name, namesakes, unite, united_details};

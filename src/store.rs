@@ -71,7 +71,10 @@ pub use run_file::{
 };
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
-pub use standing::{Lost, config, counts_from, last_step, losses, metrics, next_step, summary, tags};
+pub use standing::{
+    Lost, config, counts_from, last_step, losses, metrics, next_step, settings_bytes, summary,
+    summary_within, tags,
+};
 pub use stranger::{own_journals_of, stranger};
 pub use tail_segment::tail_segment;
 pub use tally::{Tallied, Tally, key_names, tally};

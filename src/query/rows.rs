@@ -1,6 +1,6 @@
 //! Rows of the history, a page at a time.
 
-use crate::model::{Result, Value};
+use crate::model::{Error, ErrorKind, Result, Value};
 use crate::store;
 use crate::store::points::{keys_of, snapshot};
 use rusqlite::Connection;
@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 
 /// Most values that a page has.
 const PAGE_VALUES: usize = 1 << 20;
+
+/// Most bytes of a page as JSON, about. One row goes over it if it alone is more, and no row may be of more than `ROW_BYTES`.
+const PAGE_BYTES: usize = 16 << 20;
+const ROW_BYTES: usize = 64 << 20;
 
 /// Values of each key that are read at once of a step that goes on and on.
 const STRETCH: usize = 4096;
@@ -59,7 +63,7 @@ struct Found {
 /// an earlier step is a row by itself.
 ///
 /// # Errors
-/// The file is damaged.
+/// The file is damaged, or one row is too large.
 pub fn rows(connection: &Connection, wanted: &RowsWanted) -> Result<Rows> {
     let _snapshot = snapshot(connection)?;
     let keys = if wanted.keys.is_empty() { all_keys(connection)? } else { wanted.keys.clone() };
@@ -73,6 +77,11 @@ pub fn rows(connection: &Connection, wanted: &RowsWanted) -> Result<Rows> {
         let (more, further) = part(connection, &keys, &wanted, (1, most.clamp(2, STRETCH)))?;
         let next = more.rows.into_iter().next();
         goes_on = false;
+        if let Some(row) = page.rows.last().filter(|row| row.weight() > ROW_BYTES) {
+            let message =
+                format!("What was logged at step {} is more than {} MiB", row.step, ROW_BYTES >> 20);
+            return Err(Error::new(ErrorKind::Limit, message).with_hint("ask for some of its keys at a time"));
+        }
         match (page.rows.last_mut(), next) {
             (Some(known), Some(row)) if (known.step, known.rank) == (row.step, row.rank) => {
                 known.take(row.time, row.values);
@@ -95,17 +104,27 @@ fn part(
     let mut by_row: BTreeMap<i64, Vec<Found>> = BTreeMap::new();
     // Behind the last value of a key of which there are more, rows may lack it.
     let mut whole_until = i64::MAX;
+    let mut bytes = 0;
     for (n, name) in keys.iter().enumerate() {
-        let mut found = 0;
+        let (mut found, mut full) = (0, false);
         for id in keys_of(connection, name)? {
-            let last = points_after(connection, id, wanted, most - found, |row, point| {
+            let last = points_after(connection, id, wanted, (whole_until, most - found), |row, point| {
                 found += 1;
+                bytes += weight(name, &point.value);
                 by_row.entry(row).or_default().push(Found { key: n, ..point });
+                full = bytes > PAGE_BYTES;
+                !full
             })?;
-            if found >= most {
+            if found >= most || full {
                 whole_until = whole_until.min(last.unwrap_or(i64::MAX));
                 break;
             }
+        }
+        if full {
+            // What is behind is read again, for the next page.
+            let behind = by_row.split_off(&whole_until.saturating_add(1));
+            let found = behind.into_values().flatten();
+            bytes -= found.map(|found| weight(&keys[found.key], &found.value)).sum::<usize>();
         }
     }
     page(connection, keys, by_row, (limit, whole_until))
@@ -154,7 +173,16 @@ fn page(
     Ok((page, before.is_none()))
 }
 
+/// Returns about how many bytes of JSON a value in a row is.
+fn weight(key: &str, value: &Value) -> usize {
+    key.len() + 24 + usize::try_from(value.weight()).unwrap_or(usize::MAX)
+}
+
 impl Row {
+    fn weight(&self) -> usize {
+        self.values.iter().map(|(key, value)| weight(key, value)).sum()
+    }
+
     fn take(&mut self, time: f64, values: impl IntoIterator<Item = (String, Value)>) {
         self.time = time;
         for (key, value) in values {
@@ -180,13 +208,14 @@ fn all_keys(connection: &Connection) -> Result<Vec<String>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Hands on the points of a key behind a row, at most so many, and returns the row of the last.
+/// Hands on the points of a key behind a row and up to another, at most so many, until `sink` has enough. Returns the row of the
+/// last.
 fn points_after(
     connection: &Connection,
     key: i64,
     wanted: &RowsWanted,
-    most: usize,
-    mut sink: impl FnMut(i64, Found),
+    (until, most): (i64, usize),
+    mut sink: impl FnMut(i64, Found) -> bool,
 ) -> Result<Option<i64>> {
     let mut extents =
         connection.prepare_cached("SELECT first, last FROM extent WHERE key = ? ORDER BY first")?;
@@ -205,16 +234,19 @@ fn points_after(
     let (from, to) = (wanted.steps.0.unwrap_or(i64::MIN), wanted.steps.1.unwrap_or(i64::MAX));
     let mut points = connection.prepare_cached(
         "SELECT p.row, r.step, r.time / 1e6, p.value FROM point AS p CROSS JOIN row AS r ON r.id = p.row
-         WHERE p.id BETWEEN ? AND ? AND p.row > ? AND r.step BETWEEN ? AND ? ORDER BY p.id LIMIT ?",
+         WHERE p.id BETWEEN ? AND ? AND p.row BETWEEN ? AND ? AND r.step BETWEEN ? AND ? ORDER BY p.id LIMIT ?",
     )?;
     let (mut left, mut last) = (most, None);
     for (first, end) in &extents[low..] {
+        let after = wanted.after.saturating_add(1);
         let mut rows =
-            points.query((first, end, wanted.after, from, to, i64::try_from(left).unwrap_or(i64::MAX)))?;
+            points.query((first, end, after, until, from, to, i64::try_from(left).unwrap_or(i64::MAX)))?;
         while let Some(row) = rows.next()? {
             let place = row.get(0)?;
-            sink(place, Found { step: row.get(1)?, time: row.get(2)?, key: 0, value: row.get(3)? });
             (left, last) = (left.saturating_sub(1), Some(place));
+            if !sink(place, Found { step: row.get(1)?, time: row.get(2)?, key: 0, value: row.get(3)? }) {
+                return Ok(last);
+            }
         }
         if left == 0 {
             break;

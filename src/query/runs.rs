@@ -1,7 +1,7 @@
 //! Which runs there are, and how they are.
 
 use super::past::{Past, past};
-use super::series::{config, summary};
+use super::series::{config, summary, summary_within};
 use crate::model::{Error, Hash, Origin, Result};
 use crate::store::{self, DIR_NAME, Liveness};
 use rusqlite::{Connection, OptionalExtension};
@@ -337,6 +337,19 @@ pub fn is_running(journals: &[PathBuf], host: &str, now: i64) -> bool {
 /// # Errors
 /// The file is damaged.
 pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
+    with_summary(connection, info, summary(connection)?.into())
+}
+
+/// Reads everything about a run except its rows, and of the summary values of so many bytes together. In place of others it has
+/// how long they are.
+///
+/// # Errors
+/// The file is damaged.
+pub fn details_within(connection: &Connection, info: RunInfo, bytes: u64) -> Result<RunDetails> {
+    with_summary(connection, info, summary_within(connection, bytes)?.into())
+}
+
+fn with_summary(connection: &Connection, info: RunInfo, summary: serde_json::Value) -> Result<RunDetails> {
     let (group, job_type, notes) =
         connection.query_row("SELECT job_group, job_type, notes FROM run", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -348,7 +361,7 @@ pub fn details(connection: &Connection, info: RunInfo) -> Result<RunDetails> {
         notes,
         tags: store::tags(connection)?,
         config: config(connection)?.into(),
-        summary: summary(connection)?.into(),
+        summary,
         keys: keys(connection)?,
         files: newest_files(connection)?,
         losses: store::losses(connection)?,

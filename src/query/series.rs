@@ -1,6 +1,6 @@
 //! The values of a run: config, summary, and one key of the history.
 
-use crate::model::{Result, Value};
+use crate::model::{Error, ErrorKind, Result, Value};
 use crate::store::points::{for_each_point, keys_of, snapshot};
 use crate::store::{self, envelope};
 use rusqlite::Connection;
@@ -38,6 +38,15 @@ impl Series {
 /// # Errors
 /// The file is damaged.
 pub fn series(connection: &Connection, key: &str) -> Result<Series> {
+    bounded_series(connection, key, u64::MAX)
+}
+
+/// Reads the values of a key as [`series`] does, if those that are no numbers are of no more than so many bytes.
+///
+/// # Errors
+/// They are more, or the file is damaged.
+pub fn bounded_series(connection: &Connection, key: &str, most: u64) -> Result<Series> {
+    let mut left = Some(most);
     let _snapshot = snapshot(connection)?;
     let mut series = Series::default();
     for key in keys_of(connection, key)? {
@@ -48,8 +57,15 @@ pub fn series(connection: &Connection, key: &str) -> Result<Series> {
             series.step.push(point.step);
             #[expect(clippy::cast_precision_loss, reason = "seconds are floats")]
             series.time.push(point.time as f64 / 1e6);
-            series.value.push(point.value.clone());
+            if let Value::Json(text) = point.value {
+                left = left.and_then(|left| left.checked_sub(text.len() as u64));
+            }
+            series.value.extend(left.map(|_| point.value.clone()));
         })?;
+        if left.is_none() {
+            let message = format!("The values of the key are more than {} MiB", most >> 20);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         let rank = rank_of(connection, key)?;
         if rank.is_some() || !series.rank.is_empty() {
             series.rank.resize(before, None);
@@ -83,6 +99,13 @@ pub fn config(connection: &Connection) -> Result<serde_json::Map<String, serde_j
 /// The file is damaged.
 pub fn summary(connection: &Connection) -> Result<serde_json::Map<String, serde_json::Value>> {
     Ok(object(store::summary(connection)?))
+}
+
+pub(super) fn summary_within(
+    connection: &Connection,
+    bytes: u64,
+) -> Result<serde_json::Map<String, serde_json::Value>> {
+    Ok(object(store::summary_within(connection, bytes)?))
 }
 
 fn object(pairs: Vec<(String, Value)>) -> serde_json::Map<String, serde_json::Value> {

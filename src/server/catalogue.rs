@@ -1,6 +1,7 @@
 //! What the server knows in one database: who may, every run at a glance, what people said about runs, what is removed.
 
 mod accounts;
+mod brief;
 mod comments;
 mod edits;
 mod events;
@@ -19,6 +20,7 @@ mod who;
 
 pub use accounts::Account;
 pub(super) use accounts::{check_entity, seconds};
+pub(super) use brief::brief;
 pub(super) use comments::Comment;
 pub(super) use edits::Edit;
 pub(super) use events::{Event, EventKind};

@@ -6,7 +6,7 @@ use super::auth::Asker;
 use super::catalogue::Scope;
 use super::extract::{Path, Query, at_most, names};
 use super::openapi::Errors;
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 use crate::query::{self, RowsWanted, Series};
 use axum::Json;
 use axum::extract::State;
@@ -17,6 +17,9 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Most rows on a page.
 const ROWS: usize = 10_000;
+
+/// Most bytes of texts among all values of a key.
+const TEXT_BYTES: u64 = 16 << 20;
 
 /// Most keys that are named.
 const KEYS: usize = 1000;
@@ -34,7 +37,7 @@ pub(super) struct HistoryIn {
     from: Option<i64>,
     /// The last step.
     to: Option<i64>,
-    /// At most so many rows, up to 10000; 1000 by default.
+    /// At most so many rows, up to 10000, and about 16 MiB of them; 1000 by default.
     limit: Option<usize>,
     /// What `next` of the page before says.
     cursor: Option<i64>,
@@ -89,7 +92,10 @@ fn read(run: &rusqlite::Connection, wanted: HistoryIn) -> Result<HistoryOut> {
             return Err(Error::usage("`key` stands alone: all of its values come")
                 .with_hint("`keys` reads rows by pages"));
         }
-        return Ok(HistoryOut::Key { series: query::series(run, &key)?, key });
+        let series = query::bounded_series(run, &key, TEXT_BYTES).map_err(|e| {
+            if e.kind() == ErrorKind::Limit { e.with_hint("`keys` reads rows by pages") } else { e }
+        })?;
+        return Ok(HistoryOut::Key { series, key });
     }
     rows(run, &wanted)
 }

@@ -11,7 +11,7 @@ mod texts;
 mod walk;
 
 pub(super) use cursor::Cursor;
-pub(super) use page::{Page, Wanted};
+pub(super) use page::{Listing, PAGE_BYTES, Page, Wanted};
 use runs::Runs;
 
 use super::catalogue::{Catalogue, Event, EventKind, Listed};
@@ -24,7 +24,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 
 /// Rows that are read at once, so that not all of them are in memory as rows.
-const ROWS: u64 = 500;
+const ROWS: usize = 100;
 
 /// How many changes are looked at one by one; of more, everything is read anew.
 const CHANGES: u64 = 5000;
@@ -79,14 +79,17 @@ impl Index {
         let Some(last) = changes.last() else { return Ok(()) };
         let keys: BTreeSet<Hash> = changes.iter().map(|change| change.run).collect();
         let keys: Vec<Hash> = keys.into_iter().collect();
-        let mut listed = catalogue.runs(&keys)?;
-        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            match listed.remove(&key).filter(|listed| listed.removed.is_none()) {
-                Some(listed) => runs.put(&listed)?,
-                None => runs.remove(key),
+        for some in keys.chunks(ROWS) {
+            let mut listed = catalogue.runs(some)?;
+            let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+            for key in some {
+                match listed.remove(key).filter(|listed| listed.removed.is_none()) {
+                    Some(listed) => runs.put(&listed)?,
+                    None => runs.remove(*key),
+                }
             }
         }
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         runs.tidy();
         runs.change = Some(last.id);
         Ok(())
@@ -97,7 +100,7 @@ impl Index {
         fresh.change = Some(last);
         // One thread reads while another takes in.
         thread::scope(|scope| {
-            let (pages, read) = sync_channel(2);
+            let (pages, read) = sync_channel(1);
             let reader = scope.spawn(move || -> Result<()> {
                 let mut after = 0;
                 while let Some((runs, end)) = page_of_runs(catalogue, after)? {
@@ -125,7 +128,7 @@ fn page_of_runs(catalogue: &Catalogue, after: i64) -> Result<Option<(Vec<Listed>
     let sql = format!(
         "SELECT {columns}, r.id FROM run AS r WHERE r.id > ?1 AND r.removed IS NULL ORDER BY r.id LIMIT ?2"
     );
-    let rows = catalogue.database().query(&sql, cells![after, ROWS])?;
+    let rows = catalogue.database().query(&sql, cells![after, ROWS as u64])?;
     let Some(end) = rows.last() else { return Ok(None) };
     let end = end.get(columns.split(", ").count())?;
     Ok(Some((rows.iter().map(Listed::read).collect::<Result<_>>()?, end)))

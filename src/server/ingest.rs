@@ -1,10 +1,12 @@
 //! A committed manifest becomes rows of the server's own run file, and a line of the catalogue.
 
 use super::App;
-use super::catalogue::{Glance, Scope, Who, check_entity};
-use crate::model::{Error, Hash, Result};
+use super::catalogue::{Glance, Scope, Who, brief, check_entity};
+use super::target::SUMMARY_BYTES;
+use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::query;
 use crate::remote::{Manifest, Object, Receipt, heads, materialise_cache};
+use crate::store;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Mutex;
@@ -94,7 +96,12 @@ impl App {
         let (all, _) = Manifest::follow(known.as_ref(), manifest)?;
         let path = self.files.path(key);
         self.files.doubt(key);
-        let seen = materialise_cache(&*self.objects, &all, &path, |run| look(run, &path, &all))?;
+        let seen = materialise_cache(&*self.objects, &all, &path, |run| {
+            if pushed_by.is_some() {
+                check_standing(run, &all)?;
+            }
+            look(run, &path, &all)
+        })?;
         self.files.note(key, all.digest);
         Ok(seen)
     }
@@ -108,7 +115,7 @@ impl App {
             self.metrics.commits.inc();
             self.metrics.runs.inc_by(u64::from(!before.known));
             self.metrics.records.inc_by(glance.details.info.records.saturating_sub(before.records));
-            self.metrics.points.inc_by(glance.points().saturating_sub(before.points));
+            self.metrics.points.inc_by(glance.points.saturating_sub(before.points));
         }
         Ok(())
     }
@@ -148,8 +155,33 @@ impl App {
 /// A run as the catalogue is to know it, with the objects that it names.
 type Seen = (Glance, Vec<(Object, u64)>);
 
+/// Most bytes that are set in config and summary together, and with all that they were before: they are looked at in memory.
+const STANDING_BYTES: u64 = 32 << 20;
+const SETTINGS_BYTES: u64 = 160 << 20;
+
+fn check_standing(run: &Connection, manifest: &Manifest) -> Result<()> {
+    let (standing, all) = store::settings_bytes(run)?;
+    for (bytes, most, what) in [
+        (standing, STANDING_BYTES, "together"),
+        (all, SETTINGS_BYTES, "together with all that they were before"),
+    ] {
+        if bytes > most {
+            let message = format!(
+                "What is set in config and summary of {} is {} MiB {what}, and a server takes {} MiB",
+                manifest.run,
+                bytes >> 20,
+                most >> 20
+            );
+            return Err(
+                Error::new(ErrorKind::Limit, message).with_hint("save what is large as a file of the run")
+            );
+        }
+    }
+    Ok(())
+}
+
 fn look(run: &Connection, path: &Path, manifest: &Manifest) -> Result<Seen> {
-    let details = query::details(run, query::info_alone(run, path)?)?;
+    let details = query::details_within(run, query::info_alone(run, path)?, SUMMARY_BYTES)?;
     let segments = manifest.attempts.iter().flat_map(|entry| &entry.segments);
     let segments = segments.map(|segment| (Object::Segment(segment.sha256), segment.size));
     let blobs = manifest.blobs.iter().map(|blob| (Object::Blob(blob.sha256), blob.size));
@@ -157,7 +189,8 @@ fn look(run: &Connection, path: &Path, manifest: &Manifest) -> Result<Seen> {
     let bytes = objects.iter().map(|(_, size)| size).sum();
     let glance = Glance {
         run: manifest.run.clone(),
-        details,
+        points: details.keys.iter().map(|key| key.points).sum(),
+        details: brief(details),
         digest: manifest.digest,
         open: manifest.is_open(),
         bytes,

@@ -5,7 +5,7 @@ use super::answer::{Answer, blocking};
 use super::auth::Asker;
 use super::catalogue::{Catalogue, Project};
 use super::extract::Query;
-use super::index::{Cursor, Wanted};
+use super::index::{Cursor, Listing, PAGE_BYTES, Wanted};
 use super::openapi::{Errors, Run};
 use crate::model::{Error, Hash, Result};
 use crate::query::{self, Field, Filter, Named, Order};
@@ -14,6 +14,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -41,7 +42,7 @@ pub(super) struct ListIn {
     sort: Option<String>,
     /// Fields with commas in between. Without them, all of each run.
     columns: Option<String>,
-    /// At most so many, up to 1000; 100 by default.
+    /// At most so many, up to 1000, and about 16 MiB of them; 100 by default.
     limit: Option<usize>,
     /// What `next` of the page before says.
     cursor: Option<String>,
@@ -85,7 +86,7 @@ pub(super) async fn list(
 fn list_runs(app: &App, who: &Asker, wanted: &ListIn) -> Result<ListOut> {
     let filter = wanted.filter.as_deref().map(Filter::parse).transpose()?;
     let order = Order::parse(wanted.sort.as_deref().unwrap_or("-started"))?;
-    let columns = wanted.columns.as_deref().map(query::columns).transpose()?;
+    let columns = wanted.columns.as_deref().map(columns).transpose()?;
     let fields = order.fields().count();
     let after = wanted.cursor.as_deref().map(|text| Cursor::decode(text, fields)).transpose()?;
     let limit = wanted.limit.unwrap_or(100);
@@ -114,26 +115,55 @@ fn list_runs(app: &App, who: &Asker, wanted: &ListIn) -> Result<ListOut> {
         columns.as_deref().unwrap_or_default(),
         now,
     )?;
-    let runs = match &columns {
-        None => whole(&app.catalogue, &page.runs.iter().map(|(key, _)| *key).collect::<Vec<_>>(), now)?,
+    let (runs, shown) = match &columns {
+        None => whole(&app.catalogue, &page.runs, now)?,
         Some(columns) => {
-            let run = |(key, values): &(Hash, Vec<query::Scalar<'_>>)| {
+            let run = |Listing { key, values, .. }: &Listing| {
                 let values =
                     columns.iter().zip(values).map(|(field, value)| (field.to_string(), value.to_json()));
                 std::iter::once(("key".to_owned(), key.to_string().into()))
                     .chain(values)
                     .collect::<Map<_, _>>()
             };
-            page.runs.iter().map(|one| as_text(&run(one))).collect::<Result<_>>()?
+            (page.runs.iter().map(|one| as_text(&run(one))).collect::<Result<_>>()?, page.runs.len())
         }
     };
-    Ok(ListOut { runs, next: page.next.map(|next| next.encode()), total: page.total })
+    let more = page.more || shown < page.runs.len();
+    let last = shown.checked_sub(1).and_then(|last| page.runs.get(last)).filter(|_| more);
+    Ok(ListOut { runs, next: last.map(|last| last.end.encode()), total: page.total })
 }
 
-/// Reads runs by their keys, in this order. One that is gone since is left out.
-fn whole(catalogue: &Catalogue, keys: &[Hash], now: i64) -> Result<Vec<Box<RawValue>>> {
-    let found = catalogue.runs(keys)?;
-    keys.iter().filter_map(|key| found.get(key)).map(|listed| as_text(&listed.shown(now))).collect()
+/// Reads columns. One that is there twice comes once.
+fn columns(text: &str) -> Result<Vec<Field>> {
+    let mut columns = query::columns(text)?;
+    let mut known = HashSet::new();
+    columns.retain(|field| known.insert(field.clone()));
+    Ok(columns)
+}
+
+/// How many runs are read at once.
+const AT_ONCE: usize = 50;
+
+/// Reads runs in this order, as many as there is room for on a page. One that is gone since is left out. Says also how many
+/// that are.
+fn whole(catalogue: &Catalogue, runs: &[Listing], now: i64) -> Result<(Vec<Box<RawValue>>, usize)> {
+    let (mut texts, mut left, mut seen): (Vec<Box<RawValue>>, _, _) = (Vec::new(), PAGE_BYTES, 0);
+    for some in runs.chunks(AT_ONCE) {
+        let keys: Vec<Hash> = some.iter().map(|run| run.key).collect();
+        let found = catalogue.runs(&keys)?;
+        for key in keys {
+            if let Some(listed) = found.get(&key) {
+                let text = as_text(&listed.shown(now))?;
+                if text.get().len() > left && !texts.is_empty() {
+                    return Ok((texts, seen));
+                }
+                left = left.saturating_sub(text.get().len());
+                texts.push(text);
+            }
+            seen += 1;
+        }
+    }
+    Ok((texts, seen))
 }
 
 fn as_text(run: &impl Serialize) -> Result<Box<RawValue>> {

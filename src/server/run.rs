@@ -40,6 +40,9 @@ impl App {
         let broken = |e| Error::damaged("Cannot show a run").with_source(e);
         let mut shown = listed.to_json(self.clock.now())?;
         let Some(object) = shown.as_object_mut() else { return Ok(shown) };
+        // The catalogue keeps no more of them than lists need.
+        object.insert("config".to_owned(), details.config);
+        object.insert("summary".to_owned(), details.summary);
         object.insert("keys".to_owned(), serde_json::to_value(&details.keys).map_err(broken)?);
         object.insert("files".to_owned(), serde_json::to_value(&details.files).map_err(broken)?);
         object.insert("losses".to_owned(), serde_json::to_value(&details.losses).map_err(broken)?);

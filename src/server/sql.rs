@@ -5,7 +5,7 @@ use super::answer::{Answer, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
 use super::extract::{Json as JsonIn, at_most};
-use super::index::Wanted;
+use super::index::{Listing, Wanted};
 use super::openapi::Errors;
 use crate::model::{Error, ErrorKind, Result};
 use crate::query::{self, Filter, Order, RunInfo, SqlLimits};
@@ -136,7 +136,7 @@ fn runs_of(app: &App, who: &Asker, wanted: &SqlIn) -> Result<Vec<RunInfo>> {
             let page = app.index.list(&app.catalogue, &list, &[], app.clock.now())?;
             at_most("runs", page.total, RUNS)?;
             let mut runs = Vec::new();
-            for (key, _) in page.runs {
+            for Listing { key, .. } in page.runs {
                 // One that is gone since is left out.
                 if let Some(listed) = app.catalogue.run(key)? {
                     runs.push(app.info(&listed)?);

@@ -6,6 +6,9 @@ use crate::model::{Error, ErrorKind, Hash, Result, RunId, RunKey};
 use crate::query::{self, RunDetails, RunInfo};
 use rusqlite::Connection;
 
+/// How much of a summary is shown, in bytes.
+pub(super) const SUMMARY_BYTES: u64 = 16 << 20;
+
 /// The name of a run in an address: its key, or entity, project and id in one segment.
 fn key_of(name: &str) -> Result<Hash> {
     if let Some(key) = Hash::parse(name) {
@@ -98,6 +101,6 @@ impl App {
     pub(super) fn details(&self, listed: &Listed) -> Result<RunDetails> {
         let connection = self.open_run(listed)?;
         let info = query::info_alone(&connection, &self.files.path(listed.key))?;
-        query::details(&connection, info)
+        query::details_within(&connection, info, SUMMARY_BYTES)
     }
 }

@@ -30,6 +30,59 @@ pub fn metrics(connection: &Connection) -> Result<Vec<(String, String)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Reads the summary as [`summary`] does, with values of so many bytes together. In place of those that there is no room for, it has
+/// texts that say how long they are. Unlike the view, it does not sort values.
+///
+/// # Errors
+/// The file is damaged.
+pub fn summary_within(connection: &Connection, most: u64) -> Result<Vec<(String, Value)>> {
+    let mut places = connection.prepare_cached(
+        "SELECT key, is_point, place FROM (
+             SELECT key, is_point, place, removed, max(id) FROM (
+                 SELECT k.name AS key, 1 AS is_point, p.id AS place,
+                     k.name IN (SELECT name FROM metrics WHERE instr(data, '\"summary\":[\"') > 0) AS removed, p.row AS id
+                 FROM key AS k CROSS JOIN point AS p
+                     ON p.id = (SELECT e.last FROM extent AS e WHERE e.key = k.id ORDER BY e.first DESC LIMIT 1)
+                 WHERE k.system = 0
+                 UNION ALL
+                 SELECT key, 0, id, removed, id FROM setting WHERE scope = 'summary')
+             WHERE id >= (SELECT coalesce(max(id), 0) FROM attempt WHERE origin = 'rewind')
+             GROUP BY key)
+         WHERE removed = 0",
+    )?;
+    let value = |table: &str| {
+        connection.prepare_cached(&format!(
+            "SELECT octet_length(value), CASE WHEN coalesce(octet_length(value), 0) <= ?2 THEN value
+             ELSE '\"… of ' || octet_length(value) || ' bytes\"' END FROM {table} WHERE id = ?1"
+        ))
+    };
+    let mut values = [value("setting")?, value("point")?];
+    let mut left = most;
+    let mut summary = Vec::new();
+    let mut rows = places.query([])?;
+    while let Some(row) = rows.next()? {
+        let (is_point, place): (bool, i64) = (row.get(1)?, row.get(2)?);
+        let room = i64::try_from(left).unwrap_or(i64::MAX);
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get(1)?));
+        let (bytes, value) = values[usize::from(is_point)].query_row((place, room), read)?;
+        left = left.checked_sub(bytes.cast_unsigned()).unwrap_or(left);
+        summary.push((row.get(0)?, value));
+    }
+    Ok(summary)
+}
+
+/// Returns how many bytes what was set in config and summary has, as it stands, and with all that it was before.
+///
+/// # Errors
+/// The file is damaged.
+pub fn settings_bytes(connection: &Connection) -> Result<(u64, u64)> {
+    let sql = "SELECT coalesce(sum(octet_length(value)) FILTER (
+                   WHERE id IN (SELECT max(id) FROM setting GROUP BY scope, key)), 0),
+               coalesce(sum(octet_length(value)), 0) FROM setting";
+    let bytes = |row: &rusqlite::Row<'_>, n| row.get::<_, i64>(n).map(i64::cast_unsigned);
+    Ok(connection.query_row(sql, [], |row| Ok((bytes(row, 0)?, bytes(row, 1)?)))?)
+}
+
 fn pairs(connection: &Connection, query: &str) -> Result<Vec<(String, Value)>> {
     let mut statement = connection.prepare_cached(query)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

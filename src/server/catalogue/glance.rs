@@ -26,8 +26,10 @@ pub(in crate::server) struct Own {
 pub(in crate::server) struct Glance {
     /// Which.
     pub(in crate::server) run: RunKey,
-    /// What its run file says.
+    /// What its run file says, as far as the catalogue keeps it.
     pub(in crate::server) details: RunDetails,
+    /// How many values its history has.
+    pub(in crate::server) points: u64,
     /// The digest of its manifest.
     pub(in crate::server) digest: Hash,
     /// Whether an attempt is not sealed.
@@ -49,11 +51,6 @@ impl Glance {
             tags: details.tags.clone(),
             archived: false,
         }
-    }
-
-    /// Returns how many values its history has.
-    pub(in crate::server) fn points(&self) -> u64 {
-        self.details.keys.iter().map(|key| key.points).sum()
     }
 
     /// Returns the word for how it is. An open one runs as long as it is heard of.

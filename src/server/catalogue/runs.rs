@@ -331,7 +331,7 @@ fn put_run(session: &mut dyn Session, glance: &Glance, now: i64) -> Result<Befor
         info.ended.map(|ended| ended - info.started).into(),
         info.last_step.into(),
         info.records.into(),
-        glance.points().into(),
+        glance.points.into(),
         info.lost.into(),
         glance.bytes.into(),
         (glance.absent.len() as u64).into(),

@@ -1,11 +1,13 @@
 //! The tables of the catalogue, and how older ones become them.
 
 use super::Catalogue;
+use super::brief::WHOLE;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::server::database::{Database, Dialect, Session, cells};
 
-/// The version of [`TABLES`]. Version 1 may lack the column `past` of `run`.
-const VERSION: i64 = 2;
+/// The version of [`TABLES`]. Version 1 may lack the column `past` of `run`; before version 3, `run` had all of configs and
+/// summaries, however large they were.
+const VERSION: i64 = 3;
 
 /// The setting that says that runs are to be read anew.
 const REREAD: &str = "reread";
@@ -160,16 +162,19 @@ pub(super) fn prepare(database: &dyn Database, now: i64) -> Result<()> {
     })
 }
 
-/// Brings the tables of version 1 to this one. What is new of a run follows from the run, which is read anew: a digest that
-/// none has says so of each.
+/// Brings the tables of older versions to this one. What is new of a run follows from the run, which is read anew: a digest
+/// that none has says so of each.
 fn upgrade(session: &mut dyn Session) -> Result<()> {
     if !has_column(session, "run", "past")? {
         let sql = "ALTER TABLE run ADD COLUMN past $TEXT NOT NULL DEFAULT '{}';";
         let sql = session.dialect().schema(sql);
         session.batch(&sql)?;
         session.execute("UPDATE run SET digest = ?1", cells![Hash([0; 32])])?;
-        session.execute("INSERT INTO setting VALUES (?1, '')", cells![REREAD])?;
     }
+    let large = "octet_length(config) + octet_length(summary) + octet_length(past) + octet_length(notes)";
+    let sql = format!("UPDATE run SET digest = ?1 WHERE {large} > ?2");
+    session.execute(&sql, cells![Hash([0; 32]), WHOLE as u64])?;
+    session.execute("INSERT INTO setting VALUES (?1, '') ON CONFLICT DO NOTHING", cells![REREAD])?;
     session.execute("UPDATE setting SET value = ?1 WHERE name = 'version'", cells![VERSION.to_string()])?;
     Ok(())
 }

@@ -24,13 +24,26 @@ pub(in crate::server) struct Wanted<'a> {
 
 /// A page of a list.
 pub(in crate::server) struct Page {
-    /// The keys of its runs, each with the values of the columns that were asked for.
-    pub(in crate::server) runs: Vec<(Hash, Vec<Scalar<'static>>)>,
-    /// Where the next page begins.
-    pub(in crate::server) next: Option<Cursor>,
+    /// Its runs.
+    pub(in crate::server) runs: Vec<Listing>,
+    /// Whether there are more behind them.
+    pub(in crate::server) more: bool,
     /// How many runs there are on all pages.
     pub(in crate::server) total: usize,
 }
+
+/// A run of a page.
+pub(in crate::server) struct Listing {
+    /// Its key.
+    pub(in crate::server) key: Hash,
+    /// The values of the columns that were asked for.
+    pub(in crate::server) values: Vec<Scalar<'static>>,
+    /// Where the next page begins if this is the last run of its.
+    pub(in crate::server) end: Cursor,
+}
+
+/// Most bytes of a page, about. One run goes over it if it alone is more.
+pub(in crate::server) const PAGE_BYTES: usize = 16 << 20;
 
 /// With so many runs for each, it is worth it to look at them in several threads.
 const SHARE: u32 = 16_384;
@@ -61,13 +74,31 @@ pub(super) fn make(runs: &Runs, wanted: &Wanted<'_>, columns: &[Field], now: i64
         found.truncate(wanted.limit);
     }
     found.sort_unstable_by(compare);
-    let end = |(_, place): &Found| Cursor::at(by.iter().map(|values| values.of(*place)), runs.key(*place));
-    let next = found.last().filter(|_| more).map(end);
     let shown: Vec<Values<'_>> = columns.iter().map(|field| runs.values(field, now)).collect();
-    let row = |(_, place): Found| -> (Hash, Vec<_>) {
-        (runs.key(place), shown.iter().map(|values| values.of(place).into_owned()).collect())
-    };
-    Page { runs: found.into_iter().map(row).collect(), next, total }
+    let mut page = Page { runs: Vec::new(), more, total };
+    let mut left = PAGE_BYTES;
+    for (_, place) in found {
+        let values: Vec<_> = shown.iter().map(|values| values.of(place)).collect();
+        let size = values.iter().map(weight).sum();
+        if size > left && !page.runs.is_empty() {
+            page.more = true;
+            break;
+        }
+        left = left.saturating_sub(size);
+        let values = values.into_iter().map(Scalar::into_owned).collect();
+        let end = Cursor::at(by.iter().map(|values| values.of(place)), runs.key(place));
+        page.runs.push(Listing { key: runs.key(place), values, end });
+    }
+    page
+}
+
+/// Returns about how many bytes a value takes.
+fn weight(value: &Scalar<'_>) -> usize {
+    match value {
+        Scalar::Text(text) => 32 + text.len(),
+        Scalar::List(items) => 32 + items.iter().map(weight).sum::<usize>(),
+        _ => 32,
+    }
 }
 
 /// Finds the runs that are meant.

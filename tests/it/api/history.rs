@@ -160,3 +160,64 @@ fn what_was_said_beside_the_history_is_read() {
     assert_eq!(samples[0]["value"].as_array().unwrap().len(), 10);
     assert_eq!(api.get(&format!("{of_run}/system?keys=gpu")), json!([]));
 }
+
+#[test]
+fn rows_of_long_texts_come_by_pages_of_some_megabytes() {
+    let api = Api::with(|place| {
+        let run = Run::builder("demo").id("abc").dir(place.path()).start().unwrap();
+        let text = |step: i64| Value::text(&step.to_string().repeat(3 << 20));
+        for step in 0..9 {
+            run.log_values(
+                Some(step),
+                Some(true),
+                [("n", Value::from(step)), ("t", text(step)), ("u", text(step))],
+            );
+        }
+        for key in ["a", "b", "c", "d"] {
+            let row = (0..6).map(|n| (format!("{key}{n}"), text(n))).collect::<Vec<_>>();
+            run.log_values(Some(9), Some(true), row.iter().map(|(key, text)| (key.as_str(), text.clone())));
+        }
+        run.finish(0).unwrap();
+    });
+    let of_run = format!("/runs/{}/history", api.key_of("abc"));
+    for (keys, texts) in [("keys=t", 1), ("keys=n,t", 1), ("keys=u,n,t", 2), ("to=8", 2)] {
+        let (mut steps, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = api.get(&format!("{of_run}?{keys}&limit=1000{cursor}"));
+            assert!(page.to_string().len() < 17 << 20, "{keys}");
+            for row in page["rows"].as_array().unwrap() {
+                let step = row["_step"].as_i64().unwrap();
+                let found = ["t", "u"].iter().filter_map(|key| row[key].as_str());
+                assert_eq!(
+                    found.map(|text| assert_eq!(text, step.to_string().repeat(3 << 20))).count(),
+                    texts
+                );
+                assert!(!keys.contains('n') || row["n"] == step);
+                steps.push(step);
+            }
+            pages += 1;
+            match page["next"].as_i64() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(steps, (0..9).collect::<Vec<_>>(), "{keys}");
+        assert!((2..=9).contains(&pages), "{keys}: {pages}");
+    }
+    let refused = |query: &str| api.refused(api.ask(Method::GET, &format!("{of_run}?{query}")));
+    let (status, said) = refused("key=t");
+    assert!(status == 413 && said.contains("more than 16 MiB [`keys` reads rows by pages]"), "{said}");
+    assert_eq!(api.get(&format!("{of_run}?key=n"))["value"].as_array().unwrap().len(), 9);
+    // The summary has 78 MiB: as much as there is room for.
+    let run = api.get(&format!("/runs/{}", api.key_of("abc")));
+    assert_eq!((&run["summary"]["a0"], &run["summary"]["n"]), (&json!("0".repeat(3 << 20)), &json!(8)));
+    assert_eq!(run["summary"]["u"], format!("… of {} bytes", (3 << 20) + 2));
+    // What is too much even alone is told.
+    let (status, said) = refused("from=9");
+    assert!(
+        status == 413 && said.contains("at step 9 is more than 64 MiB [ask for some of its keys"),
+        "{said}"
+    );
+    let page = api.get(&format!("{of_run}?from=9&keys=a0,d5"));
+    assert_eq!(page["rows"][0]["d5"].as_str().map(str::len), Some(3 << 20));
+}

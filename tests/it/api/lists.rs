@@ -119,3 +119,74 @@ fn a_run_is_found_by_its_key_and_by_its_name() {
     assert_eq!(by_key, api.get("/runs/~%2Fdemo%2Fa"));
     assert_eq!((&by_key["keys"], &by_key["name"]), (&json!([{"key": "loss", "points": 1}]), &json!("run a")));
 }
+
+#[test]
+fn a_list_has_the_beginnings_of_long_texts_and_a_run_all_of_them() {
+    let long = |c: char| c.to_string().repeat(9 << 20);
+    let api = Api::with(|place| {
+        for id in ["a", "b", "c"] {
+            let run = Run::builder("demo").id(id).config("x", long('x')).config("lr", 0.5);
+            let run = run.config("short", "y".repeat(5000)).dir(place.path()).start().unwrap();
+            run.log([("text", danlu::model::Value::text(&long('t')))]);
+            run.log([("loss", 0.25)]);
+            run.finish(0).unwrap();
+        }
+    });
+    let begins = |text: &Value, c: char| *text == format!("{}…", c.to_string().repeat(1024));
+    let found = api.get("/runs?limit=1000");
+    assert!(found.to_string().len() < 100_000);
+    for run in found["runs"].as_array().unwrap() {
+        assert!(begins(&run["config"]["x"], 'x') && begins(&run["summary"]["text"], 't'));
+        assert_eq!((&run["config"]["lr"], &run["summary"]["loss"]), (&json!(0.5), &json!(0.25)));
+    }
+    let filter = encoded("config.lr = 0.5 and config.x ~ '^x+$' and summary.loss < 1");
+    assert_eq!(ids(&api.get(&format!("/runs?filter={filter}&sort=id"))).concat(), "abc");
+    let whole = api.get("/runs/~%2Fdemo%2Fa");
+    assert_eq!((&whole["config"]["x"], &whole["summary"]["text"]), (&json!(long('x')), &json!(long('t'))));
+    assert_eq!(whole["config"]["short"], "y".repeat(5000));
+    let catalogue = api.place.join("server/catalogue.sqlite").metadata().unwrap().len();
+    assert!(catalogue < 1 << 20, "{catalogue} bytes");
+}
+
+#[test]
+fn a_page_ends_before_it_is_too_large() {
+    let api = Api::with(|place| {
+        for n in 0..100 {
+            let run = Run::builder("demo").id(format!("r{n:02}"));
+            let run =
+                run.config("list", json!(vec!["z".repeat(1000); 220])).dir(place.path()).start().unwrap();
+            run.finish(0).unwrap();
+        }
+    });
+    for columns in ["", "&columns=id,config.list,config.list"] {
+        let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = api.get(&format!("/runs?sort=id&limit=1000{columns}{cursor}"));
+            assert!(page.to_string().len() < 17 << 20 && page["total"] == 100);
+            seen.extend(ids(&page));
+            pages += 1;
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, (0..100).map(|n| format!("r{n:02}")).collect::<Vec<_>>());
+        assert_eq!(pages, 2, "{columns}");
+    }
+}
+
+#[test]
+fn a_run_that_says_more_than_a_server_takes_is_parked() {
+    let api = Api::with(|_| {});
+    let run = Run::builder("demo").id("large").dir(api.place.path());
+    let run = (0..4).fold(run, |run, n| run.config(format!("x{n}"), "x".repeat(9 << 20))).start().unwrap();
+    run.finish(0).unwrap();
+    api.place.run("small", 2);
+    for _ in 0..2 {
+        let done = api.place.danlu(&["sync", &api.server.url]);
+        assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+        let said = format!("{}{}", done.stdout, done.stderr);
+        assert!(said.contains("is 36 MiB together, and a server takes 32 MiB"), "{said}");
+    }
+    assert_eq!(ids(&api.get("/runs")).concat(), "small");
+}

@@ -271,7 +271,7 @@ fn run_row(run: &RunInfo) -> Vec<Value> {
         whole(run.records),
         run.last_step.into(),
         whole(run.bytes),
-        run.path.display().to_string().into(),
+        (!run.path.as_os_str().is_empty()).then(|| run.path.display().to_string()).into(),
         run.digest.map(|digest| digest.to_string()).into(),
     ]
 }

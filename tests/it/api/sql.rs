@@ -31,6 +31,9 @@ fn a_query_is_answered_over_one_run_and_over_many() {
     assert_eq!(ask(json!({"filter": "last_step > 10", "query": query}))["rows"], json!([["two", 500]]));
     let some = ask(json!({"runs": ["~/demo/two"], "query": "SELECT step FROM history", "limit": 7}));
     assert_eq!((some["rows"].as_array().unwrap().len(), &some["truncated"]), (7, &json!(true)));
+    // Where the server keeps them is nobody's business.
+    let paths = ask(json!({"filter": "project = demo", "query": "SELECT path, bytes > 0 FROM runs"}));
+    assert_eq!(paths["rows"], json!([[null, 1], [null, 1]]));
 }
 
 #[test]

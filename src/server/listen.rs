@@ -24,6 +24,7 @@ pub struct Server {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
     address: SocketAddr,
+    name: Option<String>,
     app: Arc<App>,
     tls: Option<(PathBuf, PathBuf)>,
     ends: Ends,
@@ -91,12 +92,29 @@ impl Server {
             Ends::listen()
                 .map_err(|e| Error::new(ErrorKind::Io, "Cannot listen to signals").with_source(e))?
         };
-        Ok(Self { runtime, listener, address, app, tls: settings.tls.clone(), ends, new_key, _held: held })
+        let name = settings.hosts.iter().find(|name| *name != "*" && listen.ip().is_unspecified());
+        let name = name.map(|name| name.trim_matches(['[', ']']).to_owned());
+        Ok(Self {
+            runtime,
+            listener,
+            address,
+            name,
+            app,
+            tls: settings.tls.clone(),
+            ends,
+            new_key,
+            _held: held,
+        })
     }
 
-    /// Returns the address to reach it under.
+    /// Returns the address to reach it under: with the first name that was given, if it listens on all addresses.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        match &self.name {
+            Some(name) if name.contains(':') => format!("{scheme}://[{name}]:{}", self.address.port()),
+            Some(name) => format!("{scheme}://{name}:{}", self.address.port()),
+            None => format!("{scheme}://{}", self.address),
+        }
     }
 
     /// Returns the API key that was made because the data directory is new. It is not kept anywhere.

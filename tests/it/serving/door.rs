@@ -284,3 +284,18 @@ fn one_client_does_not_lock_out_the_others() {
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     drop(greedy);
 }
+
+#[test]
+fn the_address_that_is_printed_has_the_name_that_was_given() {
+    let place = Place::new();
+    let url = |data: &str, listen: &str, hosts: &[&str]| {
+        let mut command = place.server(data, listen);
+        command.args(hosts.iter().flat_map(|host| ["--host", *host]));
+        let url = Serving::start(command).url.clone();
+        url.rsplit_once(':').unwrap().0.to_owned()
+    };
+    assert_eq!(url("a", "0.0.0.0:0", &["*", "runs.example.org", "other"]), "http://runs.example.org");
+    assert_eq!(url("b", "0.0.0.0:0", &["fd00::1"]), "http://[fd00::1]");
+    assert_eq!(url("c", "0.0.0.0:0", &["*"]), "http://0.0.0.0");
+    assert_eq!(url("d", "127.0.0.1:0", &["runs.example.org"]), "http://127.0.0.1");
+}

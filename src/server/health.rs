@@ -53,7 +53,7 @@ async fn check(app: &Arc<App>, what: &str, ask: fn(&App) -> Result<()>) -> Resul
         .await
     };
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(done) => done.map_err(|refusal| refusal.error.in_context(what)),
+        Ok(done) => done.map_err(|refusal| of(what, refusal.error)),
         Err(_) => {
             let message = format!("{what}: no answer within {} seconds", PATIENCE.as_secs());
             Err(Error::new(ErrorKind::Unreachable, message))
@@ -61,8 +61,25 @@ async fn check(app: &Arc<App>, what: &str, ask: fn(&App) -> Result<()>) -> Resul
     }
 }
 
+/// Lets an error name what it is of, unless it does.
+fn of(what: &str, error: Error) -> Error {
+    if error.to_string().starts_with(what) { error } else { error.in_context(what) }
+}
+
 /// `GET /metrics`, for Prometheus.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer<impl IntoResponse> {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], app.metrics.text()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_named_twice() {
+        let said = |message: &str| of("The catalogue", Error::usage(message)).to_string();
+        assert_eq!(said("The catalogue cannot be reached"), "The catalogue cannot be reached");
+        assert_eq!(said("Cannot read a row"), "The catalogue: Cannot read a row");
+    }
 }

@@ -5,7 +5,7 @@ mod through;
 
 use super::output::Output;
 use super::server_settings::Where;
-use crate::model::{Error, Result, to_rfc3339};
+use crate::model::{Clock, Error, Result, SystemClock, to_rfc3339};
 use crate::server::Scope;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ enum TeamCommand {
         /// The account
         account: String,
         /// What it may do in it: read, write, or admin, who manages the members
-        #[arg(long, value_name = "ROLE", default_value = "write", value_parser = scope)]
+        #[arg(long, value_name = "ROLE", default_value = "write", value_parser = role)]
         role: Scope,
         /// Take it out of the team
         #[arg(long, conflicts_with = "role")]
@@ -137,6 +137,10 @@ enum KeyCommand {
 
 fn scope(name: &str) -> std::result::Result<Scope, String> {
     Scope::parse(name).map_err(|e| e.to_string())
+}
+
+fn role(name: &str) -> std::result::Result<Scope, String> {
+    Scope::parse(name).map_err(|_| format!("There is no role `{name}`: it is read, write or admin"))
 }
 
 impl AdminCommand {
@@ -250,7 +254,8 @@ fn keys(through: &Through, command: KeyCommand, json: bool, output: &mut Output)
                 return output.json(&found).map(|()| true);
             }
             let heading = ["KEY", "ACCOUNT", "NAME", "SCOPE", "FOR", "STATE", "LAST USED"];
-            output.table(&heading, &rows(&found, key_row)).map(|()| true)
+            let now = SystemClock.now();
+            output.table(&heading, &rows(&found, |key| key_row(key, now))).map(|()| true)
         }
         KeyCommand::Revoke { id } => {
             let id = through.revoke_key(&id)?;
@@ -260,12 +265,15 @@ fn keys(through: &Through, command: KeyCommand, json: bool, output: &mut Output)
     }
 }
 
-fn key_row(key: &Value) -> Vec<String> {
+fn key_row(key: &Value, now: i64) -> Vec<String> {
     let limits: Vec<String> =
         [&key["team"], &key["project"]].into_iter().filter(|limit| !limit.is_null()).map(text).collect();
     let state = match (&key["revoked"], &key["expires"]) {
         (Value::Null, Value::Null) => "good".to_owned(),
-        (Value::Null, expires) => format!("until {}", time(expires)),
+        (Value::Null, expires) => {
+            let over = micros(expires).is_some_and(|expires| expires <= now);
+            format!("{} {}", if over { "expired" } else { "until" }, time(expires))
+        }
         (revoked, _) => format!("revoked {}", time(revoked)),
     };
     vec![
@@ -341,9 +349,13 @@ fn text(value: &Value) -> String {
         .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "no time of ours is that far away")]
 fn time(value: &Value) -> String {
-    value.as_f64().map_or_else(String::new, |seconds| to_rfc3339((seconds * 1e6) as i64))
+    micros(value).map_or_else(String::new, to_rfc3339)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "no time of ours is that far away")]
+fn micros(value: &Value) -> Option<i64> {
+    value.as_f64().map(|seconds| (seconds * 1e6) as i64)
 }
 
 /// Says that something is done on the data directory alone.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Where the data of a server is.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Where {
-    /// The directory to keep everything in; it is made if it is new
+    /// The directory that everything is kept in; `danlu serve` makes a new one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 

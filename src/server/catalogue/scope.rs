@@ -25,8 +25,10 @@ impl Scope {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
             "admin" => Ok(Self::Admin),
-            _ => Err(Error::usage(format!("There is no scope `{}`", name.escape_debug()))
-                .with_hint("the scopes are read, write and admin")),
+            _ => {
+                let name = name.escape_debug();
+                Err(Error::usage(format!("There is no scope `{name}`: it is read, write or admin")))
+            }
         }
     }
 

@@ -150,6 +150,9 @@ fn keys_expire_are_revoked_and_rotated() {
     let error = said["error"].as_str().unwrap();
     assert!(error.starts_with(&format!("The API key `{}…` expired on 2", &short[..11])), "{error}");
     assert!(!error.contains(&short[11..]));
+    let listed = place.danlu(&["admin", "--data", "server", "key", "ls"]).stdout;
+    let row = listed.lines().find(|row| row.contains(&short[..11])).unwrap();
+    assert!(row.contains(" expired 2") && !row.contains("until"), "{listed}");
     let old = key(&place, &["admin", "--name", "ci"]);
     let rotated =
         place.json(&["admin", "--server", &server.url, "key", "rotate", &old[..11], "--overlap", "1h"]);
@@ -217,11 +220,19 @@ fn bad_calls_of_admin_are_told() {
         (&["key", "add", "admin", "--team", "nope"], "There is no team `nope`"),
         (&["team", "member", "none", "admin"], "There is no team `none`"),
         (&["key", "add", "admin", "--expires", "soon"], "is no length of time"),
-        (&["key", "add", "admin", "--scope", "all"], "There is no scope `all`"),
+        (&["key", "add", "admin", "--scope", "all"], "There is no scope `all`: it is read, write or admin"),
+        (
+            &["team", "member", "none", "admin", "--role", "owner"],
+            "There is no role `owner`: it is read, write or admin",
+        ),
     ] {
         let done = place.danlu(&[&["admin", "--data", "server"], args].concat());
         assert!(done.code != 0 && done.stderr.contains(said), "{args:?}: {}", done.stderr);
     }
+    // No directory is made.
+    assert_ne!(place.danlu(&["admin", "--data", "none", "stats"]).code, 0);
+    let help = place.danlu(&["admin", "--help"]).stdout;
+    assert!(!place.join("none").exists() && !help.contains("made if it is new"), "{help}");
     assert_eq!(place.danlu(&["admin", "--data", "server", "account", "add", "eve"]).code, 0);
     let done = place.danlu(&["admin", "--data", "server", "key", "add", "eve", "--scope", "admin"]);
     assert!(done.code == 1 || done.code == 2);

@@ -72,7 +72,7 @@ impl Remote for Meanwhile<'_> {
         self.remote.held(blob)
     }
 
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: Vec<u8>) -> danlu::Result<()> {
+    fn put_part(&self, blob: SizedHash, offset: u64, bytes: bytes::Bytes) -> danlu::Result<()> {
         self.remote.put_part(blob, offset, bytes)
     }
 

@@ -194,10 +194,10 @@ fn two_starts_with_one_id_in_one_directory_are_diverged() {
     let place = Place::new();
     place.run("same", 1);
     place.run("once", 1);
-    sync(&place, &["usb"]);
+    sync(&place, &["./usb"]);
     assert_eq!(statuses(&place), ["pushed", "pushed"]);
     place.run("same", 2);
-    let said = sync(&place, &["usb"]);
+    let said = sync(&place, &["./usb"]);
     assert!(said.contains("Run demo/same was begun more than once: ") && !said.contains(WARNING), "{said}");
     assert_eq!(said.matches("warning").count(), 1, "{said}");
     let stand: Vec<(Value, Value)> =
@@ -210,7 +210,7 @@ fn two_starts_with_one_id_in_one_directory_are_diverged() {
     // A copy was not begun by anybody.
     let file = place.run("copied", 1);
     std::fs::copy(&file, place.join("wandb/run-20200101_000000-copied.sqlite")).unwrap();
-    for options in [&["usb"][..], &["usb", "--run", "copied", "--recheck"]] {
+    for options in [&["./usb"][..], &["./usb", "--run", "copied", "--recheck"]] {
         assert!(!sync(&place, options).contains("warning"));
     }
     let copies =
@@ -224,7 +224,7 @@ fn runs_that_meet_on_the_way_from_remote_to_remote_are_spoken_of() {
     for (place, steps) in [(&here, 0..3), (&there, 0..5)] {
         write(builder(place), steps);
         write(Run::builder("demo").id("ranks").rank(0).dir(place.path()), 0..5);
-        sync(place, &["stick"]);
+        sync(place, &["./stick"]);
     }
     let target = here.join("all");
     let target = target.to_str().unwrap();

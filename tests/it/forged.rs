@@ -131,14 +131,14 @@ fn a_manifest_under_the_name_of_another_run_is_found() {
 fn a_manifest_under_the_name_of_another_run_is_told_and_holds_nobody_up() {
     let place = Place::new();
     place.run("abc", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let at = all_in(&place.join("usb/runs")).remove(0);
     let other = at.with_file_name(format!("{}.json", "f".repeat(64)));
     std::fs::copy(&at, &other).unwrap();
     assert!(said(&place.danlu(&["ls", "--remote", "usb"])).contains("abc"));
     for args in [
         &["pull", "usb", "--all", "--dir", "there"][..],
-        &["sync", "--from", "usb", "further"],
+        &["sync", "--from", "usb", "./further"],
         &["verify", "usb"],
     ] {
         let done = place.danlu(args);
@@ -157,12 +157,12 @@ fn a_manifest_under_the_name_of_another_run_is_told_and_holds_nobody_up() {
 fn a_damaged_manifest_is_put_aside_when_its_run_comes_again() {
     let place = Place::new();
     place.run("abc", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let at = all_in(&place.join("usb/runs")).remove(0);
     let mut bytes = std::fs::read(&at).unwrap();
     bytes.truncate(100);
     std::fs::write(&at, &bytes).unwrap();
-    let done = place.danlu(&["sync", "usb", "--recheck"]);
+    let done = place.danlu(&["sync", "./usb", "--recheck"]);
     assert_eq!(done.code, 0, "{}", said(&done));
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
     assert_eq!(std::fs::read(at.with_extension("damaged")).unwrap(), bytes, "it is not thrown away");
@@ -172,7 +172,7 @@ fn a_damaged_manifest_is_put_aside_when_its_run_comes_again() {
 fn a_pipe_in_a_remote_is_not_waited_for() {
     let place = Place::new();
     place.run("abc", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     let segment = all_in(&all_in(&place.join("usb/segments")).remove(0)).remove(0);
     let manifest = all_in(&place.join("usb/runs")).remove(0);
     for path in [segment, manifest] {
@@ -199,12 +199,12 @@ fn a_link_in_a_remote_is_not_written_through() {
     run.finish(0).unwrap();
     std::fs::write(place.join("victim"), "precious").unwrap();
     place.run("other", 3);
-    assert_eq!(place.danlu(&["sync", "usb", "--run", "other"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb", "--run", "other"]).code, 0);
     let link = place.join("usb/tmp").join(format!("{}.part", Hash::of(&content)));
     std::os::unix::fs::symlink(place.join("victim"), &link).unwrap();
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 1);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 1);
     assert_eq!(std::fs::read_to_string(place.join("victim")).unwrap(), "precious");
     std::fs::remove_file(&link).unwrap();
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
 }

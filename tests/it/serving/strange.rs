@@ -61,7 +61,7 @@ fn what_others_have_in_a_directory_is_left_alone() {
     );
     assert_eq!(std::fs::read_to_string(place.join("project/runs/results.csv")).unwrap(), "precious");
     place.run("abc", 3);
-    assert_eq!(place.danlu(&["sync", "usb"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     refused(&serve("usb"), "`usb` is no data directory of a server", "it is a remote");
     assert!(place.danlu(&["ls", "--remote", "usb"]).stdout.contains("abc"));
     // As the hint says.

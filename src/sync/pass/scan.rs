@@ -184,7 +184,7 @@ impl Pass<'_> {
     }
 
     fn list_remote(&self) -> Result<HashMap<Hash, Listed>> {
-        heads(&*self.line.remote).map(|head| head.map(|head| (head.key, Listed::of(&head)))).collect()
+        heads(self.line.remote).map(|head| head.map(|head| (head.key, Listed::of(&head)))).collect()
     }
 
     /// Notes that a file begins a run of a name, by the number of the attempt.

@@ -108,7 +108,7 @@ def test_who_cannot_be_told_now_is_told_by_sync(
     monkeypatch.setenv("DANLU_ALERT_COMMAND", "test -e network && echo $DANLU_ALERT_TITLE >> told")
     (tmp_path / "network").touch()
     for _ in range(2):
-        assert scripts.danlu("sync", "remote").returncode == 0
+        assert scripts.danlu("sync", "./remote").returncode == 0
     assert sorted((tmp_path / "told").read_text().split()) == ["one", "two"]
 
 

@@ -76,5 +76,5 @@ def test_the_stand_in_is_no_requirement(
 
 def test_a_remote_says_what_it_is(scripts: Scripts) -> None:
     danlu.init().finish()
-    assert scripts.danlu("sync", "stick").returncode == 0
+    assert scripts.danlu("sync", "./stick").returncode == 0
     assert "It is a remote" in scripts.danlu("ls", "stick").stdout

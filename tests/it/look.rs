@@ -34,7 +34,7 @@ impl World {
         let server = place.serve();
         let key = server.key.clone().unwrap();
         assert_eq!(place.danlu(&["login", &server.url, "--key", &key]).code, 0);
-        for remote in ["stick", &server.url] {
+        for remote in ["./stick", &server.url] {
             let done = place.danlu(&["sync", remote]);
             assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
         }
@@ -130,7 +130,7 @@ fn files_are_read_out_and_checked() {
 fn what_was_brought_is_kept_and_never_in_the_way() {
     let place = Place::new();
     place.run("alpha", 30);
-    assert_eq!(place.danlu(&["sync", "stick"]).code, 0);
+    assert_eq!(place.danlu(&["sync", "./stick"]).code, 0);
     let before = place.danlu(&["ls", "--remote", "stick"]).stdout;
     std::fs::rename(place.join("stick/segments"), place.join("gone")).unwrap();
     assert_eq!(place.danlu(&["ls", "--remote", "stick"]).stdout, before, "nothing had to come again");

@@ -108,8 +108,7 @@ mod tests {
         assert!(weight(&small) >= small.to_string().len() && weight(&small) < WHOLE);
         let nasty = json!({"q\"\\\u{1}": "\u{1}\"\\\n".repeat(1000)});
         assert!(weight(&nasty) >= nasty.to_string().len());
-        let large =
-            json!({"lr": 0.5, "text": "é".repeat(WHOLE), "list": vec!["y".repeat(2000); 500]});
+        let large = json!({"lr": 0.5, "text": "é".repeat(WHOLE), "list": vec!["y".repeat(2000); 500]});
         let cut = kept(large, &mut { WHOLE }).unwrap();
         assert_eq!((&cut["lr"], cut["text"].as_str().unwrap()), (&json!(0.5), &*("é".repeat(512) + "…")));
         assert!((200..300).contains(&cut["list"].as_array().unwrap().len()));

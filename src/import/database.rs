@@ -3,31 +3,60 @@
 use crate::model::{Error, Result, from_rfc3339, limits};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use std::path::Path;
 
-/// Opens a database to read it.
+/// Opens a database to read it. Where nothing can be written beside it, one whose write-ahead log is empty is read as it lies
+/// there.
 pub(super) fn open(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.busy_timeout(crate::store::BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        connection.pragma_update(None, "cell_size_check", true)?;
-        connection.pragma_update(None, "mmap_size", 0)?;
-        let most = i32::try_from(limits::RECORD_BYTES).unwrap_or(i32::MAX);
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, most)?;
-        Ok(connection)
+    let opened = opened(path, OpenFlags::empty()).or_else(|e| match e.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if !has_log(path) => {
+            let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            opened(Path::new(&format!("file:{name}?immutable=1")), OpenFlags::SQLITE_OPEN_URI)
+        }
+        _ => Err(e),
     });
-    opened.map_err(|e| Error::from(e).doing("read", path))
+    opened.map_err(|e| {
+        let error = Error::from(e).doing("read", path);
+        if has_log(path) {
+            return error.with_hint("it has a write-ahead log: copy both to where danlu can write");
+        }
+        error
+    })
 }
 
-/// Says whether there is a table with these columns. A view is none: it may compute for ever.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+fn opened(name: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(name, flags)?;
+    connection.busy_timeout(crate::store::BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    let most = i32::try_from(limits::RECORD_BYTES).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, most)?;
+    // Only now it is read.
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Says whether there is a table with these columns. A view is none, nor is a table with columns that are computed: that may
+/// take for ever.
 pub(super) fn has(connection: &Connection, table: &str, columns: &[&str]) -> bool {
     let is_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?";
     let found = connection.query_row(is_table, [table], |_| Ok(())).optional();
+    let computed = "SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden <> 0";
+    let computed = connection.query_row(computed, [table], |_| Ok(())).optional();
     let column = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?";
     let has = |name: &&str| connection.query_row(column, [table, name], |_| Ok(())).optional();
-    matches!(found, Ok(Some(()))) && columns.iter().all(|name| matches!(has(name), Ok(Some(()))))
+    matches!(found, Ok(Some(())))
+        && matches!(computed, Ok(None))
+        && columns.iter().all(|name| matches!(has(name), Ok(Some(()))))
 }
 
 /// Returns a column as a text, whatever it is; empty for none.

@@ -1,7 +1,7 @@
 //! What there is to import, recognised by its content.
 
 use super::sources::Sources;
-use super::{Settings, Tool, mlflow, tensorboard, trackio, wandb};
+use super::{Settings, Tool, database, mlflow, tensorboard, trackio, wandb};
 use crate::model::{Error, Result, limits};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -101,11 +101,20 @@ impl Search<'_> {
                 tensorboard::add(path, self.root, self.shown, self.found);
             }
         } else if is_database(head) {
-            if self.wants(Tool::Trackio) && trackio::is_one(path) {
-                trackio::add(path, self.found);
-            } else if self.wants(Tool::Mlflow) && mlflow::is_database(path) {
+            self.database(path);
+        }
+    }
+
+    fn database(&mut self, path: &Path) {
+        let (trackio, mlflow) = (self.wants(Tool::Trackio), self.wants(Tool::Mlflow));
+        match database::open(path) {
+            _ if !trackio && !mlflow => {}
+            Ok(found) if trackio && trackio::is_one(&found) => trackio::add(path, self.found),
+            Ok(found) if mlflow && mlflow::is_database(&found) => {
                 mlflow::add_database(path, self.settings, self.found);
             }
+            Ok(_) => {}
+            Err(e) => self.found.leave(path, e.to_string()),
         }
     }
 }

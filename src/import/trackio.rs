@@ -23,9 +23,8 @@ const KINDS: [(&str, &str); 6] = [
 ];
 
 /// Says whether a database is one of Trackio.
-pub(super) fn is_one(path: &Path) -> bool {
-    open(path)
-        .is_ok_and(|connection| has(&connection, "metrics", &["run_name", "step", "metrics", "timestamp"]))
+pub(super) fn is_one(connection: &Connection) -> bool {
+    has(connection, "metrics", &["run_name", "step", "metrics", "timestamp"])
 }
 
 /// One run of a database.

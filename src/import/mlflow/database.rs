@@ -9,12 +9,10 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
 /// Says whether a database is one of MLflow.
-pub(in crate::import) fn is_database(path: &Path) -> bool {
-    open(path).is_ok_and(|connection| {
-        has(&connection, "experiments", &["experiment_id", "name", "lifecycle_stage"])
-            && has(&connection, "runs", &["run_uuid", "experiment_id", "lifecycle_stage", "status"])
-            && has(&connection, "metrics", &["key", "value", "timestamp", "run_uuid", "step"])
-    })
+pub(in crate::import) fn is_database(connection: &Connection) -> bool {
+    has(connection, "experiments", &["experiment_id", "name", "lifecycle_stage"])
+        && has(connection, "runs", &["run_uuid", "experiment_id", "lifecycle_stage", "status"])
+        && has(connection, "metrics", &["key", "value", "timestamp", "run_uuid", "step"])
 }
 
 /// Lists the runs of a database.

@@ -165,6 +165,20 @@ fn a_database_that_computes_for_ever_is_none() {
 }
 
 #[test]
+fn columns_that_are_computed_are_not_asked_for() {
+    let place = Place::new();
+    for (name, file) in [("trackio-0.43.0", "digits.db"), ("mlflow-3.17.2-sqlite", "mlflow.db")] {
+        let to = place.join(name);
+        copy(&sample(name), &to);
+        let database = rusqlite::Connection::open(to.join(file)).unwrap();
+        let endless = "instr(hex(zeroblob(7000000)), hex(zeroblob(3000000)) || '1')";
+        database.execute_batch(&format!("ALTER TABLE metrics ADD COLUMN e AS ({endless})")).unwrap();
+        let done = place.danlu(&["import", to.to_str().unwrap()]);
+        assert!(done.stderr.contains("There are no runs"), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
 fn media_of_trackio_outside_of_its_directory_are_lost() {
     let place = Place::new();
     copy(&sample("trackio-0.43.0"), &place.join("t"));

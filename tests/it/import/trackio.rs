@@ -92,3 +92,33 @@ fn a_database_that_got_ids_later_is_the_same_runs() {
     let again = import(&place, &place.join("trackio"), &[]);
     assert!(statuses(&again).values().all(|status| status == "up_to_date"), "{again}");
 }
+
+/// Runs an import of a directory in which nothing can be written.
+fn read_only(place: &Place, directory: &str) -> crate::support::Done {
+    let mut danlu = std::process::Command::new("unshare");
+    let mount = "mount --bind $1 $1 && mount -o remount,bind,ro $1 && exec $0 import $1";
+    danlu.args(["-m", "sh", "-c", mount, env!("CARGO_BIN_EXE_danlu")]).arg(place.join(directory));
+    crate::support::done(danlu.current_dir(place.path()).output().unwrap(), place)
+}
+
+#[test]
+fn a_database_with_a_write_ahead_log_where_nothing_can_be_written() {
+    let place = Place::new();
+    copy(&sample("trackio-0.43.0"), &place.join("t"));
+    let path = place.join("t/digits.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).unwrap();
+    database.execute("UPDATE metrics SET step = step", []).unwrap();
+    // Somebody has copied both while it was written.
+    std::fs::create_dir(place.join("copied")).unwrap();
+    for end in ["", "-wal"] {
+        let from = format!("{}{end}", path.display());
+        std::fs::copy(from, place.join("copied").join(format!("x.db{end}"))).unwrap();
+    }
+    drop(database);
+    let done = read_only(&place, "copied");
+    assert!(done.stderr.contains("x.db") && done.code == 1, "{}{}", done.stdout, done.stderr);
+    let done = read_only(&place, "t");
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("digits"), "{}", done.stdout);
+}

@@ -103,8 +103,12 @@ impl Pull {
     fn split(&self) -> Result<(String, &[String])> {
         let book = Book::load(&query::run_directory(&self.common.dir))?;
         if let Some((first, rest)) = self.named.split_first() {
-            let is_remote = book.remotes.contains_key(first)
-                || first.contains("://")
+            // Names are those of where the runs go to, or of where one is.
+            let here = Book::load(&query::run_directory(Path::new(".")))?;
+            if let Some(book) = [&book, &here].into_iter().find(|book| book.remotes.contains_key(first)) {
+                return Ok((book.resolve(first).to_owned(), rest));
+            }
+            let is_remote = first.contains("://")
                 || Directory::is_one(Path::new(first))
                 || self.all
                 || ["/", "./", "../"].iter().any(|begin| first.starts_with(begin))

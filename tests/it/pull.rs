@@ -328,3 +328,15 @@ fn a_run_without_some_files_at_its_remote_goes_on_here_and_is_pushed_back() {
     assert_eq!(well(&there, &["get", "abc", "model.bin", "-o", "-"]), "abc".repeat(1000));
     assert!(!well(&there, &["verify"]).contains("not here"));
 }
+
+#[test]
+fn a_remote_has_its_name_also_for_runs_that_go_elsewhere() {
+    let place = Place::new();
+    place.run("abc", 3);
+    let usb = place.join("usb");
+    assert_eq!(place.danlu(&["remote", "add", "lab", usb.to_str().unwrap()]).code, 0);
+    assert_eq!(place.danlu(&["sync"]).code, 0);
+    let done = place.danlu(&["pull", "lab", "abc", "--dir", "elsewhere"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(place.danlu(&["ls", "--dir", "elsewhere"]).stdout.contains("abc"));
+}

@@ -11,7 +11,7 @@ mod window;
 
 use super::limit::Limiter;
 use super::plan::{Apart, Gate, Health, Known, Policy};
-use super::progress::{Outcome, Progress, RunOutcome, Status};
+use super::progress::{Outcome, Progress, RunOutcome, Silent, Status};
 use super::selection::Selection;
 use super::source::{Candidate, Listed, Source};
 use super::state::{Held, Peer, State};
@@ -49,6 +49,26 @@ pub struct Settings {
     pub progress: Arc<dyn Progress>,
     /// Is told what is worth a warning.
     pub warn: Arc<dyn Fn(String) + Send + Sync>,
+}
+
+impl Settings {
+    /// Pushes all there is to push with four at once, gives up at the first trouble, and tells nobody.
+    pub fn silent(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            selection: Selection::default(),
+            recheck: false,
+            retry: false,
+            live: false,
+            dry_run: false,
+            jobs: 4,
+            patience: 0,
+            policy: Policy::default(),
+            limit: None,
+            clock,
+            progress: Arc::new(Silent),
+            warn: Arc::new(|_| {}),
+        }
+    }
 }
 
 /// What one pass leaves to the next one to the same remote, and need not outlive the process.

@@ -1,7 +1,6 @@
 //! Pushing a whole directory, with nobody watching.
 
-use super::plan::Policy;
-use super::{LocalRuns, Selection, Session, Settings, Silent, Source, State, Status, pass};
+use super::{LocalRuns, Session, Settings, Source, State, Status, pass};
 use crate::model::{Clock, Error, ErrorKind, Result};
 use crate::remote::Remote;
 use std::path::Path;
@@ -13,20 +12,7 @@ use std::sync::Arc;
 /// A run cannot be pushed, or is still written; the others are pushed as far as the remote can be reached.
 pub fn push_all(dir: &Path, host: &str, remote: &dyn Remote, clock: Arc<dyn Clock>) -> Result<()> {
     let runs = LocalRuns::new(dir, host, Arc::clone(&clock), Arc::new(|_| {}));
-    let settings = Settings {
-        selection: Selection::default(),
-        recheck: false,
-        retry: false,
-        live: false,
-        dry_run: false,
-        jobs: 4,
-        patience: 0,
-        policy: Policy::default(),
-        limit: None,
-        clock,
-        progress: Arc::new(Silent),
-        warn: Arc::new(|_| {}),
-    };
+    let settings = Settings::silent(clock);
     let outcome = pass(&runs, remote, &State::in_memory()?, &mut Session::default(), &settings)?;
     if let Some(error) = outcome.error {
         return Err(error);

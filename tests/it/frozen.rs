@@ -5,7 +5,7 @@ use bytes::Bytes;
 use danlu::model::{AttemptId, Clock, Hash, SystemClock};
 use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
 use danlu::sync::plan::Policy;
-use danlu::sync::{Relay, Selection, Session, Settings, Silent, State, pass};
+use danlu::sync::{Relay, Session, Settings, State, pass};
 use danlu::{Error, ErrorKind, Result};
 use std::io::Read;
 use std::sync::Arc;
@@ -91,20 +91,8 @@ fn asked(silence: i64) -> usize {
     let clock = Arc::new(Forward::default());
     let memory = Memory::new("to", AttemptId::random().unwrap());
     let to = Frozen { memory, clock: Arc::clone(&clock), silence, asked: AtomicUsize::new(0) };
-    let settings = Settings {
-        selection: Selection::default(),
-        recheck: false,
-        retry: false,
-        live: false,
-        dry_run: false,
-        jobs: 1,
-        patience: 4,
-        policy: Policy { first: 1000, ..Policy::default() },
-        limit: None,
-        clock,
-        progress: Arc::new(Silent),
-        warn: Arc::new(|_| ()),
-    };
+    let policy = Policy { first: 1000, ..Policy::default() };
+    let settings = Settings { jobs: 1, patience: 4, policy, ..Settings::silent(clock) };
     let relay = Relay::new(Arc::new(from));
     let state = State::in_memory().unwrap();
     let outcome = pass(&relay, &to, &state, &mut Session::default(), &settings).unwrap();

@@ -5,8 +5,7 @@ use bytes::Bytes;
 use danlu::Result;
 use danlu::model::{AttemptId, Hash, SystemClock};
 use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
-use danlu::sync::plan::Policy;
-use danlu::sync::{Relay, Selection, Session, Settings, Silent, State, pass};
+use danlu::sync::{Relay, Session, Settings, State, pass};
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -84,20 +83,7 @@ fn what_two_runs_lack_is_sent_once() {
         together: Barrier::new(2),
         put: Mutex::default(),
     };
-    let settings = Settings {
-        selection: Selection::default(),
-        recheck: false,
-        retry: false,
-        live: false,
-        dry_run: false,
-        jobs: 2,
-        patience: 3,
-        policy: Policy::default(),
-        limit: None,
-        clock: Arc::new(SystemClock),
-        progress: Arc::new(Silent),
-        warn: Arc::new(|_| ()),
-    };
+    let settings = Settings { jobs: 2, patience: 3, ..Settings::silent(Arc::new(SystemClock)) };
     let relay = Relay::new(Arc::new(from));
     let state = State::in_memory().unwrap();
     let outcome = pass(&relay, &to, &state, &mut Session::default(), &settings).unwrap();

@@ -220,6 +220,11 @@ fn reads_that_are_interrupted_or_fail_for_a_while_cost_nothing() {
         let strace = Strace::thread(process.background(), &[&files[..], &["-e", &inject]].concat());
         process.does("log 200");
         strace.wait_for(3);
+        if error == "EINTR" {
+            // Where `strace` lets go within a call that it injects into, the call ends with ENOSYS.
+            wait_until("all is drained", || count(&path) == 200);
+            process.does("settle");
+        }
         let injected = strace.detach();
         assert!(injected >= 3, "{error}: {injected}");
         process.does("log 200");

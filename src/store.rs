@@ -10,6 +10,7 @@ mod around;
 mod behind;
 mod blob;
 mod bulk;
+mod byte_locks;
 mod codec;
 mod compact;
 mod durable;
@@ -17,8 +18,13 @@ pub(crate) mod envelope;
 mod file_kind;
 mod file_system;
 mod journal;
+mod liveness;
 mod lock;
+mod names;
 mod numbers;
+mod on_disk;
+mod open;
+mod packing;
 pub(crate) mod points;
 mod private;
 mod put_blob;
@@ -40,35 +46,36 @@ mod verify_journals;
 mod wreck;
 
 pub use absent::Absent;
-pub(crate) use append::has_locks;
 pub use append::{Append, Appender};
 pub use apply::{Stream, attempt_digest};
 pub use behind::{Behind, take_over};
 pub use blob::{Blob, BlobReader, blobs, has_blob, read_blob};
-pub use compact::{check_packed, compact, expand, is_compacted, pack, unpack};
+pub use byte_locks::BUSY_TIMEOUT;
+pub(crate) use byte_locks::has_locks;
+pub use compact::{compact, expand};
 pub use durable::JournalSync;
 pub use envelope::Bucket;
-pub use file_kind::{belongs_to_a_run, check_is_file, name_of_kind};
+pub use file_kind::{check_is_file, name_of_kind};
 pub use file_system::shared_file_system;
-pub use journal::{Journal, JournalReader, Liveness, Tail, liveness};
+pub use journal::{Journal, JournalReader, Tail};
+pub use liveness::{Liveness, liveness};
 pub(crate) use lock::{hold_still, leave_to_parent};
+pub use names::{belongs_to_a_run, is_named_after, journals_of, stem_of_journal};
+#[cfg(any(feature = "http", feature = "import"))]
+pub(crate) use on_disk::sync_directory;
+pub use open::open;
+pub use packing::{check_packed, is_compacted, pack, unpack};
 pub use private::empty;
 pub use put_blob::{copy_blobs, may_have, put_blob, put_small, put_stream};
 pub use records::{
     AttemptInfo, SegmentInfo, attempts, each_segment, first_start_of, records, segment_records, segments,
     start_of,
 };
-#[cfg(any(feature = "http", feature = "import"))]
-pub(crate) use recover::sync_directory;
-pub use recover::{
-    apply_some, journals_of, rebuild, recover, recover_from, recover_kept, seal_and_remove, stem_of_journal,
-};
+pub use recover::{apply_some, rebuild, recover, recover_from, recover_kept, seal_and_remove};
 pub use remains::Loss;
 pub use replacing::Replacing;
 pub use rescue::{Rescued, rescue};
-pub use run_file::{
-    BUSY_TIMEOUT, create, digest, is_named_after, open, open_packed, place, run_digest, run_key,
-};
+pub use run_file::{create, digest, open_packed, place, run_digest, run_key};
 pub use segment::{decode as decode_segment, encode as encode_segment};
 pub use stand_in::{begin, discard, put_in_place};
 pub use standing::{

@@ -4,15 +4,15 @@
 //! quick as before. Whoever opens a compacted file gets a private database with all rows and envelopes, made from the
 //! segments by the same function as any other, with the blobs of the file beside it.
 
+use super::on_disk::sync_file;
+use super::packing::{is_compacted, pack};
 use super::records::{AttemptInfo, attempts, segment_records, segments};
-use super::recover::{salvage, sync_file};
+use super::recover::salvage;
 use super::{
-    Appender, BUSY_TIMEOUT, Replacing, SEQ_BITS, journal, own_journals_of, run_file, segment, stand_in,
+    Appender, BUSY_TIMEOUT, Replacing, SEQ_BITS, liveness, open, own_journals_of, run_file, segment, stand_in,
 };
-use crate::model::{Error, ErrorKind, Hash, Result, limits};
+use crate::model::{Error, ErrorKind, Hash, Result};
 use rusqlite::{Connection, params};
-use sha2::{Digest, Sha256};
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// How hard segments are compressed: an archive is written once.
@@ -20,81 +20,6 @@ const LEVEL: i32 = 19;
 
 /// Tables that a compacted file has as they were.
 const KEPT: [&str; 5] = ["attempt", "key", "setting", "file", "event"];
-
-/// What a compressed segment may ask a reader to keep at hand: 32 MiB, four times of what we ask for.
-const WINDOW_LOG: u32 = 25;
-
-/// Compresses a segment into the form in which it is stored outside of run files.
-///
-/// # Errors
-/// The compressor fails.
-pub fn pack(segment: &[u8], level: i32) -> Result<Vec<u8>> {
-    zstd::encode_all(segment, level).map_err(|e| Error::damaged("Cannot compress a segment").with_source(e))
-}
-
-/// Decompresses a segment and checks it against its name.
-///
-/// # Errors
-/// It is damaged, or larger than a segment can be.
-pub fn unpack(name: Hash, packed: impl Read) -> Result<Vec<u8>> {
-    let mut segment = Vec::new();
-    unpacked(name, packed)?.read_to_end(&mut segment).map_err(|e| damaged(name).with_source(e))?;
-    if segment.len() > limits::SEGMENT_BYTES || Hash::of(&segment) != name {
-        return Err(damaged(name));
-    }
-    Ok(segment)
-}
-
-/// Checks a compressed segment against its name, without holding it: whoever sends many at once must not decide what memory
-/// that takes.
-///
-/// # Errors
-/// As [`unpack`].
-pub fn check_packed(name: Hash, packed: impl Read) -> Result<()> {
-    let mut segment = unpacked(name, packed)?;
-    // Most segments are small: a large buffer would cost more than they do.
-    let (mut hasher, mut buffer, mut length) = (Sha256::new(), [0; 8 << 10], 0);
-    loop {
-        match segment.read(&mut buffer).map_err(|e| damaged(name).with_source(e))? {
-            0 => break,
-            read => {
-                hasher.update(&buffer[..read]);
-                length += read;
-            }
-        }
-    }
-    if length > limits::SEGMENT_BYTES || Hash(hasher.finalize().into()) != name {
-        return Err(damaged(name));
-    }
-    Ok(())
-}
-
-fn damaged(name: Hash) -> Error {
-    Error::damaged(format!("Segment {name} is damaged: its bytes have another hash"))
-}
-
-/// Decompresses a segment, up to a byte more than one can have.
-fn unpacked<R: Read>(name: Hash, packed: R) -> Result<impl Read> {
-    let mut decoder =
-        zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(|e| damaged(name).with_source(e))?;
-    decoder.window_log_max(WINDOW_LOG).map_err(|e| damaged(name).with_source(e))?;
-    Ok(decoder.take(limits::SEGMENT_BYTES as u64 + 1))
-}
-
-/// Says whether a run file keeps its history as compressed segments.
-///
-/// # Errors
-/// The file is damaged.
-pub fn is_compacted(connection: &Connection) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM segment WHERE packed IS NOT NULL)";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
-}
-
-/// Does what [`is_compacted`] does with a look at one segment: in a run file that is no wreck, all are compressed or none.
-pub(super) fn is_archive(connection: &Connection) -> Result<bool> {
-    let sql = "SELECT coalesce((SELECT packed IS NOT NULL FROM segment ORDER BY id LIMIT 1), 0)";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
-}
 
 /// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after; they are
 /// the same for a file that would not become smaller, which stays as it is.
@@ -134,7 +59,7 @@ pub(super) fn expand_to_go_on(run: &Path) -> Result<()> {
 }
 
 fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
-    let connection = run_file::open(run)?;
+    let connection = open::open(run)?;
     replace(right, run, "expand", |fresh| {
         salvage(run, &connection, &mut Appender::open(fresh, BUSY_TIMEOUT)?)?;
         Ok((run_file::digest(&connection)?, true))
@@ -143,7 +68,7 @@ fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
 
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
     let journals = own_journals_of(run)?;
-    if journals.iter().any(|journal| journal::is_written(journal)) {
+    if journals.iter().any(|journal| liveness::is_written(journal)) {
         let message = format!("Cannot {what} `{}`: it is still being written", run.display());
         return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"));
     }
@@ -202,7 +127,7 @@ fn make_same(
 ) -> Result<bool> {
     stand_in::begin(fresh)?;
     let (digest, wanted) = make(fresh)?;
-    if digest.is_some() && run_file::digest(&run_file::open(fresh)?)? == digest {
+    if digest.is_some() && run_file::digest(&open::open(fresh)?)? == digest {
         return Ok(wanted);
     }
     let message = format!("`{}` does not hold what its checksums say", run.display());
@@ -332,7 +257,7 @@ mod tests {
         go_on(&run);
         let went_on = replace(Replacing::begin(&run).unwrap(), &run, "compact", |_| {
             go_on(&run);
-            Ok((run_file::digest(&run_file::open(&run)?)?, true))
+            Ok((run_file::digest(&open::open(&run)?)?, true))
         });
         let error = went_on.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy, "{error}");

@@ -1,6 +1,6 @@
 //! Making a journal durable while it is appended to, and what is to do when the disk refuses.
 
-use super::recover::sync_directory;
+use super::on_disk::sync_directory;
 use crate::model::{Error, ErrorKind, Result};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};

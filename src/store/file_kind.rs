@@ -2,8 +2,7 @@
 
 use crate::model::{Error, Result};
 use std::fs::{File, FileType};
-use std::io::Read;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 /// Returns the words for what is no regular file.
@@ -30,18 +29,8 @@ pub fn check_is_file(path: &Path) -> Result<()> {
     Err(if there.is_dir() { error.with_hint(format!("`--dir {shown}` looks for runs in it")) } else { error })
 }
 
-/// Says whether a path is that of a run file or a journal, by its name or by how it begins.
-pub fn belongs_to_a_run(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let named = name.starts_with("run-") && name.ends_with(".sqlite");
-    let Some(mut file) = path.metadata().ok().filter(|m| m.is_file()).and_then(|_| File::open(path).ok())
-    else {
-        return false;
-    };
-    let mut head = [0; 72];
-    // What is shorter is neither, unless it is just being made.
-    let whole = file.read_exact(&mut head).is_ok();
-    named
-        || super::stem_of_journal(&name).is_some()
-        || whole && (super::journal::is_header(&head) || super::run_file::is_header(&head))
+/// Says whether an open file is the one that has a name.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let same = |(a, b): (std::fs::Metadata, std::fs::Metadata)| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    file.metadata().ok().zip(std::fs::metadata(path).ok()).is_some_and(same)
 }

@@ -3,8 +3,8 @@
 //! They are made by the same function as any run file, with the blobs of the file beside them. SQLite keeps them in memory
 //! while they are small, else in a temporary file that nobody else sees.
 
-use super::append::has_locks;
-use super::compact::unpack;
+use super::byte_locks::has_locks;
+use super::packing::unpack;
 use super::records::{attempts, segments};
 use super::{JournalReader, Stream, own_journals_of, schema, segment};
 use crate::model::{Error, Result, limits};

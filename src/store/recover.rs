@@ -1,47 +1,20 @@
 //! From the journal to a sealed run file: at the end of a run, after a crash, and after damage.
 
+use super::byte_locks::BUSY_TIMEOUT;
+use super::on_disk::sync_file;
 use super::put_blob::put_blob;
 use super::records::{attempts, records};
-use super::run_file::BUSY_TIMEOUT;
 use super::stranger::{own_journals_of, stranger};
 use super::{
-    Appender, Behind, JournalReader, Liveness, Replacing, Stream, Tail, behind, blob, journal, run_file,
-    stand_in, verify,
+    Appender, Behind, JournalReader, Liveness, Replacing, Stream, Tail, behind, blob, journals_of, liveness,
+    open, run_file, stand_in, verify,
 };
 use crate::model::{AttemptId, Error, ErrorKind, Result};
 use rusqlite::Connection;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Weight ([`crate::model::Record::weight`]) of the records applied in one transaction: what a reader waits for at most.
 const BATCH_WEIGHT: u64 = 4 << 20;
-
-/// Lists the journals beside a run file, one for each attempt that is not sealed.
-///
-/// # Errors
-/// The directory cannot be read.
-pub fn journals_of(run: &Path) -> Result<Vec<PathBuf>> {
-    let directory = run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let stem = run.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let entries = std::fs::read_dir(directory).map_err(|e| Error::io("read the directory", directory, e))?;
-    let mut journals: Vec<PathBuf> = entries
-        .filter_map(std::result::Result::ok)
-        .filter(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            stem_of_journal(&name) == Some(stem.as_str()) && entry.path().is_file()
-        })
-        .map(|entry| entry.path())
-        .collect();
-    journals.sort();
-    Ok(journals)
-}
-
-/// Returns the stem of the run file that a journal of this name belongs to: `<stem>.<8 hexadecimal digits>.journal`.
-/// A run id may have dots, so the digits count.
-pub fn stem_of_journal(name: &str) -> Option<&str> {
-    let (stem, attempt) = name.strip_suffix(".journal")?.rsplit_once('.')?;
-    (attempt.len() == 8 && attempt.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(stem)
-}
 
 /// Applies what is left of every journal beside a run file whose writer is dead, and seals those attempts.
 ///
@@ -70,7 +43,7 @@ pub fn recover_from(
 fn complete(run: &Path, journals: &[PathBuf], host: &str, now: i64, warn: &dyn Fn(String)) -> Result<usize> {
     let mut sealed = 0;
     for path in journals {
-        match journal::liveness(path, host, now) {
+        match liveness::liveness(path, host, now) {
             Ok(Liveness::Alive) => {}
             Ok(Liveness::Dead(_lock)) => {
                 if let Some(stranger) = stranger(run, path) {
@@ -168,7 +141,7 @@ pub fn seal_and_remove(
         }
         other => other?,
     };
-    for path in verify::missing_contents(&run_file::open(run)?, run)? {
+    for path in verify::missing_contents(&open::open(run)?, run)? {
         warn(format!("The content of file `{path}` was lost with a damaged run file; save it again"));
     }
     if let Some(records) = records.filter(|records| *records != sealed.records) {
@@ -208,7 +181,7 @@ fn is_short(journal: &Path) -> bool {
 fn remove_empty(run: &Path, journal: &Path) -> Result<()> {
     std::fs::remove_file(journal).map_err(|e| Error::io("remove the journal", journal, e))?;
     let has_attempts =
-        run_file::open(run).and_then(|connection| attempts(&connection)).is_ok_and(|a| !a.is_empty());
+        open::open(run).and_then(|connection| attempts(&connection)).is_ok_and(|a| !a.is_empty());
     if !has_attempts && journals_of(run)?.is_empty() && run.exists() {
         std::fs::remove_file(run).map_err(|e| Error::io("remove the empty run file", run, e))?;
     }
@@ -223,7 +196,7 @@ fn seal(run: &Path, journal: Option<&Path>, attempt: AttemptId) -> Result<Sealed
     Stream::open(&tx, attempt)?.seal(&tx)?;
     tx.commit()?;
     drop(file);
-    let connection = run_file::open(run)?;
+    let connection = open::open(run)?;
     let gone = || Error::damaged(format!("`{}`: attempt {attempt} is not in it", run.display()));
     let sealed = attempts(&connection)?.into_iter().find(|info| info.attempt == attempt).ok_or_else(gone)?;
     match verify::verify_attempt(&connection, &sealed).damage.first() {
@@ -286,7 +259,7 @@ pub fn rebuild(run: &Path) -> Result<()> {
 fn build(run: &Path, fresh: &Path) -> Result<()> {
     stand_in::begin(fresh)?;
     let mut file = Appender::open(fresh, BUSY_TIMEOUT)?;
-    if let Ok(old) = run_file::open(run) {
+    if let Ok(old) = open::open(run) {
         salvage(run, &old, &mut file)?;
     }
     for journal in own_journals_of(run)? {
@@ -305,7 +278,7 @@ fn build(run: &Path, fresh: &Path) -> Result<()> {
 
 /// Counts the records of a run file, as far as they can be counted.
 fn count(run: &Path) -> u64 {
-    let attempts = run_file::open(run).and_then(|connection| attempts(&connection)).unwrap_or_default();
+    let attempts = open::open(run).and_then(|connection| attempts(&connection)).unwrap_or_default();
     attempts.iter().map(|attempt| attempt.records).sum()
 }
 
@@ -325,21 +298,5 @@ pub(super) fn salvage(run: &Path, old: &Connection, fresh: &mut Appender) -> Res
             put_blob(fresh, found.sha256, blob::BlobReader::new(run_file::open_packed(run)?, &found))?;
         }
     }
-    Ok(())
-}
-
-/// Makes a file and its name durable.
-pub(super) fn sync_file(path: &Path) -> Result<()> {
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    file.sync_all().map_err(|e| Error::io("sync", path, e))?;
-    sync_directory(path)
-}
-
-/// Makes the names in a file's directory durable.
-pub(crate) fn sync_directory(path: &Path) -> Result<()> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let handle = File::open(directory).map_err(|e| Error::io("open", directory, e))?;
-    // Some file systems cannot sync a directory; there it is as durable as it gets.
-    handle.sync_all().ok();
     Ok(())
 }

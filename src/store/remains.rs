@@ -1,7 +1,7 @@
 //! What can be read of an attempt in a damaged run file.
 
 use super::records::{SegmentInfo, readable_segments, segment_records};
-use super::{around, compact, segment};
+use super::{around, packing, segment};
 use crate::model::{AttemptId, Event, EventKind, Hash, Record, Result, Row, Start, named_before};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -203,6 +203,6 @@ fn packed_records(old: &Connection, base: i64, found: &SegmentInfo) -> Option<Ve
     let id = base + found.last.cast_signed();
     let packed: Option<Vec<u8>> =
         old.query_row("SELECT packed FROM segment WHERE id = ?", [id], |row| row.get(0)).ok()?;
-    let bytes = compact::unpack(found.sha256, packed?.as_slice()).ok()?;
+    let bytes = packing::unpack(found.sha256, packed?.as_slice()).ok()?;
     segment::decode(&bytes).ok().map(|(_, _, records)| records)
 }

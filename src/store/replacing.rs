@@ -3,7 +3,7 @@
 //! The right is a lock on a byte of the run file that neither SQLite nor a writer uses. It goes with the process, and leaves
 //! nothing behind.
 
-use super::append::{Out, keep_writers_out, lock_to_replace};
+use super::byte_locks::{Out, keep_writers_out, lock_to_replace};
 use super::{journals_of, run_file, stand_in};
 use crate::model::{Error, ErrorKind, Result};
 use std::fs::File;

@@ -6,7 +6,7 @@
 use super::put_blob::put_blob;
 use super::remains::{Loss, Remains};
 use super::wreck::Wreck;
-use super::{Appender, BUSY_TIMEOUT, BlobReader, Stream, around, blob, run_file, stand_in, verify};
+use super::{Appender, BUSY_TIMEOUT, BlobReader, Stream, around, blob, open, run_file, stand_in, verify};
 use crate::model::{AttemptId, Error, Hash, Record, Result, Start};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -64,7 +64,7 @@ fn fill(wreck: &Wreck, fresh: &Path, now: i64) -> Result<Rescued> {
         stream.seal(&tx)?;
         tx.commit()?;
     }
-    for sha256 in contents(&run_file::open(fresh)?)? {
+    for sha256 in contents(&open::open(fresh)?)? {
         if let Ok(Some(found)) = blob::find(&old, sha256)
             && blob::read_blob(&old, sha256, |_| Ok(())).is_ok()
         {
@@ -72,7 +72,7 @@ fn fill(wreck: &Wreck, fresh: &Path, now: i64) -> Result<Rescued> {
         }
     }
     drop(file);
-    rescued.lost_files = verify::missing_contents(&run_file::open(fresh)?, fresh)?;
+    rescued.lost_files = verify::missing_contents(&open::open(fresh)?, fresh)?;
     Ok(rescued)
 }
 

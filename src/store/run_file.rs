@@ -1,11 +1,10 @@
 //! Opening and creating run files.
 
-use super::append::has_locks;
+use super::byte_locks::{BUSY_TIMEOUT, has_locks};
 use super::file_kind::check_is_file;
 use super::records::attempts;
 use super::schema::{self, SCHEMA, SCHEMA_VERSION};
 use super::wreck::CutShort;
-use super::{compact, private};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, RunKey};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -21,9 +20,6 @@ const APPLICATION_ID: i64 = 1_684_827_765;
 
 /// Bytes of a database page: of the sizes that keep an empty run under 128 KiB, the fastest for blobs.
 pub(super) const PAGE_BYTES: u32 = 8192;
-
-/// How long to wait for somebody else's transaction, where waiting is fine.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Says whether a file that begins so is a run file. Source: <https://sqlite.org/fileformat.html>, 1.3.
 pub(super) fn is_header(head: &[u8]) -> bool {
@@ -87,39 +83,6 @@ fn blank() -> std::io::Result<&'static [u8]> {
         Some(blank) => Ok(blank),
         None => make().map(|made| BLANK.get_or_init(|| made).as_slice()).map_err(std::io::Error::other),
     }
-}
-
-/// Opens a run file to read it. Of a compacted one, and of one that has nothing yet of what its journal has, it is a
-/// private database with all rows.
-///
-/// # Errors
-/// It is missing, no run file, damaged at its start, or of a newer version.
-pub fn open(path: &Path) -> Result<Connection> {
-    let connection = open_packed(path)?;
-    let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM attempt)";
-    let whole = if compact::is_compacted(&connection)? {
-        Some(private::open_compacted(path, &connection).map_err(|e| out_of_room(e, path))?)
-    } else if connection.query_row(is_empty, [], |row| row.get(0))? {
-        match private::open_begun(path) {
-            // Its writer has ended just now: the file has what the journal had.
-            Err(e) if e.kind() == ErrorKind::NotFound => None,
-            begun => begun.map_err(|e| out_of_room(e, path))?,
-        }
-    } else {
-        None
-    };
-    let Some(whole) = whole else { return Ok(connection) };
-    whole.pragma_update(None, "query_only", true)?;
-    Ok(whole)
-}
-
-/// Lets an error of a private database name the run file, and say where the room is missing: not on its disk.
-fn out_of_room(error: Error, path: &Path) -> Error {
-    let error = error.doing("read", path);
-    if error.kind() != ErrorKind::Io || error.hint().is_some() {
-        return error;
-    }
-    error.with_hint("its rows go through a temporary file: let TMPDIR be a directory with room")
 }
 
 /// Opens a run file to read it as it is: of a compacted one, the history is missing.
@@ -244,13 +207,4 @@ pub fn run_digest(run: &RunKey, mut attempts: Vec<(AttemptId, Hash)>) -> Hash {
         hasher.update(digest.0);
     }
     Hash(hasher.finalize().into())
-}
-
-/// Says whether a file may be of a run of this id, by its name: `run-<15 characters of time>-<id>.sqlite`, with a number
-/// behind the id when that name was taken.
-pub fn is_named_after(path: &Path, id: &str) -> bool {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let after_time = stem.strip_prefix("run-").and_then(|rest| rest.get(16..));
-    let Some(rest) = after_time.and_then(|rest| rest.strip_prefix(id)) else { return false };
-    rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -5,7 +5,7 @@ use super::records::attempts;
 use super::recover::kept_journal;
 use super::stranger::stranger;
 use super::verify::Report;
-use super::{JournalReader, Tail, journal, journals_of};
+use super::{JournalReader, Tail, journals_of, liveness};
 use crate::model::{ErrorKind, Result};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ fn check_journal(connection: &Connection, path: &Path, report: &mut Report) {
 fn check_waiting(connection: &Connection, path: &Path, seq: u64, report: &mut Report) {
     let Ok(attempt) = JournalReader::open(path).map(|journal| journal.attempt()) else { return };
     // Asked in this order: who completes the run in between has the lock, or has removed the journal.
-    if journal::is_written(path) {
+    if liveness::is_written(path) {
         return;
     }
     let attempts = attempts(connection).unwrap_or_default();
@@ -115,7 +115,7 @@ fn settled_tail(path: &Path) -> Result<(u64, Tail)> {
     let (mut tries, mut before) = (0, (0, Tail::Clean));
     loop {
         // Asked first: what is read after the writer has gone is its last word.
-        let is_written = journal::is_written(path);
+        let is_written = liveness::is_written(path);
         while journal.read()?.is_some() {}
         let found = (journal.seq(), journal.tail()?);
         tries = if found == before { tries + 1 } else { 0 };

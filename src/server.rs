@@ -16,6 +16,7 @@ mod chores;
 mod connections;
 mod data;
 mod database;
+mod described;
 mod edit;
 mod events;
 mod extract;

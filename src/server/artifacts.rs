@@ -5,8 +5,8 @@ use super::answer::{Answer, blocking};
 use super::auth::Asker;
 use super::catalogue::{Listed, Scope};
 use super::database::cells;
+use super::described::Errors;
 use super::extract::{Path, Query, at_most};
-use super::openapi::Errors;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::query::{self, ArtifactEvent, ArtifactVersion};
 use axum::Json;
@@ -55,7 +55,7 @@ pub(super) struct OfRun {
 }
 
 /// Lists the versions of artifacts that a run made and used.
-#[utoipa::path(get, path = "/runs/{key}/artifacts", tag = "artifacts", params(super::openapi::RunKey),
+#[utoipa::path(get, path = "/runs/{key}/artifacts", tag = "artifacts", params(super::described::RunKey),
     responses((status = 200, body = OfRun), Errors))]
 pub(super) async fn of_run(
     State(app): State<Arc<App>>,

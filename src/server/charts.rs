@@ -4,8 +4,8 @@ use super::App;
 use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
+use super::described::Errors;
 use super::extract::{Json as JsonIn, Path, Query, at_most};
-use super::openapi::Errors;
 use crate::model::{Error, ErrorKind, Hash, Result};
 use crate::query::{self, Axis, Column, Trace};
 use axum::Json;
@@ -43,7 +43,7 @@ pub(super) struct ChartIn {
 }
 
 /// Reads what one key is drawn from.
-#[utoipa::path(get, path = "/runs/{key}/envelope", tag = "history", params(super::openapi::RunKey, ChartIn),
+#[utoipa::path(get, path = "/runs/{key}/envelope", tag = "history", params(super::described::RunKey, ChartIn),
     responses((status = 200, body = Vec<Column>), Errors))]
 pub(super) async fn envelope(
     State(app): State<Arc<App>>,

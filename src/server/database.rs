@@ -117,6 +117,20 @@ impl dyn Session + '_ {
     pub(super) fn row(&mut self, sql: &str, values: &[Cell]) -> Result<Option<Row>> {
         Ok(self.query(sql, values)?.into_iter().next())
     }
+
+    /// Inserts rows, many with one statement. Rows that are there stay.
+    pub(super) fn insert<const N: usize>(&mut self, table: &str, rows: &[[Cell; N]]) -> Result<()> {
+        for some in rows.chunks(64) {
+            let row = |n: usize| {
+                let values: Vec<String> = (1..=N).map(|m| format!("?{}", n * N + m)).collect();
+                format!("({})", values.join(","))
+            };
+            let values: Vec<String> = (0..some.len()).map(row).collect();
+            let sql = format!("INSERT INTO {table} VALUES {} ON CONFLICT DO NOTHING", values.join(","));
+            self.execute(&sql, some.as_flattened())?;
+        }
+        Ok(())
+    }
 }
 
 impl dyn Database + '_ {

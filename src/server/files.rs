@@ -4,9 +4,9 @@ use super::App;
 use super::answer::{Answer, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
+use super::described::Errors;
 use super::extract::Path;
 use super::media::Media;
-use super::openapi::Errors;
 use super::stream::{Range, pieces};
 use crate::model::{Error, ErrorKind};
 use crate::query::{self, FileInfo};
@@ -23,7 +23,7 @@ const POLICY: &str =
     "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'";
 
 /// Lists the newest version of each file.
-#[utoipa::path(get, path = "/runs/{key}/files", tag = "files", params(super::openapi::RunKey),
+#[utoipa::path(get, path = "/runs/{key}/files", tag = "files", params(super::described::RunKey),
     responses((status = 200, body = Vec<FileInfo>), Errors))]
 pub(super) async fn files(
     State(app): State<Arc<App>>,
@@ -38,12 +38,12 @@ pub(super) async fn files(
 /// Pictures, sounds, videos, JSON, CSV and plain text have their own content type; everything else is to be saved. The ETag is the
 /// SHA-256 of the content.
 #[utoipa::path(get, path = "/runs/{key}/files/{path}", tag = "files",
-    params(super::openapi::RunKey, ("path" = String, Path, description = "The path of the file, with its `/` as they are"),
+    params(super::described::RunKey, ("path" = String, Path, description = "The path of the file, with its `/` as they are"),
         ("range" = Option<String>, Header, description = "One range of bytes, also of the last ones"),
         ("if-none-match" = Option<String>, Header, description = "ETags that are known")),
     responses((status = 200, description = "The file", body = [u8], content_type = "application/octet-stream"),
         (status = 206, description = "The part of the file"), (status = 304, description = "The content is known"),
-        (status = 416, description = "The range lies behind the end", body = super::openapi::Refused), Errors))]
+        (status = 416, description = "The range lies behind the end", body = super::described::Refused), Errors))]
 pub(super) async fn file(
     State(app): State<Arc<App>>,
     who: Asker,

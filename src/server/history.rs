@@ -4,8 +4,8 @@ use super::App;
 use super::answer::{Answer, blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
+use super::described::Errors;
 use super::extract::{Path, Query, at_most, names};
-use super::openapi::Errors;
 use crate::model::{Error, ErrorKind, Result};
 use crate::query::{self, RowsWanted, Series};
 use axum::Json;
@@ -70,7 +70,7 @@ pub(super) enum HistoryOut {
 ///
 /// Rows come as they were logged. Those that follow each other at one step are one; what was logged later at an earlier step is
 /// a row by itself.
-#[utoipa::path(get, path = "/runs/{key}/history", tag = "history", params(super::openapi::RunKey, HistoryIn),
+#[utoipa::path(get, path = "/runs/{key}/history", tag = "history", params(super::described::RunKey, HistoryIn),
     responses((status = 200, body = HistoryOut), Errors))]
 pub(super) async fn history(
     State(app): State<Arc<App>>,

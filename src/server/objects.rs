@@ -5,7 +5,7 @@ use super::answer::{Answer, Refusal, blocking, run_blocking};
 use super::auth::Asker;
 use super::catalogue::{Scope, Who};
 use super::extract::{at_most, check_is_json, read_json};
-use super::room::{length_of, whole};
+use super::room::{LARGEST_BODY, length_of, whole};
 use super::stream::{self, Range};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, limits};
 use crate::remote::{Manifest, Object, PAGE_RUNS, PART_BYTES, Receipt, RunHead, SizedHash, read_frames};
@@ -25,9 +25,6 @@ type Shared = State<Arc<App>>;
 /// Most names that are asked for at once, and the bytes that they take.
 const NAMES: usize = 100_000;
 const NAMES_BYTES: u64 = 8 << 20;
-
-/// Largest body of frames: one more than is full. No body that is in memory as a whole is larger.
-pub(super) const LARGEST_BODY: u64 = PART_BYTES + (limits::SEGMENT_BYTES as u64) + (1 << 20);
 
 /// Largest body of manifests.
 const MANIFESTS_BYTES: u64 = limits::MANIFEST_BYTES as u64 + (1 << 20);

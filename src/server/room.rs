@@ -3,7 +3,8 @@
 use super::App;
 use super::answer::Answer;
 use super::auth::Asker;
-use crate::model::{Error, ErrorKind};
+use crate::model::{Error, ErrorKind, limits};
+use crate::remote::PART_BYTES;
 use axum::body::HttpBody;
 use axum::extract::Request;
 use futures_util::TryStreamExt;
@@ -11,12 +12,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Largest body of frames: one more than is full. No body that is in memory as a whole is larger.
+pub(super) const LARGEST_BODY: u64 = PART_BYTES + (limits::SEGMENT_BYTES as u64) + (1 << 20);
+
 /// What bodies may take together, and those of one account, in units: as much as the largest has that there may be.
 const UNITS: u32 = 128;
 const UNITS_EACH: u32 = 81;
 const UNIT: u64 = 1 << 20;
 
-const _: () = assert!(super::objects::LARGEST_BODY == UNITS_EACH as u64 * UNIT);
+const _: () = assert!(LARGEST_BODY == UNITS_EACH as u64 * UNIT);
 
 /// The memory that is left.
 pub(super) struct Room {

@@ -4,8 +4,8 @@ use super::App;
 use super::answer::{Answer, blocking};
 use super::auth::Asker;
 use super::catalogue::Scope;
+use super::described::{Errors, Run};
 use super::extract::{Path, Query, at_most, names};
-use super::openapi::{Errors, Run};
 use crate::model::{Error, Result};
 use crate::query::{self, Alert, Definition, Line, Samples};
 use axum::Json;
@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 const MOST: usize = 10_000;
 
 /// Shows a run with its config, summary, keys and files.
-#[utoipa::path(get, path = "/runs/{key}", tag = "runs", params(super::openapi::RunKey),
+#[utoipa::path(get, path = "/runs/{key}", tag = "runs", params(super::described::RunKey),
     responses((status = 200, body = Run), Errors))]
 pub(super) async fn one(
     State(app): State<Arc<App>>,
@@ -51,7 +51,7 @@ impl App {
 }
 
 /// Lists the definitions of metrics.
-#[utoipa::path(get, path = "/runs/{key}/metrics", tag = "runs", params(super::openapi::RunKey),
+#[utoipa::path(get, path = "/runs/{key}/metrics", tag = "runs", params(super::described::RunKey),
     responses((status = 200, body = Vec<Definition>), Errors))]
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
@@ -62,7 +62,7 @@ pub(super) async fn metrics(
 }
 
 /// Lists the alerts, oldest first.
-#[utoipa::path(get, path = "/runs/{key}/alerts", tag = "runs", params(super::openapi::RunKey),
+#[utoipa::path(get, path = "/runs/{key}/alerts", tag = "runs", params(super::described::RunKey),
     responses((status = 200, body = Vec<Alert>), Errors))]
 pub(super) async fn alerts(
     State(app): State<Arc<App>>,
@@ -93,7 +93,7 @@ pub(super) struct ConsoleOut {
 }
 
 /// Reads what the run printed.
-#[utoipa::path(get, path = "/runs/{key}/console", tag = "runs", params(super::openapi::RunKey, ConsoleIn),
+#[utoipa::path(get, path = "/runs/{key}/console", tag = "runs", params(super::described::RunKey, ConsoleIn),
     responses((status = 200, body = ConsoleOut), Errors))]
 pub(super) async fn console(
     State(app): State<Arc<App>>,
@@ -123,7 +123,7 @@ pub(super) struct SystemIn {
 }
 
 /// Reads samples of the machine: processors, memory, cards.
-#[utoipa::path(get, path = "/runs/{key}/system", tag = "runs", params(super::openapi::RunKey, SystemIn),
+#[utoipa::path(get, path = "/runs/{key}/system", tag = "runs", params(super::described::RunKey, SystemIn),
     responses((status = 200, body = Vec<Samples>), Errors))]
 pub(super) async fn system(
     State(app): State<Arc<App>>,

@@ -1,6 +1,5 @@
 //! Which runs name an object: what nobody names can go, and who may see none of them may not read it.
 
-use super::runs::insert;
 use super::{Catalogue, Who};
 use crate::model::{Hash, Result};
 use crate::remote::{Object, SizedHash};
@@ -42,7 +41,7 @@ pub(super) fn put(
         let sql = "DELETE FROM reference WHERE object = ?1 AND kind = ?2 AND run = ?3";
         session.execute(sql, cells![object, kind, run])?;
     }
-    insert(session, "reference", &rows)
+    session.insert("reference", &rows)
 }
 
 impl Catalogue {

@@ -364,21 +364,3 @@ fn upsert(columns: usize) -> String {
         set.join(", ")
     )
 }
-
-/// Inserts rows, many with one statement. Rows that are there stay.
-pub(super) fn insert<const N: usize>(
-    session: &mut dyn Session,
-    table: &str,
-    rows: &[[Cell; N]],
-) -> Result<()> {
-    for some in rows.chunks(64) {
-        let row = |n: usize| {
-            let values: Vec<String> = (1..=N).map(|m| format!("?{}", n * N + m)).collect();
-            format!("({})", values.join(","))
-        };
-        let values: Vec<String> = (0..some.len()).map(row).collect();
-        let sql = format!("INSERT INTO {table} VALUES {} ON CONFLICT DO NOTHING", values.join(","));
-        session.execute(&sql, some.as_flattened())?;
-    }
-    Ok(())
-}

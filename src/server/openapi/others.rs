@@ -1,7 +1,7 @@
 //! The addresses of pushing and managing, and those outside of the API: described here, handled elsewhere.
 
-use super::Errors;
 use crate::remote::{Manifest, Object, Receipt, RunHead};
+use crate::server::described::Errors;
 use crate::server::health::Health;
 use crate::server::objects::{Committed, Held, Identity};
 use crate::server::page::KeyIn;

@@ -36,6 +36,7 @@ mod rescue;
 mod run_file;
 mod schema;
 mod segment;
+mod slots;
 mod stand_in;
 mod standing;
 mod stranger;

@@ -1,7 +1,7 @@
 //! Reading around what cannot be read.
 
 use super::SEQ_BITS;
-use super::records::{FILLS, Slots, TABLES};
+use super::slots::{FILLS, Slots, TABLES};
 use crate::model::{AttemptId, Record, Result, Value};
 use rusqlite::Connection;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! segments by the same function as any other, with the blobs of the file beside it.
 
 use super::on_disk::sync_file;
-use super::packing::{is_compacted, pack};
+use super::packing::{KEPT, is_compacted, pack};
 use super::records::{AttemptInfo, attempts, segment_records, segments};
 use super::recover::salvage;
 use super::{
@@ -17,9 +17,6 @@ use std::path::{Path, PathBuf};
 
 /// How hard segments are compressed: an archive is written once.
 const LEVEL: i32 = 19;
-
-/// Tables that a compacted file has as they were.
-const KEPT: [&str; 5] = ["attempt", "key", "setting", "file", "event"];
 
 /// Makes a compacted file of a run file that is whole, and puts it in its place. Returns the sizes before and after; they are
 /// the same for a file that would not become smaller, which stays as it is.
@@ -195,24 +192,6 @@ fn copy_attempt(connection: &Connection, attempt: &AttemptInfo) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// Compares the tables that a compacted file has with those that its segments lead to. Returns the names of the tables that
-/// differ.
-///
-/// # Errors
-/// The database cannot be read.
-pub(super) fn differing_tables(whole: &Connection) -> Result<Vec<&'static str>> {
-    let mut differing = Vec::new();
-    for table in KEPT {
-        let one_way =
-            |a: &str, b: &str| format!("EXISTS (SELECT * FROM {a}.{table} EXCEPT SELECT * FROM {b}.{table})");
-        let sql = format!("SELECT {} OR {}", one_way("main", "packed"), one_way("packed", "main"));
-        if whole.query_row(&sql, [], |row| row.get(0))? {
-            differing.push(table);
-        }
-    }
-    Ok(differing)
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::io::{BufReader, Read};
 
+/// Tables that a compacted file has as they were.
+pub(super) const KEPT: [&str; 5] = ["attempt", "key", "setting", "file", "event"];
+
 /// What a compressed segment may ask a reader to keep at hand: 32 MiB, four times of what we ask for.
 const WINDOW_LOG: u32 = 25;
 
@@ -78,4 +81,22 @@ pub fn is_compacted(connection: &Connection) -> Result<bool> {
 pub(super) fn is_archive(connection: &Connection) -> Result<bool> {
     let sql = "SELECT coalesce((SELECT packed IS NOT NULL FROM segment ORDER BY id LIMIT 1), 0)";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Compares the tables that a compacted file has with those that its segments lead to. Returns the names of the tables that
+/// differ.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn differing_tables(whole: &Connection) -> Result<Vec<&'static str>> {
+    let mut differing = Vec::new();
+    for table in KEPT {
+        let one_way =
+            |a: &str, b: &str| format!("EXISTS (SELECT * FROM {a}.{table} EXCEPT SELECT * FROM {b}.{table})");
+        let sql = format!("SELECT {} OR {}", one_way("main", "packed"), one_way("packed", "main"));
+        if whole.query_row(&sql, [], |row| row.get(0))? {
+            differing.push(table);
+        }
+    }
+    Ok(differing)
 }

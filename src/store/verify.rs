@@ -8,7 +8,7 @@ use super::apply::attempt_digest;
 use super::records::{AttemptInfo, attempts, range, segment_records, segments};
 use super::standing::{Lost, losses};
 use super::verify_journals::check_journals;
-use super::{SEQ_BITS, blob, compact, envelope, open, packing, run_file, schema, segment};
+use super::{SEQ_BITS, blob, envelope, open, packing, run_file, schema, segment};
 use crate::model::{Hash, Record, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -125,7 +125,7 @@ fn check_form(connection: &Connection, report: &mut Report) {
 /// Checks that a compacted file says the same as its segments, and opens it with all rows if it can be read.
 fn check_compacted(path: &Path, report: &mut Report) -> Option<Connection> {
     let found = open::open(path).and_then(|whole| {
-        let differing = compact::differing_tables(&whole)?;
+        let differing = packing::differing_tables(&whole)?;
         Ok((whole, differing))
     });
     match found {

@@ -132,9 +132,17 @@ impl Line {
 
     /// Returns the digests of the runs that the server holds, by their ids, asked without the proxy.
     pub fn held(&self) -> BTreeMap<String, String> {
-        let (status, answer) = self.server.get("/api/v1/runs?limit=1000", &self.key);
-        assert_eq!(status, 200, "{answer}");
-        digests(&answer)
+        let (mut held, mut runs) = (BTreeMap::new(), 0);
+        let mut next = Some("/api/v1/runs?limit=100".to_owned());
+        while let Some(page) = next {
+            let (status, answer) = self.server.get(&page, &self.key);
+            assert_eq!(status, 200, "{answer}");
+            runs += answer["runs"].as_array().unwrap().len();
+            held.append(&mut digests(&answer));
+            next = answer["next"].as_str().map(|cursor| format!("/api/v1/runs?limit=100&cursor={cursor}"));
+        }
+        assert_eq!(held.len(), runs, "each run is there once");
+        held
     }
 }
 

@@ -99,6 +99,12 @@ impl Directory {
                 manifest.map(Some).map_err(|e| e.in_context(format!("`{}`", path.display())))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if place::is_of_one_file(&e) => {
+                let message = format!("Cannot read the manifest `{}`", path.display());
+                let hint =
+                    "`danlu sync` from where the run is puts it aside and writes it again; or move it away";
+                Err(Error::damaged(message).with_source(e).with_hint(hint))
+            }
             Err(e) => Err(Error::io("read", path, e)),
         }
     }
@@ -128,7 +134,8 @@ impl Directory {
         let held = match Self::read_manifest(&path) {
             // What nobody can read any more keeps nobody from committing all of it again.
             Err(e) if e.kind() == ErrorKind::Damaged => {
-                place::rename(&path, &path.with_extension(PUT_ASIDE)).map(|()| None)
+                let aside = path.with_extension(PUT_ASIDE);
+                place::remove(&aside).and_then(|()| place::rename(&path, &aside)).map(|()| None)
             }
             held => held,
         }?;

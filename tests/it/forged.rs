@@ -208,3 +208,44 @@ fn a_link_in_a_remote_is_not_written_through() {
     assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
 }
+
+#[test]
+fn what_is_no_file_in_the_place_of_a_manifest_concerns_only_its_run() {
+    type Make = fn(&std::path::Path);
+    let strange: [(&str, Make); 4] = [
+        ("a pipe", |path| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        }),
+        ("a directory", |path| {
+            std::fs::create_dir(path).unwrap();
+            std::fs::write(path.join("kept"), "kept").unwrap();
+        }),
+        ("a socket", |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
+        ("a link to itself", |path| std::os::unix::fs::symlink(path, path).unwrap()),
+    ];
+    for (what, make) in strange {
+        let place = Place::new();
+        place.run("abc", 3);
+        assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
+        let at = all_in(&place.join("usb/runs")).remove(0);
+        place.run("def", 3);
+        assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
+        std::fs::remove_file(&at).unwrap();
+        make(&at);
+        let listed = place.danlu(&["ls", "--remote", "usb"]);
+        assert!(listed.stdout.contains("def"), "{what}: {}", said(&listed));
+        let pulled = place.danlu(&["pull", "usb", "--all", "--dir", "there"]);
+        assert_eq!(pulled.code, 1, "{what}: {}", said(&pulled));
+        assert!(pulled.stdout.contains(at.file_name().unwrap().to_str().unwrap()), "{}", said(&pulled));
+        assert!(pulled.stdout.contains("puts it aside"), "it says what to do: {}", said(&pulled));
+        assert!(place.danlu(&["ls", "--dir", "there"]).stdout.contains("def"));
+        // Others are pushed, and it is made again when its run comes.
+        place.run("ghi", 3);
+        let synced = place.danlu(&["sync", "./usb", "--recheck"]);
+        assert_eq!(synced.code, 0, "{what}: {}", said(&synced));
+        assert_eq!(place.json(&["ls", "--remote", "usb"]).as_array().unwrap().len(), 3);
+        assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
+        assert!(at.with_extension("damaged").symlink_metadata().is_ok(), "{what} is not thrown away");
+    }
+}

@@ -31,6 +31,16 @@ pub(super) fn open(path: &Path) -> std::io::Result<File> {
     Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no regular file"))
 }
 
+/// Says whether an error is about what is in the place of one file, and says nothing of others.
+pub(super) fn is_of_one_file(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let number = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    matches!(error.kind(), Kind::InvalidData | Kind::IsADirectory | Kind::PermissionDenied)
+        || number.is_some_and(|number| {
+            [rustix::io::Errno::NXIO, rustix::io::Errno::LOOP, rustix::io::Errno::IO].contains(&number)
+        })
+}
+
 /// Writes a file durably, but for its name: the directory is to be synced.
 pub(super) fn place(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = fresh(tmp)?;

@@ -28,6 +28,7 @@ pub struct Server {
     app: Arc<App>,
     tls: Option<(PathBuf, PathBuf)>,
     ends: Ends,
+    reloads: Signal,
     new_key: Option<String>,
     /// The lock of the data directory.
     _held: File,
@@ -87,9 +88,10 @@ impl Server {
         if let Err(error) = app.reserve.keep() {
             tracing::warn!(target: "danlu::server", %error, "there is no room for pushes");
         }
-        let ends = {
+        let (ends, reloads) = {
             let _in_runtime = runtime.enter();
             Ends::listen()
+                .and_then(|ends| Ok((ends, signal(SignalKind::hangup())?)))
                 .map_err(|e| Error::new(ErrorKind::Io, "Cannot listen to signals").with_source(e))?
         };
         let name = settings.hosts.iter().find(|name| *name != "*" && listen.ip().is_unspecified());
@@ -102,6 +104,7 @@ impl Server {
             app,
             tls: settings.tls.clone(),
             ends,
+            reloads,
             new_key,
             _held: held,
         })
@@ -128,8 +131,8 @@ impl Server {
     /// # Errors
     /// The operating system ends it.
     pub fn run(self) -> Result<()> {
-        let Self { runtime, listener, app, tls, ends, .. } = self;
-        let served = runtime.block_on(serve(listener, Arc::clone(&app), tls, ends));
+        let Self { runtime, listener, app, tls, ends, reloads, .. } = self;
+        let served = runtime.block_on(serve(listener, Arc::clone(&app), tls, ends, reloads));
         // What still waits for a disk is not waited for.
         runtime.shutdown_background();
         let ended = app.chores(false);
@@ -165,6 +168,7 @@ async fn serve(
     app: Arc<App>,
     tls: Option<(PathBuf, PathBuf)>,
     ends: Ends,
+    reloads: Signal,
 ) -> Result<()> {
     let broke_off = |e: std::io::Error| Error::new(ErrorKind::Io, "The server broke off").with_source(e);
     let handle = Handle::new();
@@ -180,10 +184,13 @@ async fn serve(
     let server = server.http1_only().handle(handle).first_request_timeout(limits.head);
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     match tls {
-        None => server.acceptor(door).serve(service).await,
+        None => {
+            tokio::spawn(say_that_nothing_is_reloaded(reloads));
+            server.acceptor(door).serve(service).await
+        }
         Some((certificate, key)) => {
             let configuration = RustlsConfig::from_config(tls::configuration(&certificate, &key)?);
-            tokio::spawn(reload_when_asked(configuration.clone(), certificate, key));
+            tokio::spawn(reload_when_asked(reloads, configuration.clone(), certificate, key));
             server.acceptor(RustlsAcceptor::new(configuration).acceptor(door)).serve(service).await
         }
     }
@@ -198,8 +205,7 @@ async fn end_when_asked(mut ends: Ends, handle: Handle<SocketAddr>, app: Arc<App
 }
 
 /// A renewed certificate takes effect at SIGHUP, without an end to anything.
-async fn reload_when_asked(tls: RustlsConfig, certificate: PathBuf, key: PathBuf) {
-    let Ok(mut asked) = signal(SignalKind::hangup()) else { return };
+async fn reload_when_asked(mut asked: Signal, tls: RustlsConfig, certificate: PathBuf, key: PathBuf) {
     while asked.recv().await.is_some() {
         match tls::configuration(&certificate, &key) {
             Ok(configuration) => {
@@ -210,5 +216,12 @@ async fn reload_when_asked(tls: RustlsConfig, certificate: PathBuf, key: PathBuf
                 tracing::error!(target: "danlu::server", %error, "the certificate stays as it was");
             }
         }
+    }
+}
+
+/// Without a certificate SIGHUP is for nothing, and no reason to end.
+async fn say_that_nothing_is_reloaded(mut asked: Signal) {
+    while asked.recv().await.is_some() {
+        tracing::info!(target: "danlu::server", "SIGHUP: there is no certificate to read again");
     }
 }

@@ -93,3 +93,17 @@ fn a_server_that_others_reach_without_tls_is_warned_about() {
     crate::support::terminate(&child);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn without_a_certificate_there_is_nothing_to_read_again_and_nothing_ends() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--data", "server", "--listen", "127.0.0.1:0", "--json"]);
+    command.stderr(std::fs::File::create(place.join("log")).unwrap());
+    let server = crate::support::Serving::start(command);
+    let key = server.key.clone().unwrap();
+    server.signal(rustix::process::Signal::HUP);
+    let log = || std::fs::read_to_string(place.join("log")).unwrap();
+    wait_until("it says so", || log().contains("SIGHUP"));
+    assert_eq!(server.get("/api/v1/projects", &key).0, 200);
+    assert!(server.stop().success());
+}

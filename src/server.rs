@@ -55,7 +55,7 @@ pub use catalogue::{Account, KeyInfo, Member, NewKey, Scope, Team};
 pub use listen::Server;
 pub use settings::{Limits, Settings};
 
-use crate::model::{AttemptId, Clock, Error, Result};
+use crate::model::{AttemptId, Clock, Error, Hash, Result};
 use crate::remote::{self, Directory, Remote};
 use catalogue::Catalogue;
 use gate::Hosts;
@@ -65,7 +65,7 @@ use rates::Rates;
 use reserve::Reserve;
 use room::Room;
 use run_files::RunFiles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -87,6 +87,8 @@ struct App {
     room: Room,
     /// When keys were used, until that is written down.
     uses: Mutex<BTreeMap<String, i64>>,
+    /// Runs that are among the objects and that the catalogue could not be told of.
+    half: Mutex<BTreeSet<Hash>>,
     /// Whether browsers reach it over TLS.
     tls: bool,
     /// Tells the requests of this process from those of others.
@@ -127,6 +129,7 @@ impl App {
             metrics: Metrics::new(),
             room: Room::new(),
             uses: Mutex::default(),
+            half: Mutex::default(),
             tls: settings.tls.is_some(),
             process: AttemptId::random()?.to_string()[..8].to_owned(),
             stopping: tokio::sync::watch::Sender::new(false),

@@ -38,7 +38,8 @@ impl App {
         let purged = if all { self.purge(self.limits.removed).map(|_| ()) } else { Ok(()) };
         let forgotten = if all { self.catalogue.forget_proofs(self.clock.now() - PROVED) } else { Ok(()) };
         let written = self.write_uses();
-        purged.and(forgotten).and(written).and(self.files.sync(self.clock.now()))
+        let completed = self.complete_half();
+        purged.and(forgotten).and(written).and(completed).and(self.files.sync(self.clock.now()))
     }
 
     /// Notes that a key is used.

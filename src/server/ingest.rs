@@ -8,10 +8,10 @@ use crate::query;
 use crate::remote::{Manifest, Object, Receipt, heads, materialise_cache};
 use crate::store;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 impl App {
     /// Takes in runs: what their manifests name must be here, and their records must lead to their digests. Each goes in or
@@ -21,6 +21,8 @@ impl App {
     /// The objects or the catalogue cannot be used; then some of the runs may be in.
     pub(super) fn commit(&self, who: &Who, manifests: &[Manifest]) -> Result<Vec<Result<Receipt>>> {
         self.check_takes()?;
+        // What still cannot be completed keeps nobody out; it is told when it is tried as a chore.
+        self.complete_half().ok();
         let mut done: Vec<Option<Result<Receipt>>> = manifests.iter().map(|_| None).collect();
         // The same run twice goes in one after the other.
         while done.iter().any(Option::is_none) {
@@ -70,7 +72,10 @@ impl App {
             }
             results.push(result);
         }
-        self.write_down(&seen)?;
+        if let Err(e) = self.reserve.spend(|| self.write_down(&seen)) {
+            self.half().extend(seen.iter().map(|(glance, _)| glance.run.hash()));
+            return Err(e);
+        }
         // Another run may name them, whoever made it so.
         self.objects.remove(&self.catalogue.named_by_none(left)?)?;
         Ok(results)
@@ -118,6 +123,30 @@ impl App {
             self.metrics.points.inc_by(glance.points.saturating_sub(before.points));
         }
         Ok(())
+    }
+
+    fn half(&self) -> MutexGuard<'_, BTreeSet<Hash>> {
+        self.half.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the catalogue know of runs that went into the objects when it could not be written. Whoever pushed them was told that
+    /// they did not go in, and may never come again.
+    ///
+    /// # Errors
+    /// The catalogue still cannot be written, or the objects cannot be read.
+    pub(super) fn complete_half(&self) -> Result<()> {
+        let (runs, mut done) = (self.half().clone(), Ok(()));
+        for run in runs {
+            match self
+                .catalogue
+                .tombstone(run)
+                .and_then(|gone| gone.map_or_else(|| self.take_over(run), |_| Ok(())))
+            {
+                Ok(()) => drop(self.half().remove(&run)),
+                Err(e) => done = Err(e.in_context(format!("Run {run} is not in the catalogue yet"))),
+            }
+        }
+        done
     }
 
     /// Takes those runs into the catalogue that are among the objects and that it does not know, or knows differently.

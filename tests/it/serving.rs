@@ -3,6 +3,7 @@
 mod backup;
 mod door;
 mod ended;
+mod half;
 mod keys;
 mod live;
 mod pairs;

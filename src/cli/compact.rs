@@ -77,8 +77,11 @@ impl Which {
         let mut whole = true;
         for run in runs_named(&self.runs, &self.common.dir)? {
             for path in &run.parts {
-                let ended = store::own_journals_of(path)?.is_empty();
-                let is_compacted = store::is_compacted(&store::open_packed(path)?)?;
+                let file = store::open_packed(path)?;
+                let ended = store::own_journals_of(path)?.is_empty()
+                    && store::attempts(&file)?.iter().all(|attempt| attempt.digest.is_some());
+                let is_compacted = store::is_compacted(&file)?;
+                drop(file);
                 if self.all && (!ended || is_compacted != from_compacted) {
                     continue;
                 }

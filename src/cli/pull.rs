@@ -8,7 +8,7 @@ use crate::model::{Error, ErrorKind, Result, SystemClock};
 use crate::query;
 use crate::remote::{Directory, Remote, RunHead};
 use crate::store;
-use crate::sync::{self, Book, LocalRuns, Name, Pulled, PulledRun, Selection};
+use crate::sync::{self, Book, LocalRuns, Name, Open, Pulled, PulledRun, Selection};
 use clap::Args;
 use serde::Serialize;
 use std::path::Path;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// Bring runs back from a remote, as the same run files
 ///
-/// Without REMOTE they come from where `danlu sync` goes to. A run that is here is completed or left, never overwritten. It can
-/// be interrupted and repeated.
+/// Without REMOTE they come from where `danlu sync` goes to. A run that is here is completed or left, never overwritten. One whose
+/// writer has not ended comes as far as it was pushed. It can be interrupted and repeated.
 #[derive(Debug, Args)]
 pub(super) struct Pull {
     /// A remote as for `danlu sync`, then runs: ids, with project and entity in front if several have one
@@ -179,10 +179,11 @@ impl Pull {
                 0 => String::new(),
                 n => format!("; {} not at the remote", count(n, "file")),
             };
+            let open = pulled.open.as_ref().map_or(String::new(), open);
             output.line(match pulled.status {
-                Pulled::New => format!("pulled      {name}: {path}, {came}{absent}"),
-                Pulled::Completed => format!("completed   {name}: {path}, {came}{absent}"),
-                Pulled::UpToDate => format!("up to date  {name}{absent}"),
+                Pulled::New => format!("pulled      {name}: {path}, {came}{absent}{open}"),
+                Pulled::Completed => format!("completed   {name}: {path}, {came}{absent}{open}"),
+                Pulled::UpToDate => format!("up to date  {name}{absent}{open}"),
                 Pulled::Left => {
                     format!("left        {name}: {}", pulled.why.as_deref().unwrap_or_default())
                 }
@@ -193,4 +194,10 @@ impl Pull {
         }
         Ok(())
     }
+}
+
+/// Says of a run that it is as far as it was pushed, and no further.
+fn open(open: &Open) -> String {
+    let until = open.last_step.map_or(String::new(), |step| format!(" until step {step}"));
+    format!("; it was still open when it was last pushed: {}{until}", count(open.records, "record"))
 }

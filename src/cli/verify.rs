@@ -150,6 +150,12 @@ fn print(checked: &Checked, output: &mut Output) -> Result<()> {
     for line in left_out(&report.left_out) {
         output.line(format!("         {line}"))?;
     }
+    if report.open > 0 {
+        output.line(format!(
+            "         it has not ended, as far as `{}` had it when it was pulled",
+            report.open_at
+        ))?;
+    }
     report.losses.iter().try_for_each(|lost| {
         let what = match lost.records {
             0 => "it may be incomplete: ".to_owned(),

@@ -168,6 +168,11 @@ impl Manifest {
         self.attempts.iter().any(|entry| entry.open)
     }
 
+    /// Says whether another manifest has all attempts of this one, as they are or further on.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        self.attempts.iter().all(|entry| other.attempts.iter().any(|later| entry.leads_to(later)))
+    }
+
     /// Returns it at a glance.
     pub fn head(&self) -> RunHead {
         RunHead {
@@ -353,6 +358,11 @@ impl AttemptEntry {
     /// Makes an open one. Its last segment is provisional: the records after the last one that was cut.
     pub fn live(attempt: AttemptId, records: u64, segments: Vec<SizedHash>) -> Self {
         Self::new(attempt, records, segments, None)
+    }
+
+    /// Says whether another state of an attempt is this one or what became of it, as far as their segments tell.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        self.attempt == other.attempt && self.newer(other).is_some_and(|newer| newer == other)
     }
 
     /// Returns the newer one of two states of an attempt: the closed one, or that with more records. `None` if neither is

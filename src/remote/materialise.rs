@@ -69,7 +69,7 @@ fn add_in_order(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result
             .with_hint("pull the run when it has ended here"));
     }
     let known = Manifest::of_live(&store::open_packed(path)?)?;
-    if !known.attempts.iter().all(|entry| manifest.attempts.contains(entry)) {
+    if !known.leads_to(manifest) {
         let message =
             format!("`{}` has what the remote does not have, and goes on otherwise", path.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_hint("sync it first"));

@@ -1,9 +1,10 @@
-//! Contents that somebody chose to leave out of a run file: a list beside it. What is neither in the file nor in the list is
-//! lost.
+//! What a run file lacks although nothing is lost: contents that somebody chose to leave out, and the ends of attempts that had not
+//! ended when they were pulled. A list beside it. What is neither in the file nor in the list is lost.
 
 use super::blob::has_blob;
+use super::records::attempts;
 use super::run_file;
-use crate::model::{Error, Hash, Result};
+use crate::model::{AttemptId, Error, Hash, Result};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,9 @@ pub struct Absent {
     pub from: String,
     /// The names of the contents, and whether they were there.
     contents: BTreeMap<String, bool>,
+    /// Attempts that had not ended there: their writers are elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    open: BTreeSet<String>,
 }
 
 impl Absent {
@@ -29,8 +33,8 @@ impl Absent {
         read.filter(|absent| absent.format == FORMAT).unwrap_or_default()
     }
 
-    /// Writes down which contents were not taken over from a place: those that it has, and those that it has not. What is in
-    /// the run file is not in the list.
+    /// Writes down which contents were not taken over from a place: those that it has, and those that it has not; and which
+    /// attempts had not ended there. What is in the run file is not in the list.
     ///
     /// # Errors
     /// The directory cannot be written, or the run file is damaged.
@@ -39,12 +43,15 @@ impl Absent {
         from: &str,
         there: impl IntoIterator<Item = Hash>,
         nowhere: impl IntoIterator<Item = Hash>,
+        open: impl IntoIterator<Item = AttemptId>,
     ) -> Result<()> {
         let before = Self::of(run);
         let mut contents = before.contents.clone();
         contents.extend(nowhere.into_iter().map(|hash| (hash.to_string(), false)));
         contents.extend(there.into_iter().map(|hash| (hash.to_string(), true)));
-        if contents.is_empty() {
+        let mut now = before.open.clone();
+        now.extend(open.into_iter().map(|attempt| attempt.to_string()));
+        if contents.is_empty() && now.is_empty() {
             return Ok(());
         }
         let file = if run.exists() { Some(run_file::open_packed(run)?) } else { None };
@@ -55,16 +62,30 @@ impl Absent {
                 left.insert(name, was_there);
             }
         }
-        if left == before.contents && (left.is_empty() || from == before.from) {
+        for attempt in file.as_ref().map(attempts).transpose()?.into_iter().flatten() {
+            if attempt.digest.is_some() {
+                now.remove(&attempt.attempt.to_string());
+            }
+        }
+        let now = Self { format: FORMAT.to_owned(), from: from.to_owned(), contents: left, open: now };
+        if now.lists_nothing() && before.lists_nothing() || now == before {
             return Ok(());
         }
-        let now = Self { format: FORMAT.to_owned(), from: from.to_owned(), contents: left };
         now.write(&place(run))
+    }
+
+    fn lists_nothing(&self) -> bool {
+        self.contents.is_empty() && self.open.is_empty()
+    }
+
+    /// Says whether an attempt came here before its end.
+    pub fn is_open(&self, attempt: AttemptId) -> bool {
+        self.open.contains(&attempt.to_string())
     }
 
     fn write(&self, place: &Path) -> Result<()> {
         let cannot = |e: std::io::Error| Error::io("write", place, e);
-        if self.contents.is_empty() {
+        if self.lists_nothing() {
             return std::fs::remove_file(place).or_else(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
                 _ => Err(cannot(e)),

@@ -70,7 +70,9 @@ fn check_sealed(run: &Path, what: &str) -> Result<()> {
         return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"));
     }
     // A writer that has ended meanwhile has taken its journal away.
-    let Some(first) = journals.iter().find(|journal| journal.exists()) else { return Ok(()) };
+    let Some(first) = journals.iter().find(|journal| journal.exists()) else {
+        return check_ended(run, what);
+    };
     let message = format!(
         "Cannot {what} `{}`: its writer is dead, and what is in `{}` could not be put into it",
         run.display(),
@@ -78,6 +80,15 @@ fn check_sealed(run: &Path, what: &str) -> Result<()> {
     );
     Err(Error::new(ErrorKind::Conflict, message)
         .with_hint("`danlu recover` completes it, or says what is in the way"))
+}
+
+fn check_ended(run: &Path, what: &str) -> Result<()> {
+    if attempts(&run_file::open_packed(run)?)?.iter().all(|attempt| attempt.digest.is_some()) {
+        return Ok(());
+    }
+    let message = format!("Cannot {what} `{}`: it has not ended, as far as it is here", run.display());
+    Err(Error::new(ErrorKind::Busy, message)
+        .with_hint("`danlu pull` brings its end, if its writer has pushed that"))
 }
 
 /// Lets `make` fill a new file, which takes the place of the old one if it is of the same run to the last record. `make`

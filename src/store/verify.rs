@@ -38,6 +38,10 @@ pub struct Report {
     pub damage: Vec<Damage>,
     /// What the run says is missing of it. That is no damage: the file holds what was written.
     pub losses: Vec<Lost>,
+    /// Attempts that had not ended where they were pulled from, and that place: whoever writes them may have more.
+    pub open: u64,
+    /// That place.
+    pub open_at: String,
     /// What was left out when the run was pulled. That is no damage either.
     pub left_out: LeftOut,
 }
@@ -75,10 +79,12 @@ pub fn verify(path: &Path) -> Result<Report> {
             None => return Ok(report),
         }
     }
+    let absent = Absent::of(path);
     match attempts(&connection) {
         Ok(attempts) => {
             for attempt in attempts {
                 check_attempt(&connection, &attempt, &mut report);
+                report.open += u64::from(attempt.digest.is_none() && absent.is_open(attempt.attempt));
             }
         }
         Err(e) => report.add("database", format!("The list of attempts cannot be read: {e}")),
@@ -87,6 +93,9 @@ pub fn verify(path: &Path) -> Result<Report> {
     check_envelopes(&connection, &mut report);
     check_blobs(&connection, path, &mut report);
     check_journals(&connection, path, &mut report)?;
+    if report.open > 0 {
+        report.open_at = absent.from;
+    }
     report.losses = losses(&connection).unwrap_or_default();
     if report.damage.is_empty() {
         report.digest = run_file::digest(&connection)?;

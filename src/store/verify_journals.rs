@@ -1,7 +1,8 @@
 //! Checking the journals beside a run file, also while they are written.
 
+use super::absent::Absent;
 use super::behind::remains_of;
-use super::records::attempts;
+use super::records::{AttemptInfo, attempts};
 use super::recover::kept_journal;
 use super::stranger::stranger;
 use super::verify::Report;
@@ -18,10 +19,13 @@ const WAIT: Duration = Duration::from_millis(5);
 /// Checks the journals beside the run file: every attempt that is not sealed has one.
 pub(super) fn check_journals(connection: &Connection, path: &Path, report: &mut Report) -> Result<()> {
     let (mut open, mut journals) = (0, Vec::new());
+    let absent = Absent::of(path);
     // Between the two looks, an attempt may be sealed and its journal go, or another begin.
     for _ in 0..3 {
         let attempts = attempts(connection).unwrap_or_default();
-        open = attempts.iter().filter(|attempt| attempt.digest.is_none()).count();
+        // One that came from elsewhere before its end is written there.
+        let is_ours = |attempt: &&AttemptInfo| attempt.digest.is_none() && !absent.is_open(attempt.attempt);
+        open = attempts.iter().filter(is_ours).count();
         journals = journals_of(path)?;
         if open <= journals.len() && !(attempts.is_empty() && journals.is_empty()) {
             break;

@@ -46,7 +46,21 @@ pub struct PulledRun {
     pub absent: u64,
     /// Why it was left.
     pub why: Option<String>,
+    /// How far it is, if its writer had not ended when it was last pushed.
+    pub open: Option<Open>,
 }
+
+/// How far a run is that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// How many records there are.
+    pub records: u64,
+    /// The last step of the history.
+    pub last_step: Option<i64>,
+}
+
+/// How often the manifest of a run is read again whose end is replaced while it is read.
+const TRIES: u32 = 3;
 
 /// Finds the run file of a directory for each run that it has.
 ///
@@ -65,7 +79,8 @@ pub fn local_files(source: &LocalRuns) -> Result<Vec<(RunKey, PathBuf)>> {
 }
 
 /// Brings a run back into a directory of runs, where `here` are the files of that run. What is there is completed or left,
-/// never changed. It can be broken off and repeated at any time.
+/// never changed. It can be broken off and repeated at any time. A run that is open at the remote comes as far as it is there, and
+/// stays open: what its writer pushes later completes it.
 ///
 /// `got` is told how many bytes have come.
 ///
@@ -80,45 +95,63 @@ pub fn pull(
     got: &(dyn Fn(u64) + Sync),
 ) -> Result<PulledRun> {
     let _turn = take_turns(directory)?;
-    let manifest = remote.manifest_of(head.key)?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("`{}` has no run {} any more", remote.name(), head.run))
-    })?;
-    if manifest.is_open() {
-        return Err(Error::new(ErrorKind::Busy, format!("Run {} is still being written", head.run))
-            .with_hint("pull it when it has ended and was pushed to its end"));
+    for _ in 0..TRIES {
+        let manifest = remote.manifest_of(head.key)?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("`{}` has no run {} any more", remote.name(), head.run))
+        })?;
+        match pull_as(remote, &manifest, directory, here, files, got) {
+            // It was pushed further meanwhile, and the end of it that was asked for is gone.
+            Err(e) if e.kind() == ErrorKind::NotFound && manifest.is_open() => {}
+            done => return done,
+        }
     }
+    Err(Error::new(ErrorKind::Busy, format!("Run {} changes faster than it can be read", head.run)))
+}
+
+/// Brings a run back as a manifest describes it.
+fn pull_as(
+    remote: &dyn Remote,
+    manifest: &Manifest,
+    directory: &Path,
+    here: &[PathBuf],
+    files: bool,
+    got: &(dyn Fn(u64) + Sync),
+) -> Result<PulledRun> {
     let (path, is_new) = match here {
-        [] => place_of(directory, &manifest.run, began(remote, &manifest)?)?,
+        [] => place_of(directory, &manifest.run, began(remote, manifest)?)?,
         [one] => (one.clone(), false),
         [first, ..] => return left(first, "it is in several files here"),
     };
     let mut has_more = is_new;
     if !is_new {
         let known = Manifest::of_live(&store::open_packed(&path)?)?;
-        if known.is_open() {
+        if known.is_open() && !store::journals_of(&path)?.is_empty() {
             return left(&path, "it is still being written here");
         }
-        let has = |of: &Manifest, entry| of.attempts.contains(entry);
-        if !known.attempts.iter().all(|entry| has(&manifest, entry)) {
+        if !known.leads_to(manifest) {
             return left(&path, "what is here is not at the remote");
         }
-        has_more = !manifest.attempts.iter().all(|entry| has(&known, entry));
+        has_more = !manifest.attempts.iter().all(|entry| known.attempts.contains(entry));
     }
     // What a pull that is broken off has not brought is left out as well.
-    note_absent(remote, &manifest, &path)?;
+    note_absent(remote, manifest, &path)?;
     if has_more {
         // The records first: then what comes later has a place to come to.
-        add_records(remote, &manifest, &path)?;
+        add_records(remote, manifest, &path)?;
     }
-    let (count, bytes) = if files { take_files(remote, &manifest, &path, got)? } else { (0, 0) };
-    note_absent(remote, &manifest, &path)?;
+    let (count, bytes) = if files { take_files(remote, manifest, &path, got)? } else { (0, 0) };
+    note_absent(remote, manifest, &path)?;
+    let file = store::open_packed(&path)?;
+    let open =
+        || Ok::<_, Error>(Open { records: manifest.head().records, last_step: store::last_step(&file)? });
     Ok(PulledRun {
         status: match (is_new, has_more || count > 0) {
             (true, _) => Pulled::New,
             (false, true) => Pulled::Completed,
             (false, false) => Pulled::UpToDate,
         },
-        digest: store::digest(&store::open_packed(&path)?)?,
+        digest: store::digest(&file)?,
+        open: manifest.is_open().then(open).transpose()?,
         path,
         files: count,
         bytes,
@@ -169,10 +202,11 @@ fn in_the_way(path: &Path, is_there: bool, run: &RunKey) -> Error {
     Error::new(ErrorKind::Conflict, message).with_hint(hint)
 }
 
-/// Writes down which contents of a run are not here.
+/// Writes down which contents of a run are not here, and which ends.
 fn note_absent(remote: &dyn Remote, manifest: &Manifest, path: &Path) -> Result<()> {
     let names = |blobs: &[SizedHash]| blobs.iter().map(|blob| blob.sha256).collect::<Vec<_>>();
-    store::Absent::note(path, remote.name(), names(&manifest.blobs), names(&manifest.absent))
+    let open = manifest.attempts.iter().filter(|entry| entry.open).map(|entry| entry.attempt);
+    store::Absent::note(path, remote.name(), names(&manifest.blobs), names(&manifest.absent), open)
 }
 
 fn left(path: &Path, why: &str) -> Result<PulledRun> {
@@ -184,6 +218,7 @@ fn left(path: &Path, why: &str) -> Result<PulledRun> {
         bytes: 0,
         absent: 0,
         why: Some(why.to_owned()),
+        open: None,
     })
 }
 

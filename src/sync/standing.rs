@@ -1,7 +1,7 @@
 //! How runs stand at a remote, as far as is known here.
 
 use super::pass::{HINT, begun};
-use super::plan::Known;
+use super::plan::{Known, Proved};
 use super::source::{Candidate, Listed, Place};
 use super::state::{Facts, Held, State};
 use crate::model::{AttemptId, Hash, Result};
@@ -115,6 +115,11 @@ pub fn compare(
                 (At::Partly, "the remote has less of it than it had")
             }
             Some(_) if run.status == At::Diverged => continue,
+            Some(_) if proved.open => {
+                run.why = Some("its writer has pushed more of it".to_owned());
+                run.hint = Some("`danlu pull` brings it".to_owned());
+                continue;
+            }
             Some(_) => {
                 run.why = Some("the remote has more of it, from elsewhere".to_owned());
                 run.hint =
@@ -141,7 +146,7 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
         id,
         project: facts.map(|facts| facts.project.clone()).unwrap_or_default(),
         status,
-        records: proved.map_or(0, |proved| proved.records),
+        records: proved.map_or(0, |proved| records_of(proved, facts)),
         digest: proved.map(|proved| proved.digest),
         time: held.filter(|_| proved.is_some()).map(|held| held.time),
         left_out: held.map_or(0, |held| held.left_out),
@@ -151,12 +156,19 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
     }
 }
 
+/// Returns how many records a remote proved to hold. Those of attempts that have not ended are counted where the run was read.
+fn records_of(proved: &Proved, facts: Option<&Facts>) -> u64 {
+    let as_proved = facts.filter(|facts| proved.open && facts.digest == Some(proved.digest));
+    as_proved.map_or(proved.records, |facts| facts.records)
+}
+
 type Judged = (At, Option<String>, Option<String>);
 
 /// All is there, but for files that were left out.
 fn proved(held: &Held) -> Judged {
     if held.left_out == 0 {
-        return (At::Pushed, None, None);
+        let open = held.known.proved().is_some_and(|proved| proved.open);
+        return (At::Pushed, open.then(|| "it has not ended, as far as it is here".to_owned()), None);
     }
     let why = format!("{} of its files are left out by choice", held.left_out);
     (At::Partly, Some(why), Some("`danlu sync` without limits sends those that are here".to_owned()))

@@ -43,6 +43,7 @@ mod partly;
 mod paths;
 mod proxy;
 mod pull;
+mod pull_open;
 mod remotes;
 mod rescue;
 mod resume;

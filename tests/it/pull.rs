@@ -24,19 +24,19 @@ impl Clock for At {
     }
 }
 
-fn said(done: &Done) -> String {
+pub fn said(done: &Done) -> String {
     format!("{}{}", done.stdout, done.stderr)
 }
 
 /// Expects a command to succeed, and returns what it says.
-fn well(place: &Place, args: &[&str]) -> String {
+pub fn well(place: &Place, args: &[&str]) -> String {
     let done = place.danlu(args);
     assert_eq!(done.code, 0, "{args:?}: {}", said(&done));
     said(&done)
 }
 
 /// Finds the only run file of an id.
-fn file_of(place: &Place, id: &str) -> PathBuf {
+pub fn file_of(place: &Place, id: &str) -> PathBuf {
     let found: Vec<String> = names(&place.join("wandb"))
         .into_iter()
         .filter(|name| name.ends_with(&format!("-{id}.sqlite")))
@@ -46,9 +46,9 @@ fn file_of(place: &Place, id: &str) -> PathBuf {
 }
 
 /// A remote at which something happens when an object is read first.
-struct Meanwhile<'a> {
-    remote: Directory,
-    event: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
+pub struct Meanwhile<'a> {
+    pub remote: Directory,
+    pub event: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
 }
 
 impl Remote for Meanwhile<'_> {

@@ -61,7 +61,7 @@ impl Pass<'_> {
         let proved = item.known.has_proved(&item.local);
         let before = item.pending.held.as_ref().is_some_and(|held| held.known.has_proved(&item.local));
         match () {
-            () if proved && item.local.manifest().is_open() => Status::Live,
+            () if proved && is_written(item) => Status::Live,
             () if proved && (before || changed_nothing(item)) && !self.settings.recheck => Status::UpToDate,
             () if proved => Status::Pushed,
             () if self.settings.dry_run => Status::Pending,
@@ -74,7 +74,7 @@ impl Pass<'_> {
         let manifest = item.local.manifest();
         Facts {
             // What is still written is another one the next time.
-            stamp: if manifest.is_open() { crate::sync::state::Stamp::default() } else { item.stamp },
+            stamp: if is_written(item) { crate::sync::state::Stamp::default() } else { item.stamp },
             entity: item.name.entity.clone(),
             project: item.name.project.clone(),
             id: item.name.id.clone(),
@@ -134,6 +134,13 @@ impl Pass<'_> {
         )]);
         Ok(())
     }
+}
+
+/// Says whether a run is still written, as far as that can be seen from here. One that was pulled before its end is not written here.
+fn is_written(item: &Item<'_>) -> bool {
+    let candidate = &item.pending.candidate;
+    let elsewhere = matches!(candidate.place, Place::Key(_));
+    item.local.manifest().is_open() && (candidate.running || elsewhere)
 }
 
 /// Returns how many contents that are left out by choice the remote has not either, and their bytes: as it said last, or else

@@ -99,7 +99,8 @@ impl Source for LocalRuns {
         }
         // Before it is read: what changes meanwhile is looked at the next time, as is what could not be completed.
         let stamp = if completed { Stamp::of_run(path, journals) } else { Ok(Stamp::default()) };
-        let run = stamp.and_then(|stamp| LocalRun::open(path, stamp, live));
+        // What nobody writes here may have no end: it came from elsewhere, as far as it was there.
+        let run = stamp.and_then(|stamp| LocalRun::open(path, stamp, live || journals.is_empty()));
         run.map(|run| Box::new(run) as Box<dyn Content>).map_err(|e| match e.kind() {
             ErrorKind::Busy => e,
             _ => e.doing("read", path),

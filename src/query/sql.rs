@@ -2,7 +2,7 @@
 
 use super::RunInfo;
 use super::costly::{self, IsOver};
-use super::tables;
+use super::tables::{self, Bounds};
 use crate::model::{Error, Result};
 use crate::store;
 use rusqlite::Connection;
@@ -30,7 +30,7 @@ pub fn sql(runs: Vec<RunInfo>, one: bool, query: &str) -> Result<Answer> {
     let path = runs.first().filter(|_| one).map(|run| run.path.clone());
     let mut connection = match runs.as_slice() {
         [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
-        _ => tables::open(runs)?,
+        _ => tables::open(runs, &Bounds::none())?,
     };
     connection.authorizer(Some(authorize))?;
     answer(&connection, query, &[]).map_err(|e| refused(e, path.as_deref()))
@@ -52,7 +52,7 @@ pub struct SqlLimits {
     pub rows: usize,
     /// Most bytes of the rows, about.
     pub bytes: usize,
-    /// Most bytes that it may take up while it is answered, about.
+    /// Most bytes that it may take up while it is answered, about: within SQLite, and as much for what is read of run files.
     pub memory: i64,
     /// Says whether it takes too long, or is not wanted any more.
     pub is_over: IsOver,
@@ -70,11 +70,12 @@ const LOOKS: u32 = 64;
 /// As [`sql`]; or it takes too long, or too much memory.
 pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits) -> Result<(Answer, bool)> {
     let path = runs.first().filter(|_| one).map(|run| run.path.clone());
+    let SqlLimits { rows, bytes, memory, is_over } = limits;
+    let bounds = Bounds::new(usize::try_from(memory).unwrap_or(0), Arc::clone(&is_over));
     let mut connection = match runs.as_slice() {
         [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
-        _ => tables::open(runs)?,
+        _ => tables::open(runs, &bounds)?,
     };
-    let SqlLimits { rows, bytes, memory, is_over } = limits;
     bound(&connection)?;
     costly::bound(&connection, &is_over)?;
     connection.authorizer(Some(authorize))?;
@@ -92,15 +93,18 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
     some(&connection, query, rows, bytes).map_err(|e| match e.sqlite_error_code() {
         Some(rusqlite::ErrorCode::OperationInterrupted) if too_much.load(Ordering::Relaxed) => greedy(),
         Some(rusqlite::ErrorCode::OutOfMemory) => greedy(),
-        Some(rusqlite::ErrorCode::OperationInterrupted) => {
-            Error::usage("Cannot answer the query: it takes too long")
-                .with_hint("ask for less, or of fewer runs")
-        }
+        _ if bounds.was_full() => greedy(),
+        Some(rusqlite::ErrorCode::OperationInterrupted) => too_long(),
+        _ if bounds.was_over() => too_long(),
         Some(rusqlite::ErrorCode::TooBig) => {
             Error::usage("Cannot answer the query: it has a value that is too large").with_source(e)
         }
         _ => refused(e, path.as_deref()),
     })
+}
+
+fn too_long() -> Error {
+    Error::usage("Cannot answer the query: it takes too long").with_hint("ask for less, or of fewer runs")
 }
 
 fn greedy() -> Error {

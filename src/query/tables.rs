@@ -7,9 +7,15 @@
     reason = "rusqlite's traits for virtual tables are unsafe to implement: the layout is theirs"
 )]
 
+mod bounds;
+mod history;
+
+pub(super) use bounds::Bounds;
+
 use super::RunInfo;
 use crate::model::{Error, Result};
-use crate::store;
+use bounds::Share;
+use history::History;
 use rusqlite::Connection;
 use rusqlite::ffi;
 use rusqlite::types::Value;
@@ -70,23 +76,17 @@ impl Kind {
 
 type Runs = Arc<Vec<RunInfo>>;
 
-type Extents = VecDeque<Extent>;
-
-/// Where points are, and of which key and rank.
-struct Extent {
-    first: i64,
-    last: i64,
-    key: String,
-    rank: Option<u32>,
-}
-
-/// Opens a database in memory that has the tables over these runs.
-pub(super) fn open(runs: Vec<RunInfo>) -> Result<Connection> {
+/// Opens a database in memory that has the tables over these runs, which are read within bounds.
+pub(super) fn open(runs: Vec<RunInfo>, bounds: &Arc<Bounds>) -> Result<Connection> {
     const MODULE: Module<'static, Table> = Module::eponymous_only_module();
     let connection = Connection::open_in_memory()?;
     let runs = Arc::new(runs);
     for kind in Kind::ALL {
-        connection.create_module(kind.name(), &MODULE, Some((kind, Arc::clone(&runs))))?;
+        connection.create_module(
+            kind.name(),
+            &MODULE,
+            Some((kind, Arc::clone(&runs), Arc::clone(bounds))),
+        )?;
     }
     Ok(connection)
 }
@@ -96,6 +96,7 @@ struct Table {
     base: ffi::sqlite3_vtab,
     kind: Kind,
     runs: Runs,
+    bounds: Arc<Bounds>,
 }
 
 /// Bits of the plan that [`Table::best_index`] hands to [`Cursor::filter`].
@@ -104,7 +105,7 @@ const BY_KEY: c_int = 2;
 
 // SAFETY: `base` is the first member of a `#[repr(C)]` struct, as the trait asks.
 unsafe impl<'vtab> VTab<'vtab> for Table {
-    type Aux = (Kind, Runs);
+    type Aux = (Kind, Runs, Arc<Bounds>);
     type Cursor = Cursor<'vtab>;
 
     fn connect(
@@ -115,9 +116,10 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
         _: &[u8],
         _: &[&[u8]],
     ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
-        let (kind, runs) = aux.cloned().ok_or_else(|| failed(&Error::usage("The table has no runs")))?;
+        let (kind, runs, bounds) =
+            aux.cloned().ok_or_else(|| failed(&Error::usage("The table has no runs")))?;
         let schema = CString::new(format!("CREATE TABLE x(run, {})", kind.columns()))?;
-        Ok((Cow::Owned(schema), Self { base: ffi::sqlite3_vtab::default(), kind, runs }))
+        Ok((Cow::Owned(schema), Self { base: ffi::sqlite3_vtab::default(), kind, runs, bounds }))
     }
 
     fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
@@ -159,6 +161,7 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
             parts: VecDeque::new(),
             file: None,
             rows: VecDeque::new(),
+            share: Share::of(Arc::clone(&self.bounds)),
             row_id: 0,
             phantom: PhantomData,
         })
@@ -175,9 +178,11 @@ struct Cursor<'vtab> {
     only_key: Option<String>,
     /// The files of the run whose history is being read that are still to come.
     parts: VecDeque<(String, PathBuf)>,
-    /// The one that is being read, with the extents that are still to come.
-    file: Option<(Connection, String, Extents)>,
+    /// The one that is being read.
+    file: Option<History>,
     rows: VecDeque<Vec<Value>>,
+    /// What the rows take up.
+    share: Share,
     row_id: i64,
     phantom: PhantomData<&'vtab Table>,
 }
@@ -186,18 +191,16 @@ impl Cursor<'_> {
     /// Reads until there is a row, or no run is left.
     fn advance(&mut self) -> Result<()> {
         while self.rows.is_empty() {
-            if let Some((connection, run, extents)) = &mut self.file {
-                match extents.pop_front() {
-                    Some(extent) => self.rows = history_rows(connection, run, &extent)?,
-                    None => self.file = None,
+            self.share.give_back();
+            if let Some(file) = &mut self.file {
+                self.rows = file.piece(&mut self.share)?;
+                if self.rows.is_empty() {
+                    self.file = None;
                 }
                 continue;
             }
             if let Some((run, part)) = self.parts.pop_front() {
-                let connection = store::open(&part)?;
-                let extents = extents(&connection, self.only_key.as_deref());
-                let extents = extents.map_err(|e| e.doing("read", &part))?;
-                self.file = Some((connection, run, extents));
+                self.file = Some(History::open(&part, run, self.only_key.as_deref(), &self.share)?);
                 continue;
             }
             let Some(run) = self.runs.get(self.next_run) else {
@@ -212,7 +215,7 @@ impl Cursor<'_> {
                 Kind::History => {
                     self.parts.extend(run.parts.iter().map(|part| (run.id.clone(), part.clone())));
                 }
-                kind => self.rows = view_rows(run, kind)?,
+                kind => self.rows = view_rows(run, kind, &mut self.share)?,
             }
         }
         Ok(())
@@ -229,6 +232,7 @@ unsafe impl VTabCursor for Cursor<'_> {
         (self.next_run, self.row_id, self.file) = (0, 0, None);
         self.parts.clear();
         self.rows.clear();
+        self.share.give_back();
         self.advance().map_err(|e| failed(&e))
     }
 
@@ -277,17 +281,18 @@ fn run_row(run: &RunInfo) -> Vec<Value> {
 }
 
 /// Reads a view of all files of a run, by its first column: what the newest says counts.
-fn view_rows(run: &RunInfo, kind: Kind) -> Result<VecDeque<Vec<Value>>> {
+fn view_rows(run: &RunInfo, kind: Kind, share: &mut Share) -> Result<VecDeque<Vec<Value>>> {
     let view = kind.name().to_string_lossy();
     let mut found: Vec<Vec<Value>> = Vec::new();
     for (n, part) in run.parts.iter().enumerate() {
-        let connection = store::open(part)?;
+        let connection = share.bounds().open(part)?;
         let mut statement = connection.prepare(&format!("SELECT {} FROM {view}", kind.columns()))?;
         let width = statement.column_count();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let row = std::iter::once(Ok(Value::from(run.id.clone()))).chain((0..width).map(|n| row.get(n)));
             let row = row.collect::<rusqlite::Result<Vec<Value>>>()?;
+            share.take(&row)?;
             match found.iter_mut().find(|known| n > 0 && known.get(1) == row.get(1)) {
                 Some(known) => *known = row,
                 None => found.push(row),
@@ -295,30 +300,4 @@ fn view_rows(run: &RunInfo, kind: Kind) -> Result<VecDeque<Vec<Value>>> {
         }
     }
     Ok(found.into())
-}
-
-/// Lists where the points of the history, or of one key of it, are.
-fn extents(connection: &Connection, key: Option<&str>) -> Result<Extents> {
-    let mut statement = connection.prepare(
-        "SELECT e.first, e.last, k.name, a.rank
-         FROM key AS k CROSS JOIN attempt AS a ON a.id = (k.id >> 40 << 40) + 1 CROSS JOIN extent AS e ON e.key = k.id
-         WHERE k.system = 0 AND k.id > ?2 AND (?1 IS NULL OR k.name = ?1) ORDER BY e.first",
-    )?;
-    let from = store::counts_from(connection)?;
-    let rows = statement.query_map((key, from), |row| {
-        Ok(Extent { first: row.get(0)?, last: row.get(1)?, key: row.get(2)?, rank: row.get(3)? })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn history_rows(connection: &Connection, run: &str, extent: &Extent) -> Result<VecDeque<Vec<Value>>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT r.step, r.time / 1e6, p.value FROM point AS p CROSS JOIN row AS r ON r.id = p.row
-         WHERE p.id BETWEEN ? AND ? ORDER BY p.id",
-    )?;
-    let rows = statement.query_map([extent.first, extent.last], |row| {
-        let (run, key) = (run.to_owned().into(), extent.key.clone().into());
-        Ok(vec![run, row.get(0)?, row.get(1)?, key, row.get(2)?, extent.rank.into()])
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use crate::support::wait_until;
+use danlu::Run;
 use reqwest::Method;
 use serde_json::json;
 use std::io::{Read, Write};
@@ -129,6 +130,48 @@ fn a_query_does_not_fill_the_memory() {
     // What is not too much is answered.
     let many = json!({"runs": ["~/demo/two"], "query": "SELECT json_group_array(value) FROM history"});
     assert!(api.send(Method::POST, "/sql", &many)["rows"][0][0].as_str().unwrap().len() > 2000);
+}
+
+#[test]
+fn a_query_over_several_runs_reads_them_piece_by_piece() {
+    let api = Api::with(|place| {
+        place.run("one", 2);
+        let text = |mebibytes: usize| "x".repeat(mebibytes << 20);
+        let mut run = Run::builder("demo").id("wide").dir(place.path());
+        for n in 0..24 {
+            run = run.config(format!("c{n}"), text(1));
+        }
+        let run = run.start().unwrap();
+        run.log([("text", text(15))]);
+        for n in 0..20_000 {
+            run.log([("loss", f64::from(n))]);
+        }
+        run.finish(0).unwrap();
+    });
+    let ask =
+        |query: String| api.ask(Method::POST, "/sql").json(&json!({"filter": "id exists", "query": query}));
+    let before = peak(api.server.id());
+    let crossed = |times: usize, table: &str, which: &str| {
+        let tables: Vec<String> = (0..times).map(|n| format!("{table} AS t{n}")).collect();
+        let wheres: Vec<String> = (0..times).map(|n| format!("t{n}.run = 'wide' AND t{n}.{which}")).collect();
+        format!("SELECT t0.run FROM {} WHERE {} LIMIT 1", tables.join(", "), wheres.join(" AND "))
+    };
+    for query in [crossed(40, "config", "key >= 'c'"), crossed(40, "history", "key = 'text'")] {
+        let (status, said) = api.refused(ask(query));
+        assert!(status == 400 && said.contains("takes too much memory [ask for less"), "{status} {said}");
+    }
+    // What is not too much is answered, in order and to the last.
+    let many = crate::api::json(ask(crossed(10, "history", "key = 'loss'")).send().unwrap());
+    assert_eq!(many["rows"], json!([["wide"]]));
+    let query = "SELECT run, key, count(*), sum(value), min(step), max(step), max(length(value)) FROM history \
+                 WHERE key <> 'acc' GROUP BY run, key ORDER BY run, key";
+    let all = crate::api::json(ask(query.to_owned()).send().unwrap());
+    let wide = json!(["wide", "loss", 20_000, 199_990_000.0, 1, 20_000, 7]);
+    assert_eq!((&all["rows"][1], &all["rows"][2][6]), (&wide, &json!((15 << 20) + 2)), "{all}");
+    let configs = crate::api::json(ask("SELECT sum(length(value)) FROM config".to_owned()).send().unwrap());
+    assert_eq!(configs["rows"], json!([[24 * ((1 << 20) + 2) + 3]]));
+    let grown = peak(api.server.id()) - before;
+    assert!(grown < 250, "{grown} MiB more");
 }
 
 /// How many threads of a process are at work.

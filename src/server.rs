@@ -56,7 +56,7 @@ pub use listen::Server;
 pub use settings::{Limits, Settings};
 
 use crate::model::{AttemptId, Clock, Error, Hash, Result};
-use crate::remote::{self, Directory, Remote};
+use crate::remote::{self, Directory, Options, Remote, Tell};
 use catalogue::Catalogue;
 use gate::Hosts;
 use locks::Locks;
@@ -154,17 +154,19 @@ fn place_of_objects(settings: &Settings) -> Option<PathBuf> {
 }
 
 fn objects(settings: &Settings) -> Result<Box<dyn Remote>> {
+    let tell = Tell::new(|what| tracing::warn!(target: "danlu::server", "{what}"));
+    let options = Options { tell, ..settings.options.clone() };
     match settings.objects.as_deref() {
         // Another server over this catalogue would look for them elsewhere.
         None if settings.catalogue.as_deref().is_some_and(is_postgres) => {
             Err(Error::usage("A catalogue in PostgreSQL is for objects that all of its servers reach")
                 .with_hint("give their directory or bucket with `--objects`"))
         }
-        None => Ok(Box::new(Directory::create(&settings.data.join("objects"))?)),
+        None => Ok(Box::new(Directory::create_with(&settings.data.join("objects"), &options)?)),
         Some(address) if remote::is_server(address) => {
             Err(Error::usage("A server keeps its objects in a directory or a bucket, not at another server"))
         }
-        Some(address) => remote::open(address, &settings.options).map_err(|e| {
+        Some(address) => remote::open(address, &options).map_err(|e| {
             let error = e.in_context("The objects");
             match remote::directory_of(address) {
                 Some(directory) if error.hint().is_none() => error.with_hint(data::in_the_way(directory)),

@@ -1,5 +1,6 @@
 //! What is kept for the user: keys of servers, in a file that only they can read.
 
+use super::output::to_stderr;
 use crate::model::{Error, ErrorKind, Result};
 use crate::remote;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,8 @@ pub(super) fn options_for(address: &str) -> Result<remote::Options> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| OF_REMOTES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
-    Ok(remote::Options { key, environment, timeout: seconds("DANLU_TIMEOUT")? })
+    let tell = remote::Tell::new(to_stderr);
+    Ok(remote::Options { key, environment, timeout: seconds("DANLU_TIMEOUT")?, tell })
 }
 
 /// Returns the time in seconds that a variable of the environment says, if it is set.

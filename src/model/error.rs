@@ -47,6 +47,7 @@ pub struct Error {
     hint: Option<String>,
     retry_after: Option<Duration>,
     out_of_room: bool,
+    silence: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -59,6 +60,7 @@ impl Error {
             hint: None,
             retry_after: None,
             out_of_room: false,
+            silence: false,
             source: None,
         }
     }
@@ -104,6 +106,13 @@ impl Error {
         self
     }
 
+    /// Says that somebody was waited for as long as they are ever waited for.
+    #[must_use]
+    pub fn after_silence(mut self) -> Self {
+        self.silence = true;
+        self
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -134,7 +143,13 @@ impl Error {
     pub fn again(&self) -> Self {
         let again = Self::new(self.kind, self.to_string());
         let out_of_room = self.is_out_of_room();
-        Self { hint: self.hint.clone(), retry_after: self.retry_after, out_of_room, ..again }
+        Self {
+            hint: self.hint.clone(),
+            retry_after: self.retry_after,
+            out_of_room,
+            silence: self.silence,
+            ..again
+        }
     }
 
     /// Returns the kind.
@@ -171,6 +186,11 @@ impl Error {
             cause = error.source();
         }
         false
+    }
+
+    /// Says whether it took all the time that is given to somebody who does not answer.
+    pub fn is_silence(&self) -> bool {
+        self.silence
     }
 
     /// Says whether the same call may succeed later with nothing changed here.

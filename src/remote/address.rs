@@ -2,7 +2,9 @@
 
 use super::{Directory, Http, Remote, Ssh};
 use crate::model::{Error, Result};
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What opening a remote may need beside its address. The library reads no environment.
@@ -12,8 +14,36 @@ pub struct Options {
     pub key: Option<String>,
     /// Variables of the environment that remotes are set up with: `AWS_…`, `GOOGLE_…`, `AZURE_…`, `DANLU_SSH`.
     pub environment: Vec<(String, String)>,
-    /// How long a server may take to answer, beside the time for the bytes; a minute if nothing is said.
+    /// How long a server may take to answer, beside the time for the bytes, and another process to end what it writes to the same
+    /// directory; a minute if nothing is said.
     pub timeout: Option<Duration>,
+    /// Is told what is waited for.
+    pub tell: Tell,
+}
+
+/// Is told what people should know while something goes on.
+#[derive(Clone, Default)]
+pub struct Tell(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&str) + Send + Sync;
+
+impl Tell {
+    /// Tells whoever is called.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(super) fn tell(&self, what: &str) {
+        if let Some(tell) = &self.0 {
+            tell(what);
+        }
+    }
+}
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tell").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Options {
@@ -43,7 +73,7 @@ pub fn open(address: &str, options: &Options) -> Result<Box<dyn Remote>> {
     }
     check_no_secret(address)?;
     if let Some(directory) = directory_of(address) {
-        return Ok(Box::new(Directory::create(directory)?));
+        return Ok(Box::new(Directory::create_with(directory, options)?));
     }
     #[cfg(feature = "bucket")]
     if super::bucket::is_bucket(address) {

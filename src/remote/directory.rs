@@ -16,15 +16,15 @@ mod parts;
 mod place;
 mod sweep;
 mod threads;
+mod turn;
 
 use super::marker::{MARKER, Marker};
-use super::{Left, Manifest, Object, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
+use super::{Left, Manifest, Object, Options, PAGE_RUNS, Receipt, Remote, RunHead, SizedHash};
 use crate::model::{AttemptId, Error, ErrorKind, Hash, Result};
 use crate::store;
 use bytes::Bytes;
 use check::Whole;
 use parts::{Hashes, Parts};
-use rustix::fs::{FlockOperation, flock};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use threads::in_threads;
+use turn::Turns;
 
 /// The kind of a manifest that could not be read any more when its run was committed again.
 const PUT_ASIDE: &str = "damaged";
@@ -43,6 +44,7 @@ pub struct Directory {
     name: String,
     whole: Whole,
     parts: Parts,
+    turns: Turns,
 }
 
 impl Directory {
@@ -52,10 +54,19 @@ impl Directory {
     /// # Errors
     /// It cannot be written, holds something else, or is of a newer version; or there is no directory above it.
     pub fn create(root: &Path) -> Result<Self> {
+        Self::create_with(root, &Options::default())
+    }
+
+    /// Does what [`Self::create`] does. The options say how long others who write there are waited for, and who is told of it.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_with(root: &Path, options: &Options) -> Result<Self> {
+        let turns = Turns::new(options);
         if !Self::is_one(root) {
-            begin::begin(root)?;
+            begin::begin(root, &turns)?;
         }
-        Self::open(root)
+        Ok(Self { turns, ..Self::open(root)? })
     }
 
     /// Opens a directory that is a remote.
@@ -64,8 +75,8 @@ impl Directory {
     /// It is none, or is of a newer version.
     pub fn open(root: &Path) -> Result<Self> {
         marker(root)?;
-        let (whole, parts) = (Whole::default(), Parts::default());
-        Ok(Self { root: root.to_owned(), name: root.display().to_string(), whole, parts })
+        let (whole, parts, turns) = (Whole::default(), Parts::default(), Turns::new(&Options::default()));
+        Ok(Self { root: root.to_owned(), name: root.display().to_string(), whole, parts, turns })
     }
 
     /// Says whether a directory is a remote.
@@ -124,7 +135,7 @@ impl Directory {
     fn lock_runs(&self) -> Result<File> {
         let path = self.root.join("runs");
         let lock = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
-        flock(&lock, FlockOperation::LockExclusive).ok();
+        self.turns.take(&lock, &path)?;
         Ok(lock)
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Failure {
     hint: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     full: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    silence: bool,
 }
 
 impl From<Error> for Failure {
@@ -53,6 +55,7 @@ impl From<Error> for Failure {
             error: error.to_string(),
             hint: error.hint().map(str::to_owned),
             full: error.is_out_of_room(),
+            silence: error.is_silence(),
         }
     }
 }
@@ -61,6 +64,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let error = Self::new(failure.kind, failure.error);
         let error = if failure.full { error.for_want_of_room() } else { error };
+        let error = if failure.silence { error.after_silence() } else { error };
         failure.hint.into_iter().fold(error, Self::with_hint)
     }
 }

@@ -32,6 +32,7 @@ mod hot;
 mod import;
 mod in_flight;
 mod journal;
+mod kept;
 mod kill;
 mod layers;
 mod limits;

@@ -1,9 +1,8 @@
 //! A directory becomes a remote.
 
 use super::super::marker::{MARKER, Marker};
-use super::{Directory, place};
+use super::{Directory, Turns, place};
 use crate::model::{Error, Result};
-use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::Path;
 
@@ -11,11 +10,11 @@ use std::path::Path;
 const DIRECTORIES: [&str; 4] = ["segments", "blobs", "runs", "tmp"];
 
 /// Makes a remote of a directory that is missing or empty, or where somebody who did that was killed.
-pub(super) fn begin(root: &Path) -> Result<()> {
+pub(super) fn begin(root: &Path, turns: &Turns) -> Result<()> {
     make(root)?;
     let handle = File::open(root).map_err(|e| Error::io("open the remote", root, e))?;
     // Two who begin it at once take turns, where there are locks.
-    flock(&handle, FlockOperation::LockExclusive).ok();
+    turns.take(&handle, root)?;
     if Directory::is_one(root) || !is_empty_but_for_directories(root)? {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! Blobs that are large: written in parts, and read from parts where a bucket was copied.
 
-use super::{Directory, place};
+use super::{Directory, Turns, place};
 use crate::model::{Error, Hash, Result};
 use crate::remote::{Object, PART_BYTES, SizedHash, check_part, last_part, not_there, other_bytes};
 use crate::store;
-use rustix::fs::{Advice, FlockOperation, OFlags, fadvise, flock};
+use rustix::fs::{Advice, OFlags, fadvise};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
@@ -65,7 +65,7 @@ impl Directory {
     /// is checked and gets its name.
     pub(super) fn write_part(&self, blob: SizedHash, offset: u64, bytes: &[u8]) -> Result<Option<Hashes>> {
         let path = self.path_of_part(blob.sha256);
-        let (file, created) = open_alone(&path)?;
+        let (file, created) = open_alone(&path, &self.turns)?;
         let length = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
         let held = whole_parts(length, blob);
         let (object, last) = (Object::Blob(blob.sha256), offset == last_part(blob.size));
@@ -153,7 +153,7 @@ fn whole_parts(length: u64, blob: SizedHash) -> u64 {
 }
 
 /// Opens the file of parts, making it if it is not there, and waits until nobody else writes to it. Says whether it is new.
-fn open_alone(path: &Path) -> Result<(File, bool)> {
+fn open_alone(path: &Path, turns: &Turns) -> Result<(File, bool)> {
     loop {
         let file = File::options()
             .read(true)
@@ -165,7 +165,7 @@ fn open_alone(path: &Path) -> Result<(File, bool)> {
             .open(path)
             .map_err(|e| Error::io("write", path, e))?;
         // Where there are no locks, two who send the same blob may have to send it again.
-        flock(&file, FlockOperation::LockExclusive).ok();
+        turns.take(&file, path)?;
         let found = file.metadata().map_err(|e| Error::io("read", path, e))?;
         // Whoever had the lock may have given the file its name.
         if std::fs::metadata(path).is_ok_and(|at| (at.dev(), at.ino()) == (found.dev(), found.ino())) {

@@ -3,7 +3,6 @@
 use super::{Directory, place};
 use crate::model::{Error, Hash, Result};
 use crate::remote::Object;
-use rustix::fs::{FlockOperation, flock};
 use std::collections::HashSet;
 use std::fs::{DirEntry, File};
 use std::path::Path;
@@ -18,7 +17,9 @@ impl Directory {
         let runs = self.root.join("runs");
         let lock = File::open(&runs).map_err(|e| Error::io("open", &runs, e))?;
         // Without a lock it cannot be known what is about to be named.
-        flock(&lock, FlockOperation::LockExclusive).map_err(|e| Error::io("lock", &runs, e))?;
+        if !self.turns.take(&lock, &runs)? {
+            return Err(Error::io("lock", &runs, rustix::io::Errno::NOLCK));
+        }
         let named = self.named()?;
         let mut swept = 0;
         for kind in ["segments", "blobs"] {

@@ -29,6 +29,10 @@ pub(super) struct Line<'a> {
     full: AtomicU32,
     /// The microseconds since then in which it was asked who it is, and did not say it.
     silent: AtomicI64,
+    /// How often since then it said who it is, and nothing more.
+    unanswered: AtomicU32,
+    /// Whether it has ever said more than who it is.
+    answered: AtomicBool,
     stopped: AtomicBool,
     error: Mutex<Option<Error>>,
     /// Only one asks who it is.
@@ -50,6 +54,8 @@ impl<'a> Line<'a> {
             failures: AtomicU32::new(0),
             full: AtomicU32::new(0),
             silent: AtomicI64::new(0),
+            unanswered: AtomicU32::new(0),
+            answered: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             error: Mutex::default(),
             asking: Mutex::default(),
@@ -103,6 +109,8 @@ impl<'a> Line<'a> {
             Ok(done) => {
                 self.failures.store(0, Ordering::Relaxed);
                 self.silent.store(0, Ordering::Relaxed);
+                self.unanswered.store(0, Ordering::Relaxed);
+                self.answered.store(true, Ordering::Relaxed);
                 let now = self.moment().now;
                 self.health(|health| health.succeeded(now));
                 Ok(done)
@@ -133,8 +141,17 @@ impl<'a> Line<'a> {
     pub(super) fn note(&self, error: &Error) {
         let failure = failure_of(error, Side::There);
         let at = self.moment();
-        self.health(|health| health.failed(&failure, at));
+        let is_first = self.health(|health| {
+            let is_first = !health.is_away();
+            health.failed(&failure, at);
+            is_first
+        });
         let patience = self.settings.patience;
+        // Each try costs the whole time that an answer may take. Several that wait at once are one.
+        let tries = u32::from(self.answered.load(Ordering::Relaxed)).min(patience);
+        if error.is_silence() && is_first && self.unanswered.fetch_add(1, Ordering::Relaxed) >= tries {
+            self.stop(error.again());
+        }
         let (count, most) = if error.is_out_of_room() {
             (&self.full, patience.min(FULL))
         } else {

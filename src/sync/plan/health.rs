@@ -71,6 +71,11 @@ impl Health {
         self.trouble.as_ref()
     }
 
+    /// Says whether it could not be reached since it said who it is.
+    pub fn is_away(&self) -> bool {
+        self.away
+    }
+
     /// Says whether it refuses the key.
     pub fn is_denied(&self) -> bool {
         self.denied

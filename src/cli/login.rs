@@ -1,10 +1,10 @@
 //! `danlu login`.
 
 use super::Format;
-use super::config::Credentials;
+use super::config::{Credentials, options_for};
 use super::output::{Output, to_stderr};
 use crate::model::{Error, Result};
-use crate::remote::{self, Http};
+use crate::remote;
 use clap::Args;
 use std::io::{BufRead, IsTerminal};
 
@@ -59,7 +59,8 @@ impl Login {
                 Error::usage("No API key was given").with_hint("the server prints one at its first start")
             );
         }
-        Http::new(&url, Some(key.clone()))?.check()?;
+        let options = remote::Options { key: Some(key.clone()), ..options_for(&url)? };
+        options.server(&url)?.check()?;
         let path = Credentials::load()?.store(&url, key)?;
         if self.format.json {
             output.json(&serde_json::json!({"url": url, "stored_in": path}))?;

@@ -9,6 +9,7 @@ use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long to wait for a connection.
@@ -17,7 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take, beside the time for its bytes at [`SLOWEST`].
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the smallest question may take, which is the first one: whoever has no answer to that has none to others.
+/// How long a question may take, beside the time for its bytes, until one is answered: whoever has no answer to the first one has none
+/// to others. Who it is, it may be asked at any time, and has no longer for that.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The slowest line that a request is given time for, in bytes per second.
@@ -40,8 +42,12 @@ pub struct Http {
     key: Option<String>,
     client: Client,
     timeout: Duration,
-    /// The same for the question who it is.
+    /// The same until it has answered, and for the question who it is.
     first_timeout: Duration,
+    /// Whether it has said who it is.
+    introduced: AtomicBool,
+    /// Whether it has answered anything else.
+    answered: AtomicBool,
 }
 
 impl Http {
@@ -63,16 +69,30 @@ impl Http {
         }
         let address = address.trim_end_matches('/').to_owned();
         let timeout = REQUEST_TIMEOUT;
-        Ok(Self { address, key, client: client(timeout)?, timeout, first_timeout: FIRST_TIMEOUT })
+        Ok(Self {
+            address,
+            key,
+            client: client(timeout)?,
+            timeout,
+            first_timeout: FIRST_TIMEOUT,
+            introduced: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        })
     }
 
     /// Gives the server so long to answer, and each piece of what it sends so long to come, in place of a minute, or of half a
-    /// minute for the question who it is.
+    /// minute until it has answered.
     ///
     /// # Errors
     /// The system's certificates cannot be read.
     pub fn with_timeout(self, timeout: Duration) -> Result<Self> {
         Ok(Self { client: client(timeout)?, timeout, first_timeout: timeout, ..self })
+    }
+
+    /// Gives the server so long for its first answer, and to say who it is.
+    #[must_use]
+    pub fn with_first_timeout(self, first_timeout: Duration) -> Self {
+        Self { first_timeout, ..self }
     }
 
     fn url(&self, path: &str) -> String {
@@ -110,14 +130,14 @@ impl Http {
     }
 
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
-        self.send_within(self.timeout + Duration::from_secs(bytes / SLOWEST), request)
+        let answered = self.answered.load(Ordering::Relaxed);
+        let patience = if answered { self.timeout } else { self.first_timeout };
+        let patience = patience + Duration::from_secs(bytes / SLOWEST);
+        self.answer(request.timeout(patience), patience, &self.answered)
     }
 
-    fn send_within(&self, patience: Duration, request: RequestBuilder) -> Result<Response> {
-        self.answer(request.timeout(patience), patience)
-    }
-
-    fn answer(&self, request: RequestBuilder, patience: Duration) -> Result<Response> {
+    /// Returns the answer to a request, and notes in `answered` that there is one.
+    fn answer(&self, request: RequestBuilder, patience: Duration, answered: &AtomicBool) -> Result<Response> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
@@ -129,6 +149,7 @@ impl Http {
             return Err(Error::new(ErrorKind::Unreachable, message)
                 .with_hint("check the address; a proxy or a login page may answer in its place"));
         }
+        answered.store(true, Ordering::Relaxed);
         if response.status().is_success() {
             return Ok(response);
         }
@@ -137,16 +158,23 @@ impl Http {
 
     /// Says why there is no answer. A server that is there and silent is another thing than one that cannot be reached.
     fn no_answer(&self, error: reqwest::Error, patience: Duration) -> Error {
-        let (what, hint) = if error.is_timeout() && !error.is_connect() {
-            let seconds = patience.as_secs_f64();
-            (
-                format!("`{}` takes connections, but did not answer within {seconds} s", self.address),
-                "is it overloaded, or stopped? `danlu sync --watch` waits for it; DANLU_TIMEOUT gives it more seconds",
-            )
+        if !error.is_timeout() || error.is_connect() {
+            let hint = way_out(&error);
+            return Error::new(ErrorKind::Unreachable, format!("Cannot reach `{}`", self.address))
+                .with_source(error.without_url())
+                .with_hint(hint);
+        }
+        let said = |what: &AtomicBool| what.load(Ordering::Relaxed);
+        let does = if said(&self.introduced) && !said(&self.answered) {
+            "says who it is, and nothing more: it"
         } else {
-            (format!("Cannot reach `{}`", self.address), way_out(&error))
+            "takes connections, but"
         };
-        Error::new(ErrorKind::Unreachable, what).with_source(error.without_url()).with_hint(hint)
+        let seconds = patience.as_secs_f64();
+        let what = format!("`{}` {does} did not answer within {seconds} s", self.address);
+        Error::new(ErrorKind::Unreachable, what).with_source(error.without_url()).after_silence().with_hint(
+            "is it overloaded, or stopped? `danlu sync --watch` waits for it; DANLU_TIMEOUT gives it more seconds",
+        )
     }
 
     /// Makes an error of what the server says.
@@ -251,7 +279,9 @@ impl Remote for Http {
         struct Identity {
             id: AttemptId,
         }
-        let response = self.send_within(self.first_timeout, self.client.get(self.url("remote")))?;
+        let patience = self.first_timeout;
+        let request = self.client.get(self.url("remote")).timeout(patience);
+        let response = self.answer(request, patience, &self.introduced)?;
         Ok(self.read::<Identity>(response)?.id)
     }
 
@@ -303,7 +333,7 @@ impl Remote for Http {
         if offset > 0 {
             request = request.header("range", format!("bytes={offset}-"));
         }
-        let mut response = self.answer(request, self.timeout)?;
+        let mut response = self.answer(request, self.timeout, &self.answered)?;
         if offset > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
             // It gives all or nothing.
             std::io::copy(&mut response.by_ref().take(offset), &mut std::io::sink())

@@ -52,6 +52,7 @@ mod run;
 mod server;
 mod serving;
 mod side_by_side;
+mod silent;
 mod sql;
 mod stalled;
 mod stranger;

@@ -4,7 +4,7 @@ use crate::cli::here_and_now;
 use crate::cli::lines::time;
 use crate::cli::output::{Output, bytes, count, plain, warn};
 use crate::cli::sync::open_there;
-use crate::model::{Error, Hash, Result, SystemClock};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, SystemClock};
 use crate::query;
 use crate::remote::{Remote, heads};
 use crate::sync::{
@@ -54,13 +54,25 @@ pub(super) fn standing(dir: &Path, default: Option<&str>, check: bool) -> Result
     }
     let source = LocalRuns::new(dir, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
     let candidates = source.list()?;
+    let asked: Vec<Option<Result<Asked>>> =
+        if check { ask_all(&remotes) } else { remotes.iter().map(|_| None).collect() };
     remotes
         .into_iter()
-        .map(|(name, address)| {
+        .zip(asked)
+        .map(|((name, address), asked)| {
             let is_default = default == Some(&*address);
-            one(&state, &candidates, name, address, check).map(|at| AtRemote { default: is_default, ..at })
+            one(&state, &candidates, name, address, asked).map(|at| AtRemote { default: is_default, ..at })
         })
         .collect()
+}
+
+/// Asks remotes, each in a thread of its own: one that does not answer holds up no other.
+fn ask_all(remotes: &[(Option<String>, String)]) -> Vec<Option<Result<Asked>>> {
+    let broke = || Err(Error::new(ErrorKind::Io, "A thread that asks a remote broke down"));
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = remotes.iter().map(|(_, address)| scope.spawn(move || ask(address))).collect();
+        asking.into_iter().map(|asked| Some(asked.join().unwrap_or_else(|_| broke()))).collect()
+    })
 }
 
 fn one(
@@ -68,19 +80,16 @@ fn one(
     candidates: &[Candidate],
     name: Option<String>,
     address: String,
-    check: bool,
+    asked: Option<Result<Asked>>,
 ) -> Result<AtRemote> {
     let peer = state.peer(&address)?;
     let mut identity = peer.as_ref().and_then(|peer| peer.identity);
     let mut trouble = peer.as_ref().and_then(|peer| Some((peer.error.clone()?, peer.hint.clone())));
     let mut listed = None;
-    if check {
-        match ask(&address) {
-            Ok((who, runs)) => {
-                (identity, trouble, listed) = (Some(who), None, Some(runs));
-            }
-            Err(e) => trouble = Some((e.to_string(), e.hint().map(str::to_owned))),
-        }
+    match asked {
+        Some(Ok((who, runs))) => (identity, trouble, listed) = (Some(who), None, Some(runs)),
+        Some(Err(e)) => trouble = Some((e.to_string(), e.hint().map(str::to_owned))),
+        None => {}
     }
     let mut runs = stand(candidates, state, identity)?;
     if let (Some(listed), Some(identity)) = (&listed, identity) {
@@ -100,8 +109,10 @@ fn one(
     })
 }
 
-/// Asks a remote who it is and what it has.
-fn ask(address: &str) -> Result<(crate::model::AttemptId, HashMap<Hash, Listed>), Error> {
+/// Who a remote says it is, and what it has.
+type Asked = (AttemptId, HashMap<Hash, Listed>);
+
+fn ask(address: &str) -> Result<Asked> {
     let remote: Box<dyn Remote> = open_there(address)?;
     let identity = remote.identity()?;
     let there = heads(&*remote).map(|head| head.map(|head| (head.key, Listed::of(&head))));

@@ -265,6 +265,6 @@ impl Pass<'_> {
 /// Runs that were begun more than once here: their names, and the files of each with the numbers of their attempts.
 type Twice<'a> = BTreeMap<&'a String, &'a BTreeMap<String, i64>>;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -73,6 +73,45 @@ fn a_directory_that_is_moved_and_made_anew_is_watched_on() {
 }
 
 #[test]
+fn a_directory_that_is_moved_away_or_removed_is_heard_again_when_it_is_made_anew() {
+    let place = Place::new();
+    // It would look by itself in an hour, and must hear of everything before.
+    let watch = Watch::start(&place, &["./usb", "--live", "--live-interval", "3600"]);
+    place.run("first", 3);
+    wait_until("the run is pushed", || pushed(&place, "usb") == 1);
+    for (n, gone) in [(2, true), (4, false)] {
+        if gone {
+            std::fs::remove_dir_all(place.join("wandb")).unwrap();
+        } else {
+            std::fs::rename(place.join("wandb"), place.join("before")).unwrap();
+        }
+        place.run(&format!("anew-{n}"), 3);
+        wait_until("the run of the new directory is pushed", || pushed(&place, "usb") == n);
+        place.run(&format!("next-{n}"), 3);
+        wait_until("the next run of it is pushed", || pushed(&place, "usb") == n + 1);
+    }
+    watch.end();
+}
+
+#[test]
+fn a_directory_that_another_one_replaces_is_heard() {
+    let place = Place::new();
+    let watch = Watch::start(&place, &["./usb", "--live", "--live-interval", "3600"]);
+    place.run("first", 3);
+    wait_until("the run is pushed", || pushed(&place, "usb") == 1);
+    let other = Place::new();
+    other.run("other", 3);
+    std::fs::rename(other.join("wandb"), place.join("other")).unwrap();
+    // There is a directory of this name all the time.
+    let (at, flags) = (rustix::fs::CWD, rustix::fs::RenameFlags::EXCHANGE);
+    rustix::fs::renameat_with(at, place.join("wandb"), at, place.join("other"), flags).unwrap();
+    wait_until("what was there before it was heard of is pushed", || pushed(&place, "usb") == 2);
+    place.run("next", 3);
+    wait_until("the next run of it is pushed", || pushed(&place, "usb") == 3);
+    watch.end();
+}
+
+#[test]
 fn a_watch_that_ends_with_parked_runs_fails() {
     let place = Place::new();
     let path = place.run("abc", 3);

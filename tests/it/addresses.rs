@@ -2,10 +2,6 @@
 
 use crate::support::{Done, Place, names};
 
-fn said(done: &Done) -> String {
-    format!("{}{}", done.stdout, done.stderr)
-}
-
 #[test]
 fn a_slip_of_the_pen_makes_no_remote() {
     let place = Place::new();
@@ -14,7 +10,7 @@ fn a_slip_of_the_pen_makes_no_remote() {
     for host in ["localhost", "localhost:8181", "runs.example.org", "10.0.0.7"] {
         for call in [&["sync", host][..], &["sync", host, "--dry-run"], &["remote", "add", "x", host]] {
             let done = place.danlu(call);
-            assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
+            assert_eq!(done.code, 2, "{call:?}: {}", done.said());
             let words =
                 [format!("There is no remote `{host}`"), format!("./{host}"), format!("http://{host}")];
             assert!(words.iter().all(|word| done.stderr.contains(word)), "{}", done.stderr);
@@ -23,7 +19,7 @@ fn a_slip_of_the_pen_makes_no_remote() {
     // A name, before there are any.
     for call in [&["sync", "lab"][..], &["sync", "lab", "--dry-run"], &["remote", "add", "x", "lab"]] {
         let done = place.danlu(call);
-        assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
+        assert_eq!(done.code, 2, "{call:?}: {}", done.said());
         let words = ["There is no remote `lab`", "`./lab`", "`danlu remote add lab ADDRESS`"];
         assert!(words.iter().all(|word| done.stderr.contains(word)), "{}", done.stderr);
     }
@@ -35,15 +31,15 @@ fn a_slip_of_the_pen_makes_no_remote() {
         (&["sync", "wandb/run-typo", "--dry-run"], "No remote is made in `[DIR]/wandb`"),
     ] {
         let done = place.danlu(call);
-        assert!(done.code == 2 && done.stderr.contains(why), "{call:?}: {}", said(&done));
+        assert!(done.code == 2 && done.stderr.contains(why), "{call:?}: {}", done.said());
     }
     assert!(!names(&place.join("wandb")).iter().any(|name| name.contains("typo")));
     let done = place.danlu(&["sync", "./usb"]);
-    assert!(done.code == 0 && done.stderr.contains("created the remote `[DIR]/usb`"), "{}", said(&done));
+    assert!(done.code == 0 && done.stderr.contains("created the remote `[DIR]/usb`"), "{}", done.said());
     assert_eq!(place.danlu(&["remote", "add", "lab", "./usb"]).code, 0);
     for call in [&["sync", "labb"][..], &["sync", "lab", "labb"], &["remote", "add", "x", "labb"]] {
         let done = place.danlu(call);
-        assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
+        assert_eq!(done.code, 2, "{call:?}: {}", done.said());
         assert!(done.stderr.contains("There is no remote `labb`; there are: lab"), "{}", done.stderr);
     }
     let mut of_environment = place.command(&["sync"]);
@@ -84,8 +80,8 @@ fn secrets_in_addresses_are_refused_and_not_repeated() {
             &["login", address, "--key", "k"],
         ] {
             let done = place.danlu(call);
-            assert_eq!(done.code, 2, "{call:?}: {}", said(&done));
-            assert!(!said(&done).contains("HUSH"), "{call:?}: {}", said(&done));
+            assert_eq!(done.code, 2, "{call:?}: {}", done.said());
+            assert!(!done.said().contains("HUSH"), "{call:?}: {}", done.said());
         }
     }
     assert!(!place.join("wandb/remotes.json").exists() && !place.join("usb").exists());

@@ -1,12 +1,8 @@
 //! Remotes that are not there, that are not what they were, or have less than they had.
 
-use crate::support::{Done, Place, names, terminate, wait_until};
+use crate::support::{Place, names, terminate, wait_until};
 use serde_json::Value;
 use std::process::Stdio;
-
-fn said(done: &Done) -> String {
-    format!("{}{}", done.stdout, done.stderr)
-}
 
 #[test]
 fn a_remote_that_lost_runs_is_noticed_by_a_plain_sync() {
@@ -49,7 +45,7 @@ fn a_stick_that_is_not_mounted_is_not_made_up_for() {
         }
         for call in [&["sync"][..], &["sync", "media/usb"], &["sync", "media/usb", "--dry-run"]] {
             let done = place.danlu(call);
-            assert_eq!(done.code, 1, "{call:?}: {}", said(&done));
+            assert_eq!(done.code, 1, "{call:?}: {}", done.said());
             assert!(
                 done.stderr.contains("The remote that was in `[DIR]/media/usb` is not there")
                     && done.stderr.contains("--new"),
@@ -90,7 +86,7 @@ fn what_is_wrong_with_a_remote_is_said_in_plain_words() {
     for call in [&["pull", "/nonexist", "--all"][..], &["sync", "--from", "/nonexist", "./usb"]] {
         let done = place.danlu(call);
         let words = ["There is no remote `/nonexist`", "mounted", "danlu remote ls"];
-        assert!(done.code == 1 && words.iter().all(|word| done.stderr.contains(word)), "{}", said(&done));
+        assert!(done.code == 1 && words.iter().all(|word| done.stderr.contains(word)), "{}", done.said());
     }
     assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     for garbage in
@@ -98,8 +94,8 @@ fn what_is_wrong_with_a_remote_is_said_in_plain_words() {
     {
         std::fs::write(place.join("usb/danlu-remote.json"), garbage).unwrap();
         let done = place.danlu(&["sync", "./usb"]);
-        assert!(done.code == 1 && done.stderr.contains("is damaged"), "{garbage}: {}", said(&done));
-        assert!(!done.stderr.contains("newer"), "{garbage}: {}", said(&done));
+        assert!(done.code == 1 && done.stderr.contains("is damaged"), "{garbage}: {}", done.said());
+        assert!(!done.stderr.contains("newer"), "{garbage}: {}", done.said());
     }
     std::fs::write(place.join("usb/danlu-remote.json"), r#"{"format":"danlu-remote","version":2}"#).unwrap();
     assert!(place.danlu(&["sync", "./usb"]).stderr.contains("was made by a newer danlu"));

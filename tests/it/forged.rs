@@ -1,14 +1,10 @@
 //! Run files and remotes with other bytes in them than were written: none is taken for the run, nor replaces it.
 
-use crate::support::{Done, Place, names};
+use crate::support::{Place, names};
 use danlu::model::{AttemptId, Hash};
 use danlu::remote::{Directory, Manifest, Object, SizedHash};
 use danlu::store;
 use std::path::{Path, PathBuf};
-
-fn said(done: &Done) -> String {
-    format!("{}{}", done.stdout, done.stderr)
-}
 
 fn all_in(directory: &Path) -> Vec<PathBuf> {
     names(directory).into_iter().map(|name| directory.join(name)).collect()
@@ -36,13 +32,13 @@ fn a_damaged_run_file_is_never_replaced_by_what_a_remote_has() {
         std::fs::write(&path, &bytes).unwrap();
         for more in [&[][..], &["--no-files"]] {
             let done = place.danlu(&[&["pull", "usb", "abc"][..], more].concat());
-            assert!(std::fs::read(&path).unwrap() == bytes, "{name}: {}", said(&done));
-            assert_eq!(done.code, 1, "{name}: {}", said(&done));
+            assert!(std::fs::read(&path).unwrap() == bytes, "{name}: {}", done.said());
+            assert_eq!(done.code, 1, "{name}: {}", done.said());
             let file = path.file_name().unwrap().to_str().unwrap();
             assert!(
-                said(&done).contains(file) && said(&done).contains("danlu recover"),
+                done.said().contains(file) && done.said().contains("danlu recover"),
                 "{name}: {}",
-                said(&done)
+                done.said()
             );
         }
         // Out of the way it is no obstacle.
@@ -101,17 +97,17 @@ fn verify_finds_in_a_remote_what_a_pull_would_find() {
         place.run("abc", 20);
         assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
         let sound = place.danlu(&["verify", "usb"]);
-        assert!(sound.code == 0 && sound.stdout.starts_with("ok"), "{}", said(&sound));
+        assert!(sound.code == 0 && sound.stdout.starts_with("ok"), "{}", sound.said());
         forge(&place.join("usb"), change);
         let usb = place.join("usb");
         let pulled = there.danlu(&["pull", usb.to_str().unwrap(), "--all"]);
-        assert_eq!(pulled.code, 1, "{name}: {}", said(&pulled));
+        assert_eq!(pulled.code, 1, "{name}: {}", pulled.said());
         let done = place.danlu(&["verify", "usb"]);
-        assert_eq!(done.code, 1, "{name}: {}", said(&done));
+        assert_eq!(done.code, 1, "{name}: {}", done.said());
         assert!(
             done.stdout.contains("DAMAGED") && done.stdout.contains("demo/abc"),
             "{name}: {}",
-            said(&done)
+            done.said()
         );
     }
 }
@@ -124,7 +120,7 @@ fn a_manifest_under_the_name_of_another_run_is_found() {
     let at = all_in(&place.join("usb/runs")).remove(0);
     std::fs::rename(&at, at.with_file_name(format!("{}.json", Hash::of(b"other")))).unwrap();
     let done = place.danlu(&["verify", "usb"]);
-    assert!(done.code == 1 && done.stdout.contains("demo/abc"), "{}", said(&done));
+    assert!(done.code == 1 && done.stdout.contains("demo/abc"), "{}", done.said());
 }
 
 #[test]
@@ -135,18 +131,18 @@ fn a_manifest_under_the_name_of_another_run_is_told_and_holds_nobody_up() {
     let at = all_in(&place.join("usb/runs")).remove(0);
     let other = at.with_file_name(format!("{}.json", "f".repeat(64)));
     std::fs::copy(&at, &other).unwrap();
-    assert!(said(&place.danlu(&["ls", "--remote", "usb"])).contains("abc"));
+    assert!(place.danlu(&["ls", "--remote", "usb"]).said().contains("abc"));
     for args in [
         &["pull", "usb", "--all", "--dir", "there"][..],
         &["sync", "--from", "usb", "./further"],
         &["verify", "usb"],
     ] {
         let done = place.danlu(args);
-        assert_eq!(done.code, 1, "{args:?}: {}", said(&done));
+        assert_eq!(done.code, 1, "{args:?}: {}", done.said());
         assert!(
-            said(&done).contains("is of run demo/abc, which has another name"),
+            done.said().contains("is of run demo/abc, which has another name"),
             "{args:?}: {}",
-            said(&done)
+            done.said()
         );
     }
     assert!(place.danlu(&["ls", "--dir", "there"]).stdout.contains("abc"));
@@ -163,7 +159,7 @@ fn a_damaged_manifest_is_put_aside_when_its_run_comes_again() {
     bytes.truncate(100);
     std::fs::write(&at, &bytes).unwrap();
     let done = place.danlu(&["sync", "./usb", "--recheck"]);
-    assert_eq!(done.code, 0, "{}", said(&done));
+    assert_eq!(done.code, 0, "{}", done.said());
     assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
     assert_eq!(std::fs::read(at.with_extension("damaged")).unwrap(), bytes, "it is not thrown away");
 }
@@ -181,8 +177,8 @@ fn a_pipe_in_a_remote_is_not_waited_for() {
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         let done = place.danlu(&["verify", "usb"]);
-        assert_eq!(done.code, 1, "{}", said(&done));
-        assert!(said(&done).contains("it is no regular file"), "{}", said(&done));
+        assert_eq!(done.code, 1, "{}", done.said());
+        assert!(done.said().contains("it is no regular file"), "{}", done.said());
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, &bytes).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Runs that come back while others are at them, or that went on in several places.
 
 use crate::api::Api;
-use crate::support::{Done, Place, ask, names};
+use crate::support::{Place, ask, names};
 use danlu::model::{AttemptId, Clock, Hash};
 use danlu::remote::{Directory, Manifest, Object, Receipt, Remote, RunHead, SizedHash, add_records};
 use danlu::{Resume, Run, RunBuilder};
@@ -24,15 +24,11 @@ impl Clock for At {
     }
 }
 
-pub fn said(done: &Done) -> String {
-    format!("{}{}", done.stdout, done.stderr)
-}
-
 /// Expects a command to succeed, and returns what it says.
 pub fn well(place: &Place, args: &[&str]) -> String {
     let done = place.danlu(args);
-    assert_eq!(done.code, 0, "{args:?}: {}", said(&done));
-    said(&done)
+    assert_eq!(done.code, 0, "{args:?}: {}", done.said());
+    done.said()
 }
 
 /// Finds the only run file of an id.
@@ -148,7 +144,7 @@ fn pulls_into_one_directory_at_once_all_end_well() {
             .collect();
         for child in started {
             let done = crate::support::done(child.wait_with_output().unwrap(), &there);
-            assert_eq!(done.code, 0, "{round}: {}", said(&done));
+            assert_eq!(done.code, 0, "{round}: {}", done.said());
         }
         well(&there, &["verify"]);
         let again = well(&there, &["pull", usb.to_str().unwrap(), "--all"]);
@@ -262,7 +258,7 @@ fn files_that_a_pull_left_out_are_known_to_be_left_out() {
     }
     assert_eq!(there.json(&["verify"])[0]["left_out"]["files"], 1);
     let got = there.danlu(&["get", "abc", "model.bin"]);
-    assert_eq!(got.code, 1, "{}", said(&got));
+    assert_eq!(got.code, 1, "{}", got.said());
     assert!(got.stderr.contains("left out") && got.stderr.contains(&brings), "{}", got.stderr);
     assert!(!got.stderr.contains("damaged"), "{}", got.stderr);
     // It goes on to other remotes as a run without some of its files.
@@ -298,7 +294,7 @@ fn a_content_that_nobody_left_out_is_damage_also_beside_one_that_was() {
     file.execute_batch("DROP TRIGGER blob_delete; DELETE FROM blob;").unwrap();
     drop(file);
     let verified = there.danlu(&["verify"]);
-    assert_eq!(verified.code, 1, "{}", said(&verified));
+    assert_eq!(verified.code, 1, "{}", verified.said());
     assert!(verified.stdout.contains("`more.bin` is not there"), "{}", verified.stdout);
     assert!(!verified.stdout.contains("`model.bin`"), "{}", verified.stdout);
 }

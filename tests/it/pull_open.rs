@@ -1,6 +1,6 @@
 //! Runs that come back although their writer has not ended, as far as they were pushed.
 
-use crate::pull::{Meanwhile, said, well};
+use crate::pull::{Meanwhile, well};
 use crate::support::{Place, names};
 use danlu::remote::{Directory, Remote};
 use danlu::sync::{Pulled, pull};
@@ -65,7 +65,7 @@ fn a_run_whose_machine_is_gone_comes_back_as_far_as_it_was_pushed() {
         let pulled = &there.json(&["pull", remote, "abc"])[0];
         assert_eq!(pulled["open"]["last_step"], 99, "{pulled}");
         let compacted = there.danlu(&["compact", "abc"]);
-        assert!(compacted.code == 1 && compacted.stderr.contains("has not ended"), "{}", said(&compacted));
+        assert!(compacted.code == 1 && compacted.stderr.contains("has not ended"), "{}", compacted.said());
         // The writer goes on, and then ends.
         log(&run, 100..20_000);
         well(here, &["sync", remote, "--live"]);

@@ -20,6 +20,13 @@ pub struct Done {
     pub stderr: String,
 }
 
+impl Done {
+    /// All that it said.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
         Self { root: tempfile::tempdir().unwrap() }

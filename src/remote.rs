@@ -19,7 +19,7 @@ mod order;
 mod ssh;
 mod stdio;
 
-pub use address::{Options, Tell, check_no_secret, directory_of, is_server, open};
+pub use address::{Options, Tell, check_no_secret, directory_of, is_server, open, server_of};
 #[cfg(feature = "bucket")]
 pub use bucket::Bucket;
 pub use directory::Directory;

@@ -3,7 +3,7 @@
 use super::Format;
 use super::config::{Credentials, options_for};
 use super::output::{Output, to_stderr};
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 use crate::remote;
 use clap::Args;
 use std::io::{BufRead, IsTerminal};
@@ -49,6 +49,8 @@ impl Login {
                 "it begins with http:// or https://; neither a directory nor training needs a login",
             ));
         }
+        // Copied from where the API is described.
+        let url = remote::server_of(&url).to_owned();
         let key = match self.key.or(self.argument) {
             Some(key) => key,
             None => read_key()?,
@@ -60,7 +62,12 @@ impl Login {
             );
         }
         let options = remote::Options { key: Some(key.clone()), ..options_for(&url)? };
-        options.server(&url)?.check()?;
+        options.server(&url)?.check().map_err(|e| match e.kind() {
+            ErrorKind::Denied => e.with_hint(
+                "was all of it copied? whoever runs the server makes keys: `danlu admin key add` there",
+            ),
+            _ => e,
+        })?;
         let path = Credentials::load()?.store(&url, key)?;
         if self.format.json {
             output.json(&serde_json::json!({"url": url, "stored_in": path}))?;
@@ -93,8 +100,9 @@ fn read_key() -> Result<String> {
         to_stderr("API key:");
     }
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|e| {
-        Error::new(crate::ErrorKind::Io, "Cannot read the key from standard input").with_source(e)
-    })?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|e| Error::new(ErrorKind::Io, "Cannot read the key from standard input").with_source(e))?;
     Ok(line)
 }

@@ -51,7 +51,10 @@ impl Status {
         output.line(format!("mode     {mode} ({set_by})"))?;
         output.line(format!("project  {}", or_none(project)))?;
         output.line(format!("entity   {}", or_none(entity)))?;
-        output.line(format!("remote   {}", or_none(remote)))?;
+        // Among the others it is said which is the default.
+        if !remotes.iter().any(AtRemote::is_default) {
+            output.line(format!("remote   {}", or_none(remote)))?;
+        }
         output.line(format!("runs     {runs}, {running} of them running"))?;
         remotes.iter().try_for_each(|remote| remote.print(output))?;
         Ok(true)

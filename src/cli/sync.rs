@@ -138,6 +138,10 @@ impl Sync {
         self.wandb.check()?;
         self.dry_run |= self.wandb.wants_a_look();
         self.recheck |= self.wandb.wants_synced();
+        if self.watch && self.dry_run {
+            return Err(Error::usage("`--dry-run` says once what would be sent, and `--watch` stays")
+                .with_hint("leave one of them out"));
+        }
         self.take_runs();
         if let Some(from) = self.from.clone() {
             return self.relay(&from, output);

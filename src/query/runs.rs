@@ -65,7 +65,7 @@ pub struct RunInfo {
     pub last_step: Option<i64>,
     /// Records and values that could not be stored, or were lost with a damaged file.
     pub lost: u64,
-    /// Size of the run file.
+    /// What it takes where it was looked at: the size of its run files; at a server that of its objects.
     pub bytes: u64,
     /// Which of several writers it is of; of several files, the newest.
     pub rank: Option<u32>,

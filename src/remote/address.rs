@@ -142,6 +142,12 @@ fn has_scheme_of_server(address: &str) -> bool {
     address.starts_with("http:") || address.starts_with("https:")
 }
 
+/// Returns the address of the server of which this may be that of the API.
+pub fn server_of(address: &str) -> &str {
+    let address = address.trim_end_matches('/');
+    address.strip_suffix("/api/v1").unwrap_or(address)
+}
+
 /// Says whether an address is that of a server.
 pub fn is_server(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")

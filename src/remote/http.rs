@@ -67,7 +67,12 @@ impl Http {
         if !super::is_server(address) || !url.has_host() {
             return Err(no_address());
         }
-        let address = address.trim_end_matches('/').to_owned();
+        let server = super::server_of(address);
+        if server != address.trim_end_matches('/') {
+            return Err(Error::usage(format!("`{address}` is the address of an API, not of a server"))
+                .with_hint(format!("the server is {server}")));
+        }
+        let address = server.to_owned();
         let timeout = REQUEST_TIMEOUT;
         Ok(Self {
             address,

@@ -22,25 +22,31 @@ pub(super) struct KeyIn {
     key: Option<String>,
 }
 
-/// `GET /`: the page. With `?key=…` it keeps the key in a cookie and leads to the page without it.
+/// `GET /`: the page. With `?key=…` it keeps the key in a cookie and leads to the page without it, or says that the key is wrong.
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Query(query): Query<KeyIn>,
 ) -> Answer<Response> {
+    let (mut status, mut wrong) = (StatusCode::OK, "");
     if let Some(key) = query.key {
-        return Ok(match sign_in(app, peer, key).await {
-            Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
-            Err(_) => Redirect::to("/").into_response(),
-        });
+        match sign_in(app, peer, key).await {
+            Ok(cookie) => return Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()),
+            Err(refused) => status = refused.status(),
+        }
+        wrong = match status {
+            StatusCode::UNAUTHORIZED => "The server does not know this key.",
+            StatusCode::TOO_MANY_REQUESTS => "Too many wrong keys came from here. Try again later.",
+            _ => "The server cannot look for the key now. Try again later.",
+        };
     }
     let nonce = AttemptId::random()?.to_string();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
          img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let html = Html(PAGE.replace("__NONCE__", &nonce));
-    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], html).into_response())
+    let html = Html(PAGE.replace("__NONCE__", &nonce).replace("__WRONG__", wrong));
+    Ok((status, [(header::CONTENT_SECURITY_POLICY, policy)], html).into_response())
 }
 
 /// `POST /login`: keeps the key in a cookie.

@@ -10,8 +10,10 @@ pub trait Progress: Send + Sync {
     fn start(&self, remote: &str, counts: Counts);
     /// A run is about to be pushed: so many objects and bytes of it are missing at the remote.
     fn run(&self, remote: &str, run: &str, objects: u64, bytes: u64);
-    /// So many of them are there now.
+    /// So many of these bytes were sent.
     fn sent(&self, remote: &str, run: &str, bytes: u64);
+    /// So many of these bytes are there, and need not be sent: of a push that was broken off, or of another run.
+    fn found(&self, remote: &str, run: &str, bytes: u64);
     /// It is settled how a run stands.
     fn ended(&self, remote: &str, run: &RunOutcome);
 }
@@ -24,6 +26,7 @@ impl Progress for Silent {
     fn start(&self, _: &str, _: Counts) {}
     fn run(&self, _: &str, _: &str, _: u64, _: u64) {}
     fn sent(&self, _: &str, _: &str, _: u64) {}
+    fn found(&self, _: &str, _: &str, _: u64) {}
     fn ended(&self, _: &str, _: &RunOutcome) {}
 }
 

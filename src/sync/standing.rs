@@ -170,8 +170,7 @@ fn proved(held: &Held) -> Judged {
         let open = held.known.proved().is_some_and(|proved| proved.open);
         return (At::Pushed, open.then(|| "it has not ended, as far as it is here".to_owned()), None);
     }
-    let why = format!("{} of its files are left out by choice", held.left_out);
-    (At::Partly, Some(why), Some("`danlu sync` without limits sends those that are here".to_owned()))
+    (At::Partly, None, Some("`danlu sync` without limits sends those that are here".to_owned()))
 }
 
 fn status_of(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Judged {

@@ -66,3 +66,4 @@ mod terminal;
 mod together;
 mod waiting;
 mod watching;
+mod words;

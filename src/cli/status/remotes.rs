@@ -11,7 +11,7 @@ use crate::sync::{
     At, Book, Candidate, Listed, LocalRuns, Peer, RunAt, Source, State, compare, standing as stand,
 };
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,8 +28,11 @@ pub(super) struct AtRemote {
     met: Option<f64>,
     error: Option<String>,
     hint: Option<String>,
-    /// Whether it was asked just now.
+    /// Whether it was asked just now, and has answered.
     checked: bool,
+    /// Whether the error is of just now.
+    #[serde(skip)]
+    is_new_error: bool,
     runs: Vec<RunAt>,
 }
 
@@ -85,7 +88,7 @@ fn one(
     let peer = state.peer(&address)?;
     let mut identity = peer.as_ref().and_then(|peer| peer.identity);
     let mut trouble = peer.as_ref().and_then(|peer| Some((peer.error.clone()?, peer.hint.clone())));
-    let mut listed = None;
+    let (mut listed, is_new_error) = (None, matches!(asked, Some(Err(_))));
     match asked {
         Some(Ok((who, runs))) => (identity, trouble, listed) = (Some(who), None, Some(runs)),
         Some(Err(e)) => trouble = Some((e.to_string(), e.hint().map(str::to_owned))),
@@ -105,6 +108,7 @@ fn one(
         error: trouble.as_ref().map(|(error, _)| error.clone()),
         hint: trouble.and_then(|(_, hint)| hint),
         checked: listed.is_some(),
+        is_new_error,
         runs,
     })
 }
@@ -120,6 +124,10 @@ fn ask(address: &str) -> Result<Asked> {
 }
 
 impl AtRemote {
+    pub(super) fn is_default(&self) -> bool {
+        self.default
+    }
+
     pub(super) fn print(&self, output: &mut Output) -> Result<()> {
         let name = self.name.as_ref().map_or(String::new(), |name| format!("{name}, "));
         let default = if self.default { ", the default" } else { "" };
@@ -127,9 +135,12 @@ impl AtRemote {
         output.line(plain(&format!("{name}{}{default}", self.address)))?;
         if let Some(error) = &self.error {
             let when = self.met.map_or(String::new(), |met| format!(" ({})", time(met)));
-            output.line(format!("  last error{when}: {}", plain(error)))?;
+            let word = if self.is_new_error { "error".to_owned() } else { format!("last error{when}") };
+            output.line(format!("  {word}: {}", plain(error)))?;
         }
-        if let Some(hint) = &self.hint {
+        // What to do is said once, also where it is good for many.
+        let mut said = BTreeSet::new();
+        if let Some(hint) = self.hint.as_ref().filter(|hint| said.insert(hint.as_str())) {
             output.line(format!("  {}", plain(hint)))?;
         }
         for (at, word) in WORDS {
@@ -139,13 +150,41 @@ impl AtRemote {
                 continue;
             }
             for run in of_kind {
-                output.line(format!("  {word:<10}  {}", line_of(run)))?;
-                if let Some(hint) = &run.hint {
+                output.line(format!("  {word:<10}  {}", self.line_of(run)))?;
+                if let Some(hint) = run.hint.as_ref().filter(|hint| said.insert(hint.as_str())) {
                     output.line(format!("              {}", plain(hint)))?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn line_of(&self, run: &RunAt) -> String {
+        let name =
+            if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
+        let mut parts = Vec::new();
+        if let (Some(digest), Some(when)) = (run.digest, run.time) {
+            #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]
+            let when = time(when as f64 / 1e6);
+            parts.push(format!(
+                "{}, digest {}, {when}",
+                count(run.records, "record"),
+                &digest.to_string()[..8]
+            ));
+        }
+        if run.left_out > 0 {
+            let files = count(run.left_out, "file");
+            parts.push(format!("without {files} ({}), left out by choice", bytes(run.left_bytes)));
+        }
+        // What is wrong with the remote was said of all.
+        parts.extend(run.why.clone().filter(|why| self.error.as_ref() != Some(why)));
+        // A file that cannot be read has no other name, and the reason names it.
+        let is_named = run.why.as_ref().is_some_and(|why| run.project.is_empty() && why.contains(&run.id));
+        match (parts.is_empty(), is_named) {
+            (true, _) => plain(&name),
+            (false, true) => plain(&parts.join("; ")),
+            (false, false) => plain(&format!("{name}: {}", parts.join("; "))),
+        }
     }
 }
 
@@ -158,18 +197,3 @@ const WORDS: [(At, &str); 7] = [
     (At::Running, "running"),
     (At::Pushed, "pushed"),
 ];
-
-fn line_of(run: &RunAt) -> String {
-    let name = if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
-    let mut parts = Vec::new();
-    if let (Some(digest), Some(when)) = (run.digest, run.time) {
-        #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]
-        let when = time(when as f64 / 1e6);
-        parts.push(format!("{}, digest {}, {when}", count(run.records, "record"), &digest.to_string()[..8]));
-    }
-    if run.left_out > 0 {
-        parts.push(format!("without {} ({})", count(run.left_out, "file"), bytes(run.left_bytes)));
-    }
-    parts.extend(run.why.clone());
-    if parts.is_empty() { plain(&name) } else { plain(&format!("{name}: {}", parts.join("; "))) }
-}

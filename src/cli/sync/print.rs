@@ -19,14 +19,14 @@ pub(super) fn print(outcome: &Outcome, output: &mut Output) -> Result<()> {
     let said = |run: &RunOutcome| run.status == Status::Failed && run.error.is_some() && run.error == end;
     let many_said = outcome.runs.iter().filter(|run| said(run)).count() > FEW;
     for run in outcome.runs.iter().filter(|run| !(many && quiet(run) || many_said && said(run))) {
-        print_run(run, output)?;
+        print_run(run, None, output)?;
     }
     output.line(total(outcome))
 }
 
-/// Prints what a pass did for a run.
-pub(super) fn print_run(run: &RunOutcome, output: &mut Output) -> Result<()> {
-    let name = run.name();
+/// Prints what a pass did for a run, and to which remote if that cannot be known otherwise.
+pub(super) fn print_run(run: &RunOutcome, to: Option<&str>, output: &mut Output) -> Result<()> {
+    let name = run.name() + &to.map_or(String::new(), |to| format!(" to {to}"));
     let left_out = match run.left_out {
         0 => String::new(),
         n => format!("; {} left out", count(n, "file")),

@@ -51,7 +51,9 @@ struct Tally {
     began: Option<i64>,
     /// When the last line or event was said.
     said: i64,
-    there: u64,
+    sent: u64,
+    /// What was there, and needed not to be sent.
+    found: u64,
     total: u64,
     runs: u64,
     ended: u64,
@@ -130,6 +132,16 @@ impl Show {
         self.bars.clear().ok();
     }
 
+    fn moved_on(&self, remote: &str, run: &str, bytes: u64, note: impl FnOnce(&mut Tally)) {
+        let mut at_work = self.lock();
+        note(at_work.at(remote));
+        self.all.inc(bytes);
+        if let Some(bar) = at_work.bars.get(&(remote.to_owned(), run.to_owned())) {
+            bar.inc(bytes);
+        }
+        self.tell_bytes(&mut at_work, remote);
+    }
+
     fn tell_bytes(&self, at_work: &mut AtWork, remote: &str) {
         let to = if at_work.remotes.len() > 1 { format!("{remote}: ") } else { String::new() };
         let at_work = at_work.at(remote);
@@ -144,20 +156,20 @@ impl Show {
         }
         at_work.said = now;
         let seconds = u64::try_from((now - began) / 1_000_000).unwrap_or(0).max(1);
-        let rate = at_work.there / seconds;
-        let left = at_work.total.saturating_sub(at_work.there).checked_div(rate);
+        let (rate, there) = (at_work.sent / seconds, at_work.sent + at_work.found);
+        let left = at_work.total.saturating_sub(there).checked_div(rate);
         if self.way == Way::Plain {
             let left = left.map_or(String::new(), |left| format!(", {left} s left"));
             to_stderr(&format!(
                 "{to}{} of {} runs, {} of {}, {}/s{left}",
                 at_work.ended,
                 at_work.runs,
-                bytes(at_work.there),
+                bytes(there),
                 bytes(at_work.total),
                 bytes(rate)
             ));
         } else {
-            let more = json!({"runs": at_work.ended, "of_runs": at_work.runs, "bytes": at_work.there,
+            let more = json!({"runs": at_work.ended, "of_runs": at_work.runs, "bytes": at_work.sent, "bytes_there": at_work.found,
                               "of_bytes": at_work.total, "rate": rate, "seconds_left": left});
             self.event("progress", remote, more);
         }
@@ -187,13 +199,11 @@ impl Progress for Show {
     }
 
     fn sent(&self, remote: &str, run: &str, bytes: u64) {
-        let mut at_work = self.lock();
-        at_work.at(remote).there += bytes;
-        self.all.inc(bytes);
-        if let Some(bar) = at_work.bars.get(&(remote.to_owned(), run.to_owned())) {
-            bar.inc(bytes);
-        }
-        self.tell_bytes(&mut at_work, remote);
+        self.moved_on(remote, run, bytes, |at| at.sent += bytes);
+    }
+
+    fn found(&self, remote: &str, run: &str, bytes: u64) {
+        self.moved_on(remote, run, bytes, |at| at.found += bytes);
     }
 
     fn ended(&self, remote: &str, run: &RunOutcome) {

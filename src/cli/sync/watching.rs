@@ -35,7 +35,7 @@ pub(super) fn watch(command: &Sync, targets: &[Target], output: &mut Output) -> 
         .live
         .then(|| Duration::try_from_secs_f64(command.live_interval.max(0.2)).unwrap_or(Duration::MAX));
     let output = Mutex::new(output);
-    let watcher = Watcher { command, show: &show, output: &output };
+    let watcher = Watcher { command, has_others: targets.len() > 1, show: &show, output: &output };
     let ended =
         each::at_once(targets, |target| watcher.one(target, &source, &state, (&settings, &bell), live));
     show.end();
@@ -52,6 +52,8 @@ struct Down {
 
 struct Watcher<'a> {
     command: &'a Sync,
+    /// Whether it is watched for several remotes.
+    has_others: bool,
     show: &'a Show,
     output: &'a Mutex<&'a mut Output>,
 }
@@ -133,7 +135,7 @@ impl Watcher<'_> {
                 Status::UpToDate | Status::Running | Status::Pending => false,
             };
             if news {
-                print_run(run, &mut output)?;
+                print_run(run, self.has_others.then_some(&*outcome.remote), &mut output)?;
             }
         }
         Ok(())

@@ -178,7 +178,10 @@ impl Pass<'_> {
             let done =
                 self.line.call(|remote| remote.held(blob)).map_err(|e| (e, Side::There)).and_then(|held| {
                     let offset = if held >= blob.size { blob.size } else { held / PART_BYTES * PART_BYTES };
-                    self.tell_part(name, offset, &mut told);
+                    if offset > told {
+                        self.settings.progress.found(self.line.remote.name(), name, offset - told);
+                        told = offset;
+                    }
                     self.send_from(work, owner, blob, content, offset, &mut told)
                 });
             match done {

@@ -273,7 +273,10 @@ impl<'a> Pass<'a> {
             match self.on_way.take(object, items[n].asked) {
                 Turn::Yours => return true,
                 Turn::Nobodys => {
-                    self.learn(&mut items[n], Event::Sent(object));
+                    let item = &mut items[n];
+                    self.learn(item, Event::Sent(object));
+                    let size = item.local.things().get(&object).map_or(0, |thing| thing.size);
+                    self.settings.progress.found(self.line.remote.name(), &full(&item.name), size);
                     return false;
                 }
                 Turn::Theirs => {
@@ -361,10 +364,13 @@ impl<'a> Pass<'a> {
             let item = &mut items[*n];
             self.learn(item, Event::Sent(object));
             let size = item.local.things().get(&object).map_or(0, |thing| thing.size);
+            let (progress, remote) = (&self.settings.progress, self.line.remote.name());
             if place == 0 {
                 item.sent = (item.sent.0 + 1, item.sent.1 + length);
+                progress.sent(remote, &full(&item.name), size);
+            } else {
+                progress.found(remote, &full(&item.name), size);
             }
-            self.settings.progress.sent(self.line.remote.name(), &full(&item.name), size);
         }
     }
 

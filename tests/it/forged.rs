@@ -230,16 +230,16 @@ fn what_is_no_file_in_the_place_of_a_manifest_concerns_only_its_run() {
         std::fs::remove_file(&at).unwrap();
         make(&at);
         let listed = place.danlu(&["ls", "--remote", "usb"]);
-        assert!(listed.stdout.contains("def"), "{what}: {}", said(&listed));
+        assert!(listed.stdout.contains("def"), "{what}: {}", listed.said());
         let pulled = place.danlu(&["pull", "usb", "--all", "--dir", "there"]);
-        assert_eq!(pulled.code, 1, "{what}: {}", said(&pulled));
-        assert!(pulled.stdout.contains(at.file_name().unwrap().to_str().unwrap()), "{}", said(&pulled));
-        assert!(pulled.stdout.contains("puts it aside"), "it says what to do: {}", said(&pulled));
+        assert_eq!(pulled.code, 1, "{what}: {}", pulled.said());
+        assert!(pulled.stdout.contains(at.file_name().unwrap().to_str().unwrap()), "{}", pulled.said());
+        assert!(pulled.stdout.contains("puts it aside"), "it says what to do: {}", pulled.said());
         assert!(place.danlu(&["ls", "--dir", "there"]).stdout.contains("def"));
         // Others are pushed, and it is made again when its run comes.
         place.run("ghi", 3);
         let synced = place.danlu(&["sync", "./usb", "--recheck"]);
-        assert_eq!(synced.code, 0, "{what}: {}", said(&synced));
+        assert_eq!(synced.code, 0, "{what}: {}", synced.said());
         assert_eq!(place.json(&["ls", "--remote", "usb"]).as_array().unwrap().len(), 3);
         assert_eq!(place.danlu(&["verify", "usb"]).code, 0);
         assert!(at.with_extension("damaged").symlink_metadata().is_ok(), "{what} is not thrown away");

@@ -22,6 +22,7 @@ mod sql;
 mod tables;
 mod trace;
 mod unite;
+mod weigh;
 
 pub use alerts::{Alert, alerts};
 pub use artifacts::{ArtifactEvent, ArtifactVersion, artifact_events, artifacts};

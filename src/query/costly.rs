@@ -28,6 +28,9 @@ const COSTLY: [(&str, c_int); 11] = [
 /// Largest product of two lengths: some seconds at the very most.
 const MOST: usize = 1 << 30;
 
+/// Largest result of a call, as of a query.
+const LONGEST: c_int = 16 << 20;
+
 /// What SQLite knows JSON by among texts.
 const JSON: c_uint = 74;
 
@@ -39,6 +42,7 @@ pub(super) fn bound(connection: &Connection, is_over: &IsOver) -> rusqlite::Resu
     let plain = Connection::open_in_memory()?;
     // It answers what it is asked with, and that is bounded.
     plain.set_prepared_statement_cache_capacity(COSTLY.len());
+    plain.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
     let plain = Arc::new(Mutex::new(plain));
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC

@@ -3,6 +3,7 @@
 use super::RunInfo;
 use super::costly::{self, IsOver};
 use super::tables::{self, Bounds};
+use super::weigh;
 use crate::model::{Error, Result};
 use crate::store;
 use rusqlite::Connection;
@@ -54,15 +55,16 @@ pub struct SqlLimits {
     pub bytes: usize,
     /// Most bytes that it may take up while it is answered, about: within SQLite, and as much for what is read of run files.
     pub memory: i64,
-    /// Says whether it takes too long, or is not wanted any more.
+    /// Says whether it takes too long, or is not wanted any more. It is asked every few steps, so it is to be quick.
     pub is_over: IsOver,
 }
 
-/// Virtual steps of SQLite after which it is asked how much memory a query takes. One step can copy the largest value.
-const STEPS: std::ffi::c_int = 4;
+/// Longest query of somebody who is not trusted.
+const QUERY_BYTES: usize = 64 << 10;
 
-/// How many times that is asked until it is asked once whether the query takes too long.
-const LOOKS: u32 = 64;
+/// Virtual steps of SQLite after which it is asked how much memory a query takes, and whether it is over. One step can copy the
+/// largest value, and read it for a while.
+const STEPS: std::ffi::c_int = 4;
 
 /// Answers a query as [`sql`] does, within limits: of somebody who is not trusted. Says also whether there were more rows.
 ///
@@ -71,6 +73,10 @@ const LOOKS: u32 = 64;
 pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits) -> Result<(Answer, bool)> {
     let path = runs.first().filter(|_| one).map(|run| run.path.clone());
     let SqlLimits { rows, bytes, memory, is_over } = limits;
+    if query.len() > QUERY_BYTES {
+        let message = format!("Cannot answer the query: it is longer than {} KiB", QUERY_BYTES >> 10);
+        return Err(Error::usage(message).with_hint("ask for less at once"));
+    }
     let bounds = Bounds::new(usize::try_from(memory).unwrap_or(0), Arc::clone(&is_over));
     let mut connection = match runs.as_slice() {
         [run] if one && run.parts.len() == 1 => store::open(&run.path)?,
@@ -79,15 +85,16 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
     bound(&connection)?;
     costly::bound(&connection, &is_over)?;
     connection.authorizer(Some(authorize))?;
+    let longest = weigh::longest(&connection, query);
+    connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, longest)?;
     let too_much = Arc::new(AtomicBool::new(false));
-    let (says, most, mut looks) = (Arc::clone(&too_much), memory_used().saturating_add(memory), 0u32);
+    let (says, most) = (Arc::clone(&too_much), memory_used().saturating_add(memory));
     connection.progress_handler(
         STEPS,
         Some(move || {
-            looks = looks.wrapping_add(1);
             let full = memory_used() > most;
             says.fetch_or(full, Ordering::Relaxed);
-            full || looks.is_multiple_of(LOOKS) && is_over()
+            full || is_over()
         }),
     )?;
     some(&connection, query, rows, bytes).map_err(|e| match e.sqlite_error_code() {
@@ -97,7 +104,13 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
         Some(rusqlite::ErrorCode::OperationInterrupted) => too_long(),
         _ if bounds.was_over() => too_long(),
         Some(rusqlite::ErrorCode::TooBig) => {
-            Error::usage("Cannot answer the query: it has a value that is too large").with_source(e)
+            let hint = format!(
+                "this query may have values of {} KiB: the more it does with them at once, the shorter",
+                longest >> 10
+            );
+            Error::usage("Cannot answer the query: it has a value that is too large")
+                .with_source(e)
+                .with_hint(hint)
         }
         _ => refused(e, path.as_deref()),
     })
@@ -127,11 +140,11 @@ pub fn bound_memory(bytes: i64) -> Result<()> {
 fn bound(connection: &Connection) -> Result<()> {
     use rusqlite::limits::Limit;
     for (limit, most) in [
-        (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
-        (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 << 10),
+        // Twice what a query may be, as it is explained, too.
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, 128 << 10),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
         (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
-        // Between two jumps of its program a query cannot be interrupted.
+        // Between two jumps of its program a query cannot be interrupted: see `weigh`.
         (Limit::SQLITE_LIMIT_VDBE_OP, 16 << 10),
         (Limit::SQLITE_LIMIT_COLUMN, 500),
         (Limit::SQLITE_LIMIT_FUNCTION_ARG, 100),

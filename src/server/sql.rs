@@ -16,7 +16,6 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 use utoipa::ToSchema;
 
 /// Most runs that are asked at once.
@@ -83,12 +82,15 @@ pub(super) async fn sql(
         Error::new(ErrorKind::Busy, "Other queries are under way").with_hint("ask again in a moment")
     })?;
     let asking = Asking::default();
-    let left = Arc::clone(&asking.left);
+    let (over, late, most) = (Arc::clone(&asking.over), Arc::clone(&asking.over), app.limits.query);
+    let clock = tokio::spawn(async move {
+        tokio::time::sleep(most).await;
+        late.store(true, Ordering::Relaxed);
+    });
     let answer = run_blocking(move || {
         // The turn is over when the query is, and not when whoever asked has left.
         let _turn = turn;
-        let (begun, most) = (Instant::now(), app.limits.query);
-        let is_over = Arc::new(move || left.load(Ordering::Relaxed) || begun.elapsed() > most);
+        let is_over = Arc::new(move || over.load(Ordering::Relaxed));
         let mut runs = runs_of(&app, &who, &wanted)?;
         let one = wanted.runs.is_some() && runs.len() == 1;
         if !one {
@@ -102,18 +104,20 @@ pub(super) async fn sql(
     })
     .await;
     drop(asking);
+    clock.abort();
     answer.map(Json)
 }
 
 /// Somebody who waits for an answer: is dropped when they leave.
 #[derive(Default)]
 struct Asking {
-    left: Arc<AtomicBool>,
+    /// Whether they have left, or have waited as long as a query may take.
+    over: Arc<AtomicBool>,
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.left.store(true, Ordering::Relaxed);
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 

@@ -66,8 +66,7 @@ fn bring_back(right: Replacing, run: &Path) -> Result<(u64, u64)> {
 fn check_sealed(run: &Path, what: &str) -> Result<()> {
     let journals = own_journals_of(run)?;
     if journals.iter().any(|journal| liveness::is_written(journal)) {
-        let message = format!("Cannot {what} `{}`: it is still being written", run.display());
-        return Err(Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended"));
+        return Err(still_written(run, what));
     }
     // A writer that has ended meanwhile has taken its journal away.
     let Some(first) = journals.iter().find(|journal| journal.exists()) else {
@@ -82,9 +81,20 @@ fn check_sealed(run: &Path, what: &str) -> Result<()> {
         .with_hint("`danlu recover` completes it, or says what is in the way"))
 }
 
+fn still_written(run: &Path, what: &str) -> Error {
+    let message = format!("Cannot {what} `{}`: it is still being written", run.display());
+    Error::new(ErrorKind::Busy, message).with_hint("wait until the run has ended")
+}
+
 fn check_ended(run: &Path, what: &str) -> Result<()> {
-    if attempts(&run_file::open_packed(run)?)?.iter().all(|attempt| attempt.digest.is_some()) {
-        return Ok(());
+    // Between two looks, somebody may go on with the run, or end.
+    for _ in 0..2 {
+        if attempts(&run_file::open_packed(run)?)?.iter().all(|attempt| attempt.digest.is_some()) {
+            return Ok(());
+        }
+        if !own_journals_of(run)?.is_empty() {
+            return Err(still_written(run, what));
+        }
     }
     let message = format!("Cannot {what} `{}`: it has not ended, as far as it is here", run.display());
     Err(Error::new(ErrorKind::Busy, message)

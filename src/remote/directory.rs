@@ -28,11 +28,10 @@ use parts::{Hashes, Parts};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use threads::in_threads;
-use turn::Turns;
+use turn::{Runs, Turns};
 
 /// The kind of a manifest that could not be read any more when its run was committed again.
 const PUT_ASIDE: &str = "damaged";
@@ -132,11 +131,8 @@ impl Directory {
 
     /// Takes the lock of whoever changes manifests. Where there are no locks, two syncers that commit one run in the same
     /// moment can hide one another's attempt until the next sync; nothing is lost.
-    fn lock_runs(&self) -> Result<File> {
-        let path = self.root.join("runs");
-        let lock = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
-        self.turns.take(&lock, &path)?;
-        Ok(lock)
+    fn lock_runs(&self) -> Result<Runs<'_>> {
+        self.turns.take_runs(&self.root.join("runs"))
     }
 
     /// Writes one manifest durably, but for its name. Returns the ends that it supersedes.

@@ -4,7 +4,7 @@ use super::{Directory, place};
 use crate::model::{Error, Hash, Result};
 use crate::remote::Object;
 use std::collections::HashSet;
-use std::fs::{DirEntry, File};
+use std::fs::DirEntry;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,9 +15,9 @@ impl Directory {
     pub(super) fn sweep_before(&self, time: i64) -> Result<usize> {
         let time = UNIX_EPOCH + Duration::from_micros(u64::try_from(time).unwrap_or(0));
         let runs = self.root.join("runs");
-        let lock = File::open(&runs).map_err(|e| Error::io("open", &runs, e))?;
+        let lock = self.turns.take_runs(&runs)?;
         // Without a lock it cannot be known what is about to be named.
-        if !self.turns.take(&lock, &runs)? {
+        if !lock.is_locked {
             return Err(Error::io("lock", &runs, rustix::io::Errno::NOLCK));
         }
         let named = self.named()?;

@@ -7,7 +7,8 @@ use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long others are waited for: they have locks only while they write.
 const MOST: Duration = Duration::from_secs(60);
@@ -16,20 +17,56 @@ const MOST: Duration = Duration::from_secs(60);
 const SILENT: Duration = Duration::from_secs(1);
 
 /// How soon and how seldom it is looked whether the lock is free. In between, after this part of the time that was waited.
-const LOOK_FIRST: Duration = Duration::from_micros(500);
-const LOOK_MOST: Duration = Duration::from_millis(100);
-const LOOK_PART: u32 = 8;
+const LOOK_FIRST: Duration = Duration::from_micros(200);
+const LOOK_MOST: Duration = Duration::from_millis(50);
+const LOOK_PART: u32 = 32;
 
 /// How others are waited for.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Turns {
     most: Duration,
     tell: Tell,
+    /// Whether a thread of this process has the lock of the manifests, or waits for it: one is enough.
+    runs: Mutex<bool>,
+    runs_free: Condvar,
+}
+
+/// The lock of the manifests, while this lives.
+pub(super) struct Runs<'a> {
+    /// Goes first: the next thread finds it free.
+    _lock: File,
+    pub(super) is_locked: bool,
+    _next: Next<'a>,
+}
+
+struct Next<'a>(&'a Turns);
+
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        *self.0.runs.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.runs_free.notify_one();
+    }
 }
 
 impl Turns {
     pub(super) fn new(options: &Options) -> Self {
-        Self { most: options.timeout.unwrap_or(MOST), tell: options.tell.clone() }
+        let (most, tell) = (options.timeout.unwrap_or(MOST), options.tell.clone());
+        Self { most, tell, runs: Mutex::default(), runs_free: Condvar::new() }
+    }
+
+    /// Takes the lock of the directory of manifests, as [`Self::take`] does. Threads of this process queue for it.
+    pub(super) fn take_runs(&self, path: &Path) -> Result<Runs<'_>> {
+        let began = Instant::now();
+        let lock = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let taken = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.runs_free.wait_timeout_while(taken, self.most, |taken| *taken);
+        let mut taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if std::mem::replace(&mut *taken, true) {
+            return Err(kept(&Holder::of(&lock), path, self.most));
+        }
+        drop(taken);
+        let next = Next(self);
+        Ok(Runs { is_locked: self.take_since(began, &lock, path)?, _lock: lock, _next: next })
     }
 
     /// Waits until nobody else has the lock of a file, and takes it. Says whether there are locks at all.
@@ -37,8 +74,12 @@ impl Turns {
     /// # Errors
     /// [`ErrorKind::Unreachable`] if whoever has it does not give it back: it is stopped, or waits for a disk that is gone.
     pub(super) fn take(&self, file: &File, path: &Path) -> Result<bool> {
+        self.take_since(Instant::now(), file, path)
+    }
+
+    fn take_since(&self, began: Instant, file: &File, path: &Path) -> Result<bool> {
         // Whoever waits in the system's queue for a process that is stopped waits for as long as that is.
-        let (mut waited, mut told) = (Duration::ZERO, false);
+        let mut told = false;
         loop {
             match flock(file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(true),
@@ -46,31 +87,35 @@ impl Turns {
                 Err(rustix::io::Errno::WOULDBLOCK) => {}
                 Err(_) => return Ok(false),
             }
+            let waited = began.elapsed();
             if waited >= self.most {
-                return Err(kept(&Holder::of(file), path, waited));
+                return Err(kept(&Holder::of(file), path, self.most));
             }
-            if waited >= SILENT.min(self.most / 2) && !told {
-                told = true;
+            if waited >= SILENT.min(self.most / 2) && !std::mem::replace(&mut told, true) {
                 let holder = Holder::of(file);
                 if !holder.is_me() {
-                    self.tell
-                        .tell(&format!("waiting for another danlu{holder} that writes `{}`", path.display()));
+                    let path = path.display();
+                    self.tell.tell(&format!("waiting for another danlu{holder} that writes `{path}`"));
                 }
             }
-            let nap = (waited / LOOK_PART).clamp(LOOK_FIRST, LOOK_MOST).min(self.most - waited);
-            std::thread::park_timeout(nap);
-            waited += nap;
+            std::thread::park_timeout((waited / LOOK_PART).clamp(LOOK_FIRST, LOOK_MOST));
         }
     }
 }
 
 fn kept(holder: &Holder, path: &Path, waited: Duration) -> Error {
-    let seconds = waited.as_secs_f64();
-    let message = format!("Another danlu{holder} has kept `{}` to itself for {seconds} s", path.display());
-    let hint = match (holder.process, holder.is_stopped) {
-        (Some(process), true) => format!("let it go on with `kill -CONT {process}`, or end it"),
-        (Some(_), false) => "is its disk gone, or slow? end it, or wait until it is through".to_owned(),
-        (None, _) => "it may be on another machine; end it there, or wait until it is through".to_owned(),
+    let (path, seconds) = (path.display(), waited.as_secs_f64());
+    let (message, hint) = if holder.is_me() {
+        let message =
+            format!("Nothing could be written to `{path}` for {seconds} s: an earlier write does not end");
+        (message, "is the disk gone, or slow?".to_owned())
+    } else {
+        let hint = match (holder.process, holder.is_stopped) {
+            (Some(process), true) => format!("let it go on with `kill -CONT {process}`, or end it"),
+            (Some(_), false) => "is its disk gone, or slow? end it, or wait until it is through".to_owned(),
+            (None, _) => "it may be on another machine; end it there, or wait until it is through".to_owned(),
+        };
+        (format!("Another danlu{holder} has kept `{path}` to itself for {seconds} s"), hint)
     };
     Error::new(ErrorKind::Unreachable, message).after_silence().with_hint(hint)
 }

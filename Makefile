@@ -85,7 +85,7 @@ check: $(VENV)/.tools $(VENV)/.built
 test-rust:
 	INSTA_UPDATE=no cargo test --locked
 
-# Every fault at full density: a thousand kills, a hundred power cuts, a reset at each byte of a push. Takes root, and half an hour.
+# Every fault at full density: a thousand kills, a hundred power cuts, a thousand resets within a push. Takes root, and half an hour.
 test-faults: tools
 	rm -f target/tmp/faults.txt
 	CI=true DANLU_FAULTS=long cargo test --locked --test faults --test network

@@ -74,23 +74,23 @@ impl<F: Fault> Fault for Shared<F> {
 }
 
 fn stride() -> usize {
-    usize::try_from(times(157, 1)).unwrap()
+    usize::try_from(times(157, 5)).unwrap()
 }
 
-/// 49: a connection that breaks at any byte of any request.
+/// 49: a connection that breaks within any request.
 #[test]
 fn f49_reset_at_any_byte_of_the_requests_the_next_sync_completes() {
     let cuts = cut_everywhere(true, stride());
     assert!(cuts >= 5, "{cuts}");
-    note(&format!("reset at each byte of the requests of a push: {cuts} resets"));
+    note(&format!("reset at one byte in {} of the requests of a push: {cuts} resets", stride()));
 }
 
-/// 49: a connection that breaks at any byte of any answer.
+/// 49: a connection that breaks within any answer.
 #[test]
 fn f49_reset_at_any_byte_of_the_answers_the_next_sync_completes() {
     let cuts = cut_everywhere(false, stride());
     assert!(cuts >= 5, "{cuts}");
-    note(&format!("reset at each byte of the answers of a push: {cuts} resets"));
+    note(&format!("reset at one byte in {} of the answers of a push: {cuts} resets", stride()));
 }
 
 /// 50: each request happens, and its answer is lost.

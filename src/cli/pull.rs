@@ -54,6 +54,19 @@ struct Row {
     hint: Option<String>,
 }
 
+impl Row {
+    fn hidden(run: &str, remote: &str, unreadable: usize) -> Self {
+        let manifests = count(unreadable as u64, "manifest");
+        let error = format!(
+            "No run at `{remote}` that can be read has this name, and {manifests} there cannot be read"
+        );
+        let hint =
+            "`danlu pull --all` names them; `danlu sync` from where the run is writes its manifest again"
+                .to_owned();
+        Self { run: run.to_owned(), pulled: None, error: Some(error), hint: Some(hint) }
+    }
+}
+
 impl Pull {
     pub(super) fn run(self, output: &mut Output) -> Result<bool> {
         let (address, runs) = self.split()?;
@@ -62,7 +75,7 @@ impl Pull {
                 .with_hint("name runs by their ids, or choose with `--project`, or `--all`"));
         }
         let remote = open_there(&address)?;
-        let heads = self.choose(&*remote, runs)?;
+        let (heads, mut rows) = self.choose(&*remote, runs)?;
         let directory = query::run_directory(&self.common.dir);
         let directory = match query::has_runs(&directory) {
             Ok(true) => directory,
@@ -73,7 +86,6 @@ impl Pull {
         let source = LocalRuns::new(&directory, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
         let here = sync::local_files(&source)?;
         let bar = progress_bar(0);
-        let mut rows = Vec::new();
         for head in heads {
             bar.set_message(plain(&head.run.to_string()));
             let files: Vec<_> =
@@ -124,8 +136,8 @@ impl Pull {
         Ok((default_remote(&self.common.dir)?.ok_or_else(none)?, &self.named))
     }
 
-    /// Finds the runs that are meant, each once.
-    fn choose(&self, remote: &dyn Remote, runs: &[String]) -> Result<Vec<RunHead>> {
+    /// Finds the runs that are meant, each once, and says which may be among those whose manifests cannot be read.
+    fn choose(&self, remote: &dyn Remote, runs: &[String]) -> Result<(Vec<RunHead>, Vec<Row>)> {
         let scope =
             Selection { project: self.project.clone(), entity: self.entity.clone(), ..Selection::default() };
         let name = |head: &RunHead| Name {
@@ -134,6 +146,8 @@ impl Pull {
             id: head.run.id.as_str().to_owned(),
         };
         let mut heads = crate::remote::heads(remote).collect::<Result<Vec<RunHead>>>()?;
+        let unreadable = heads.iter().filter(|head| head.is_unreadable()).count();
+        let mut hidden = Vec::new();
         heads.retain(|head| scope.takes(&name(head), ""));
         let named = |head: &RunHead, run: &str| {
             Selection { runs: vec![run.to_owned()], ..Selection::default() }.takes(&name(head), "")
@@ -143,6 +157,7 @@ impl Pull {
                 heads.iter().filter(|head| named(head, run)).map(|head| head.run.to_string()).collect();
             match found.as_slice() {
                 [_] => {}
+                [] if unreadable > 0 => hidden.push(Row::hidden(run, remote.name(), unreadable)),
                 [] => {
                     let message = format!("There is no run `{run}` at `{}`", remote.name());
                     return Err(Error::new(ErrorKind::NotFound, message)
@@ -154,10 +169,8 @@ impl Pull {
                 }
             }
         }
-        Ok(heads
-            .into_iter()
-            .filter(|head| runs.is_empty() || runs.iter().any(|run| named(head, run)))
-            .collect())
+        heads.retain(|head| runs.is_empty() || runs.iter().any(|run| named(head, run)));
+        Ok((heads, hidden))
     }
 
     fn print(&self, rows: &[Row], output: &mut Output) -> Result<()> {

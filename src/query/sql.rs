@@ -117,7 +117,9 @@ pub fn bounded_sql(runs: Vec<RunInfo>, one: bool, query: &str, limits: SqlLimits
 }
 
 fn too_long() -> Error {
-    Error::usage("Cannot answer the query: it takes too long").with_hint("ask for less, or of fewer runs")
+    Error::usage("Cannot answer the query: it takes too long").with_hint(
+        "ask for less, or of fewer runs; tables of several runs that are joined are quicker as `WITH a AS MATERIALIZED (SELECT …)`",
+    )
 }
 
 fn greedy() -> Error {

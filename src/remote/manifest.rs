@@ -94,6 +94,11 @@ impl RunHead {
         let run = RunKey { entity: String::new(), project: String::new(), id };
         Ok(Self { key, run, digest: Hash([0; 32]), records: 0, open: false, absent: 0 })
     }
+
+    /// Says whether its manifest cannot be read, so that nobody knows what run it is.
+    pub fn is_unreadable(&self) -> bool {
+        self.records == 0 && self.digest == Hash([0; 32])
+    }
 }
 
 impl Manifest {

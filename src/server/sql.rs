@@ -13,6 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,7 +129,10 @@ fn runs_of(app: &App, who: &Asker, wanted: &SqlIn) -> Result<Vec<RunInfo>> {
             if runs.is_empty() {
                 return Err(Error::usage("No runs are named").with_hint("give `runs` or a `filter`"));
             }
-            runs.iter().map(|run| app.info(&app.target(who, run, Scope::Read)?)).collect()
+            let mut seen = HashSet::new();
+            let listed = runs.iter().map(|run| app.target(who, run, Scope::Read));
+            let listed = listed.filter(|run| run.as_ref().map_or(true, |run| seen.insert(run.key)));
+            listed.map(|run| app.info(&run?)).collect()
         }
         (None, Some(filter)) => {
             let filter = Filter::parse(filter)?;

@@ -110,7 +110,7 @@ impl Appender {
     /// Begins a transaction, waiting for readers and other writers to be done.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`] when they are not for too long; or the file is damaged.
+    /// [`crate::ErrorKind::Busy`] when they are not for too long; or the file is damaged.
     pub fn begin(&mut self) -> Result<Append<'_>> {
         let held = hold(self.lock.as_ref(), &self.path, self.patience)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

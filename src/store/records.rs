@@ -35,6 +35,13 @@ pub struct SegmentInfo {
     pub digest: Option<Hash>,
 }
 
+impl SegmentInfo {
+    /// Returns all but where its points lie in the file: those of two attempts that came in turns may change places.
+    pub(super) fn content(&self) -> (u64, u64, Hash, u64, Option<Hash>) {
+        (self.first, self.last, self.sha256, self.size, self.digest)
+    }
+}
+
 /// Lists the attempts of a run file in the order in which they began to write it.
 ///
 /// # Errors

@@ -236,6 +236,13 @@ fn what_is_no_file_in_the_place_of_a_manifest_concerns_only_its_run() {
         assert!(pulled.stdout.contains(at.file_name().unwrap().to_str().unwrap()), "{}", pulled.said());
         assert!(pulled.stdout.contains("puts it aside"), "it says what to do: {}", pulled.said());
         assert!(place.danlu(&["ls", "--dir", "there"]).stdout.contains("def"));
+        let named = place.danlu(&["pull", "./usb", "abc", "def", "--dir", "named"]);
+        assert!(
+            named.code == 1 && named.stdout.contains("1 manifest there cannot be read"),
+            "{}",
+            named.said()
+        );
+        assert!(place.danlu(&["ls", "--dir", "named"]).stdout.contains("def"), "the other one has come");
         // Others are pushed, and it is made again when its run comes.
         place.run("ghi", 3);
         let synced = place.danlu(&["sync", "./usb", "--recheck"]);

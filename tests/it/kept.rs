@@ -61,7 +61,7 @@ fn others_wait_for_so_long(place: &Place, stopped: Child, lock: &Path) {
     let mut other = sync(place, "1", &said);
     wait_until("it gives up", || other.try_wait().unwrap().is_some());
     assert_eq!(other.wait().unwrap().code(), Some(1), "{}", words());
-    assert!(words().contains(&waits), "{}", words());
+    assert_eq!(words().matches(&waits).count(), 1, "it is said once: {}", words());
     let gave_up =
         format!("error: Another danlu (process {pid}, which is stopped) has kept `{}`", lock.display());
     assert!(words().contains(&gave_up) && words().contains("kill -CONT"), "{}", words());

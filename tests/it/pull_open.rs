@@ -161,6 +161,13 @@ fn a_run_that_was_pulled_open_goes_on_here_and_is_one_with_what_its_writer_still
             assert_eq!(place.json(&["sync", remote, "--recheck"])["objects_sent"], 0);
         }
         assert_eq!(there.json(&["ls"])[0]["digest"], here.json(&["ls"])[0]["digest"]);
+        // Its points came in turns, and an archive has them in order.
+        for place in [there, here] {
+            well(place, &["compact", "abc"]);
+            well(place, &["verify"]);
+            assert_eq!(rows(place), (0..70).chain(1000..1010).collect::<Vec<_>>());
+        }
+        assert_eq!(there.json(&["ls"])[0]["digest"], here.json(&["ls"])[0]["digest"]);
     });
 }
 

@@ -26,6 +26,8 @@ const LOOK_PART: u32 = 32;
 pub(super) struct Turns {
     most: Duration,
     tell: Tell,
+    /// What was told last: once is enough, for all threads and tries.
+    told: Mutex<String>,
     /// Whether a thread of this process has the lock of the manifests, or waits for it: one is enough.
     runs: Mutex<bool>,
     runs_free: Condvar,
@@ -51,7 +53,7 @@ impl Drop for Next<'_> {
 impl Turns {
     pub(super) fn new(options: &Options) -> Self {
         let (most, tell) = (options.timeout.unwrap_or(MOST), options.tell.clone());
-        Self { most, tell, runs: Mutex::default(), runs_free: Condvar::new() }
+        Self { most, tell, told: Mutex::default(), runs: Mutex::default(), runs_free: Condvar::new() }
     }
 
     /// Takes the lock of the directory of manifests, as [`Self::take`] does. Threads of this process queue for it.
@@ -95,10 +97,18 @@ impl Turns {
                 let holder = Holder::of(file);
                 if !holder.is_me() {
                     let path = path.display();
-                    self.tell.tell(&format!("waiting for another danlu{holder} that writes `{path}`"));
+                    self.tell_once(format!("waiting for another danlu{holder} that writes `{path}`"));
                 }
             }
             std::thread::park_timeout((waited / LOOK_PART).clamp(LOOK_FIRST, LOOK_MOST));
+        }
+    }
+
+    fn tell_once(&self, what: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != what {
+            self.tell.tell(&what);
+            *told = what;
         }
     }
 }

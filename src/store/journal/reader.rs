@@ -78,7 +78,7 @@ impl JournalReader {
         })
     }
 
-    /// Reads no further than [`Journal::length`] says is written. Without it, to the end of the file.
+    /// Reads no further than [`super::Journal::length`] says is written. Without it, to the end of the file.
     pub fn read_until(&mut self, length: u64) {
         self.until = length;
     }

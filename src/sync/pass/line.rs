@@ -109,7 +109,6 @@ impl<'a> Line<'a> {
             Ok(done) => {
                 self.failures.store(0, Ordering::Relaxed);
                 self.silent.store(0, Ordering::Relaxed);
-                self.unanswered.store(0, Ordering::Relaxed);
                 self.answered.store(true, Ordering::Relaxed);
                 let now = self.moment().now;
                 self.health(|health| health.succeeded(now));
@@ -133,6 +132,8 @@ impl<'a> Line<'a> {
     /// Notes that the remote has taken something: what it answers else says nothing of room.
     pub(super) fn took(&self) {
         self.full.store(0, Ordering::Relaxed);
+        // Whoever writes nothing may still answer what it has.
+        self.unanswered.store(0, Ordering::Relaxed);
         let now = self.moment().now;
         self.health(|health| health.took(now));
     }

@@ -29,6 +29,8 @@ fn a_query_is_answered_over_one_run_and_over_many() {
     let many = json!([["one", 2], ["two", 500]]);
     assert_eq!(ask(json!({"runs": [api.key_of("one"), api.key_of("two")], "query": query}))["rows"], many);
     assert_eq!(ask(json!({"filter": "project = demo", "query": query}))["rows"], many);
+    let twice = json!({"runs": [api.key_of("two"), "~/demo/two"], "query": "SELECT count(*) FROM history WHERE key = 'loss'"});
+    assert_eq!(ask(twice)["rows"], json!([[500]]), "a run that is named twice is one");
     assert_eq!(ask(json!({"filter": "last_step > 10", "query": query}))["rows"], json!([["two", 500]]));
     let some = ask(json!({"runs": ["~/demo/two"], "query": "SELECT step FROM history", "limit": 7}));
     assert_eq!((some["rows"].as_array().unwrap().len(), &some["truncated"]), (7, &json!(true)));

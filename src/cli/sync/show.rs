@@ -59,6 +59,16 @@ struct Tally {
     ended: u64,
 }
 
+impl Tally {
+    /// So many runs are to be pushed, in a pass beside others or, with a watch, after them: then they are counted anew.
+    fn begin(&mut self, runs: u64) {
+        if self.ended >= self.runs {
+            *self = Self { said: self.said, ..Self::default() };
+        }
+        self.runs += runs;
+    }
+}
+
 impl AtWork {
     fn at(&mut self, remote: &str) -> &mut Tally {
         self.remotes.entry(remote.to_owned()).or_default()
@@ -178,7 +188,7 @@ impl Show {
 
 impl Progress for Show {
     fn start(&self, remote: &str, counts: Counts) {
-        self.lock().at(remote).runs += counts.pending;
+        self.lock().at(remote).begin(counts.pending);
         if self.way != Way::News || counts.pending > 0 {
             self.event("start", remote, json!(counts));
         }
@@ -232,5 +242,22 @@ fn styled(bar: ProgressBar) -> ProgressBar {
     match ProgressStyle::with_template(style) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_that_follows_another_counts_anew() {
+        let mut tally = Tally::default();
+        tally.begin(2);
+        (tally.ended, tally.sent, tally.total) = (1, 10, 20);
+        tally.begin(1);
+        assert_eq!((tally.ended, tally.runs, tally.total), (1, 3, 20), "beside it");
+        (tally.ended, tally.sent) = (3, 20);
+        tally.begin(1);
+        assert_eq!((tally.ended, tally.runs, tally.sent, tally.total), (0, 1, 0, 0), "after it");
     }
 }

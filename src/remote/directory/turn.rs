@@ -21,6 +21,9 @@ const LOOK_FIRST: Duration = Duration::from_micros(200);
 const LOOK_MOST: Duration = Duration::from_millis(50);
 const LOOK_PART: u32 = 32;
 
+/// How often the system's list of locks is read until it is taken to lack one.
+const LISTS: u32 = 5;
+
 /// How others are waited for.
 #[derive(Debug)]
 pub(super) struct Turns {
@@ -139,8 +142,12 @@ struct Holder {
 
 impl Holder {
     fn of(file: &File) -> Self {
-        let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-        let process = file.metadata().ok().and_then(|found| process_of(&locks, found.dev(), found.ino()));
+        let locks = || std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        // The list comes in pieces, and while others take locks one may fall between two of them.
+        let process = file
+            .metadata()
+            .ok()
+            .and_then(|found| (0..LISTS).find_map(|_| process_of(&locks(), found.dev(), found.ino())));
         Self { process, is_stopped: process.is_some_and(is_stopped) }
     }
 

@@ -1,7 +1,7 @@
 //! How runs stand at a remote, as far as is known here.
 
 use super::pass::{HINT, begun};
-use super::plan::{Known, Proved};
+use super::plan::Known;
 use super::source::{Candidate, Listed, Place};
 use super::state::{Facts, Held, State};
 use crate::model::{AttemptId, Hash, Result};
@@ -146,7 +146,7 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
         id,
         project: facts.map(|facts| facts.project.clone()).unwrap_or_default(),
         status,
-        records: proved.map_or(0, |proved| records_of(proved, facts)),
+        records: proved.map_or(0, |proved| proved.records_then.max(proved.records)),
         digest: proved.map(|proved| proved.digest),
         time: held.filter(|_| proved.is_some()).map(|held| held.time),
         left_out: held.map_or(0, |held| held.left_out),
@@ -154,12 +154,6 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
         why,
         hint,
     }
-}
-
-/// Returns how many records a remote proved to hold. Those of attempts that have not ended are counted where the run was read.
-fn records_of(proved: &Proved, facts: Option<&Facts>) -> u64 {
-    let as_proved = facts.filter(|facts| proved.open && facts.digest == Some(proved.digest));
-    as_proved.map_or(proved.records, |facts| facts.records)
 }
 
 type Judged = (At, Option<String>, Option<String>);

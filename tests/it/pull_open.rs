@@ -139,6 +139,13 @@ fn a_run_that_was_pulled_open_goes_on_here_and_is_one_with_what_its_writer_still
         log(&run, 0..50);
         well(here, &["sync", remote, "--live"]);
         well(there, &["pull", remote, "abc"]);
+        let relayed = there.json(&["sync", "./other"])["remote"].as_str().unwrap().to_owned();
+        let at_other = || {
+            let remotes = there.json(&["status"])["remotes"].as_array().unwrap().clone();
+            remotes.iter().find(|at| at["address"] == relayed.as_str()).unwrap()["runs"][0].clone()
+        };
+        let count = at_other()["records"].as_u64().unwrap();
+        assert!(count > 50, "{}", at_other());
         let goes_on = Run::builder("demo").id("abc").dir(there.path()).resume(Resume::Must).start().unwrap();
         log(&goes_on, 50..70);
         // Both are written now.
@@ -149,6 +156,7 @@ fn a_run_that_was_pulled_open_goes_on_here_and_is_one_with_what_its_writer_still
         let pushed = there.json(&["sync", remote]);
         assert_eq!(pushed["runs"][0]["status"], "pushed", "{pushed}");
         assert_eq!(state(there), "finished");
+        assert_eq!(at_other()["records"], count, "it has what it had: {}", at_other());
         well(there, &["verify"]);
         run.finish(1).unwrap();
         assert_eq!(here.json(&["sync", remote])["runs"][0]["status"], "pushed");

@@ -19,6 +19,9 @@ pub struct Proved {
     pub there: Hash,
     /// How many records of ours it has to have for ever: those of attempts that have ended.
     pub records: u64,
+    /// How many it had of all, those of attempts that had not ended too.
+    #[serde(default)]
+    pub records_then: u64,
     /// Whether an attempt of ours was still being written.
     #[serde(default)]
     pub open: bool,
@@ -253,12 +256,14 @@ impl Known {
             self.doubt_it(at);
             return News::Unproved;
         }
-        let ended = local.manifest().attempts.iter().filter(|entry| !entry.open);
+        let attempts = &local.manifest().attempts;
+        let ended = attempts.iter().filter(|entry| !entry.open);
         self.proved = Some(Proved {
             content: local.content(),
             digest: local.manifest().digest,
             there: receipt.digest,
             records: ended.map(|entry| entry.records).sum(),
+            records_then: attempts.iter().map(|entry| entry.records).sum(),
             open: local.manifest().is_open(),
             absent: receipt.absent.len() as u64,
         });

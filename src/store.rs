@@ -60,7 +60,7 @@ pub use file_kind::{check_is_file, name_of_kind};
 pub use file_system::shared_file_system;
 pub use journal::{Journal, JournalReader, Tail};
 pub use liveness::{Liveness, liveness};
-pub(crate) use lock::{hold_still, leave_to_parent};
+pub(crate) use lock::forks;
 pub use names::{belongs_to_a_run, is_named_after, journals_of, stem_of_journal};
 #[cfg(any(feature = "http", feature = "import"))]
 pub(crate) use on_disk::sync_directory;

@@ -29,7 +29,7 @@ mod turns;
 mod warnings;
 
 pub use builder::{RunBuilder, Storage, host_name};
-pub use fork::{ForkGuard, before_fork, forked};
+pub use fork::{after_fork, before_fork};
 pub use metric::{Goal, Metric, SummaryOp};
 pub use resume::Resume;
 pub use rows::is_of_row;

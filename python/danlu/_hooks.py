@@ -31,7 +31,7 @@ def install(finish: Callable[[int], None], after_fork: Callable[[], None]) -> No
     atexit.register(lambda: finish(_exit_code))
     os.register_at_fork(
         before=_core.before_fork,
-        after_in_parent=_core.after_fork_in_parent,
+        after_in_parent=_core.after_fork,
         after_in_child=after_fork,
     )
     _watch_exceptions()

@@ -335,7 +335,7 @@ def _finish_all(exit_code: int) -> None:
 
 
 def _after_fork() -> None:
-    _core.after_fork_in_child()
+    _core.after_fork()
     for run in _active:
         run._foreign = True
     _active.clear()

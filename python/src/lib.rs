@@ -13,9 +13,7 @@ mod run;
 mod sink;
 mod values;
 
-use danlu::writer::ForkGuard;
 use pyo3::prelude::*;
-use std::cell::RefCell;
 
 /// Runs the command line with `sys.argv` and returns its exit code.
 #[pyfunction]
@@ -23,32 +21,17 @@ fn main(py: Python<'_>, args: Vec<String>) -> u8 {
     py.detach(|| danlu::cli::main(args))
 }
 
-thread_local! {
-    /// What a fork that this thread is about to make waits for and holds.
-    static FORK: RefCell<Option<ForkGuard>> = const { RefCell::new(None) };
-}
-
 /// Waits until no thread is inside SQLite, and keeps them out until the fork is made.
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
     // Without the GIL: the thread that is waited for may be one that forks too.
-    py.detach(|| {
-        let guard = danlu::writer::before_fork();
-        FORK.with(|fork| fork.replace(Some(guard)));
-    });
+    py.detach(danlu::writer::before_fork);
 }
 
-/// Lets the threads of the parent go on.
+/// Lets the threads of this process go on, be it the parent or the child.
 #[pyfunction]
-fn after_fork_in_parent() {
-    FORK.with(RefCell::take);
-}
-
-/// Tells the runs of this process that it is the child of a fork: they belong to the parent.
-#[pyfunction]
-fn after_fork_in_child() {
-    FORK.with(RefCell::take);
-    danlu::writer::forked();
+fn after_fork() {
+    danlu::writer::after_fork();
 }
 
 /// The part of danlu that is written in Rust. Private.
@@ -68,6 +51,5 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(annotate::annotate, module)?)?;
     module.add_function(wrap_pyfunction!(recording::machine, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
-    module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)
+    module.add_function(wrap_pyfunction!(after_fork, module)?)
 }

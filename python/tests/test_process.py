@@ -177,6 +177,30 @@ def test_a_fork_in_the_middle_of_sqlite_leaves_the_child_free(scripts: Scripts) 
     assert len(scripts.files()) == 200
 
 
+@pytest.mark.parametrize("when", ["before", "after_in_parent", "after_in_child"])
+def test_runs_may_go_while_a_fork_is_made(scripts: Scripts, when: str) -> None:
+    """Garbage is collected whenever something is made, as by what others have registered for a fork."""
+    code = f"""
+        import gc, os
+        gc.disable()
+        os.register_at_fork({when}=gc.collect)
+        import danlu
+        run = danlu.init()
+        run.finish()
+        ring = [run]
+        ring.append(ring)
+        other = danlu.init(reinit="create_new")
+        other.log({{"a": 1}})
+        del run, ring
+        child = os.fork()
+        if child == 0:
+            os._exit(5)
+        assert os.waitpid(child, 0)[1] == 5 << 8
+    """
+    done = scripts.run(code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_multiprocessing(scripts: Scripts, read: Reader, method: str) -> None:
     code = f"""

@@ -107,10 +107,15 @@ impl Drainer {
         drop(self.asked.changed.wait_timeout_while(state, DRAIN_TIMEOUT, waiting));
     }
 
-    /// Drains what is left and ends the thread.
-    pub(super) fn stop(self) -> Result<()> {
+    /// Has the thread drain what is left, and end by itself.
+    pub(super) fn end(&self) {
         self.asked.lock().stop = true;
         self.asked.changed.notify_all();
+    }
+
+    /// Drains what is left and ends the thread.
+    pub(super) fn stop(self) -> Result<()> {
+        self.end();
         self.thread
             .join()
             .map_err(|_| Error::new(ErrorKind::Io, "The background thread of the run broke down"))

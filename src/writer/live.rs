@@ -187,6 +187,13 @@ impl Keeper {
         }
     }
 
+    /// Has the thread end by itself.
+    pub(super) fn end(&self) {
+        if let Some(watcher) = self.state().watcher.take() {
+            watcher.events.send(Heard::End).ok();
+        }
+    }
+
     /// Lets go of the thread in the child of a fork, where it is not.
     pub(super) fn forget(&self) {
         if let Ok(mut state) = self.state.try_lock() {

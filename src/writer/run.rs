@@ -70,7 +70,7 @@ impl Run {
             metrics = Before { defined: standing.metrics, names: standing.keys, files: standing.files };
             Restored { step: standing.step, config: standing.config, summary: standing.summary }
         });
-        let forks = fork::count();
+        let forks = store::forks();
         let shared = Arc::new(shared);
         let (ignore, problems) = Ignore::new(&directory, &ignore);
         for problem in problems {
@@ -435,7 +435,7 @@ impl Run {
 
     /// Says whether this process is a fork of the one that started the run, and nothing is stored.
     pub fn is_foreign(&self) -> bool {
-        self.forks != fork::count()
+        self.forks != store::forks()
     }
 
     /// Returns the log, unless this process is a fork: then its lock may be held by a thread that is not there.
@@ -475,6 +475,11 @@ impl Drop for Run {
             // The thread is the parent's. Its handle is forgotten, not joined.
             std::mem::forget(self.take_drainer());
             return self.keeper.forget();
+        }
+        if fork::is_near() {
+            // The threads wait until the fork is made, so nobody waits for them here.
+            self.keeper.end();
+            return self.take_drainer().iter().for_each(Drainer::end);
         }
         self.keeper.stop();
         if let Some(drainer) = self.take_drainer()

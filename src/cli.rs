@@ -15,6 +15,7 @@ mod login;
 mod look;
 mod ls;
 mod mode;
+mod named;
 mod output;
 mod progress;
 mod pull;
@@ -34,7 +35,7 @@ mod verify;
 mod version;
 
 pub use look::Place;
-pub use sync::default_remote;
+pub use named::default_remote;
 
 use crate::model::{Clock, Error, ErrorKind, Result, SystemClock};
 use clap::{Args, Parser, Subcommand};

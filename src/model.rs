@@ -10,7 +10,7 @@ mod value;
 
 pub use clock::{Clock, SystemClock, file_stamp, from_rfc3339, to_rfc3339};
 pub use error::{Error, ErrorKind, Result};
-pub use ids::{AttemptId, Hash, RunId, RunKey, check_file_name, check_project};
+pub use ids::{AttemptId, Hash, RunId, RunKey, check_file_name, check_project, full_name};
 pub use plain::plain;
 pub use record::{Event, EventKind, File, Origin, Record, Row, Setting, Start, named_before};
 pub use value::Value;

@@ -27,7 +27,7 @@ pub use hooks::Hooks;
 pub use limit::Limiter;
 pub use pass::{Session, Settings, pass};
 pub use progress::{Counts, Outcome, Progress, RunOutcome, Silent, Status};
-pub use pull::{Open, Pulled, PulledRun, local_files, pull};
+pub use pull::{Open, Pulled, PulledRun, Pulling, local_files, pull};
 pub use push_all::push_all;
 pub use selection::{Selection, check_named};
 pub use source::{Candidate, Content, Listed, LocalRuns, Name, Place, Relay, Source};

@@ -1,18 +1,18 @@
 //! `danlu pull`.
 
-use super::output::{Output, bytes, count, plain, warn};
+use super::named::{default_remote, open_there};
+use super::output::{Output, bytes, count, plain, to_stderr, warn};
 use super::progress::progress_bar;
-use super::sync::{default_remote, open_there};
 use super::{Common, here_and_now};
 use crate::model::{Error, ErrorKind, Result, SystemClock};
 use crate::query;
 use crate::remote::{Directory, Remote, RunHead};
 use crate::store;
-use crate::sync::{self, Book, LocalRuns, Name, Open, Pulled, PulledRun, Selection};
+use crate::sync::{self, Book, LocalRuns, Name, Open, Pulled, PulledRun, Pulling, Selection};
 use clap::Args;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// Bring runs back from a remote, as the same run files
 ///
@@ -86,12 +86,16 @@ impl Pull {
         let source = LocalRuns::new(&directory, &here_and_now().0, Arc::new(SystemClock), Arc::new(warn));
         let here = sync::local_files(&source)?;
         let bar = progress_bar(0);
+        let said = Once::new();
+        let tell = |what: Pulling<'_>| match what {
+            Pulling::Came(bytes) => bar.inc(bytes),
+            Pulling::Waits(directory) => said.call_once(|| bar.suspend(|| waits(directory))),
+        };
         for head in heads {
             bar.set_message(plain(&head.run.to_string()));
             let files: Vec<_> =
                 here.iter().filter(|(run, _)| *run == head.run).map(|(_, path)| path.clone()).collect();
-            let done =
-                sync::pull(&*remote, &head, &directory, &files, !self.no_files, &|bytes| bar.inc(bytes));
+            let done = sync::pull(&*remote, &head, &directory, &files, !self.no_files, &tell);
             let run = head.run.to_string();
             rows.push(match done {
                 Ok(pulled) => Row { run, pulled: Some(pulled), error: None, hint: None },
@@ -207,6 +211,10 @@ impl Pull {
         }
         Ok(())
     }
+}
+
+fn waits(directory: &Path) {
+    to_stderr(&format!("waiting for another danlu that pulls or imports into `{}`", directory.display()));
 }
 
 /// Says of a run that it is as far as it was pushed, and no further.

@@ -1,8 +1,8 @@
 //! `danlu remote`: the remotes of a directory by name.
 
 use super::Common;
+use super::named::{address_of, in_full, last_remote, shown_default};
 use super::output::Output;
-use super::sync::{address_of, in_full, last_remote, shown_default};
 use crate::model::{Error, Result};
 use crate::query;
 use crate::remote;

@@ -2,8 +2,8 @@
 
 mod remotes;
 
+use super::named::shown_default;
 use super::output::{Output, warn};
-use super::sync::shown_default;
 use super::{Common, here_and_now, mode};
 use crate::model::Result;
 use crate::query::{self, State};

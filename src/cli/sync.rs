@@ -8,6 +8,7 @@ mod wandb;
 mod watching;
 
 use super::config::seconds;
+use super::named::{address_of, default_remote, in_full, open_there};
 use super::output::{Output, warn};
 use super::size::{parse_rate, parse_size};
 use super::{Common, alerts, here_and_now};
@@ -25,9 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use target::Target;
-
-pub use target::default_remote;
-pub(super) use target::{address_of, in_full, last_remote, open_there, shown_default};
 
 /// How often something that may pass is tried again by a sync that ends: some ten seconds.
 const PATIENCE: u32 = 4;
@@ -352,7 +350,10 @@ impl Sync {
         }
         let show = Arc::new(Show::new(self.way()));
         let settings = self.settings(Arc::clone(&show))?;
-        let source = Relay::new(Arc::from(open_there(&address)?));
+        let source: Arc<dyn Remote> = Arc::from(open_there(&address)?);
+        // If it is not there, nothing is made where the runs would go.
+        source.runs(None)?;
+        let source = Relay::new(source);
         self.push_to_each(&targets, output, &show, |remote| {
             let state = State::in_memory()?;
             self.check_selection(&source, &state)?;

@@ -194,11 +194,13 @@ impl RunKey {
 
 impl fmt::Display for RunKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.entity.is_empty() {
-            write!(f, "{}/", self.entity)?;
-        }
-        write!(f, "{}/{}", self.project, self.id)
+        f.write_str(&full_name(&[&self.entity, &self.project, self.id.as_str()]))
     }
+}
+
+/// Returns `entity/project/id`, or what there is of that.
+pub fn full_name(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/")
 }
 
 /// Checks a project or entity name.

@@ -66,6 +66,10 @@ const QUERY_BYTES: usize = 64 << 10;
 /// largest value, and read it for a while.
 const STEPS: std::ffi::c_int = 4;
 
+/// What SQLite says of a query that begins with EXPLAIN alone: its answer has addresses of memory.
+const EXPLAIN: i32 = 1;
+const EXPLAINED: &str = "EXPLAIN shows how this process is laid out; EXPLAIN QUERY PLAN says what is read";
+
 /// Answers a query as [`sql`] does, within limits: of somebody who is not trusted. Says also whether there were more rows.
 ///
 /// # Errors
@@ -163,6 +167,9 @@ fn bound(connection: &Connection) -> Result<()> {
 
 fn some(connection: &Connection, query: &str, most: usize, bytes: usize) -> rusqlite::Result<(Answer, bool)> {
     let mut statement = connection.prepare(query)?;
+    if statement.is_explain() == EXPLAIN {
+        return Err(rusqlite::Error::ModuleError(EXPLAINED.to_owned()));
+    }
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut answer = Answer { columns, rows: Vec::new() };
@@ -218,6 +225,7 @@ fn refused(error: rusqlite::Error, path: Option<&Path>) -> Error {
     let cannot = |why: &str| Error::usage(format!("Cannot answer the query: {why}"));
     match (error.sqlite_error_code(), &error, path) {
         (_, rusqlite::Error::SqlInputError { msg, .. }, _) => cannot(msg),
+        (None, rusqlite::Error::ModuleError(said), _) => cannot(said),
         (Some(Code::AuthorizationForStatementDenied), ..) => {
             cannot("it would do more than read runs").with_source(error)
         }

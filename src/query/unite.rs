@@ -30,10 +30,9 @@ pub fn unite(files: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
     Ok(runs)
 }
 
-/// Returns `entity/project/id`, as far as there are such.
+/// Returns `entity/project/id`, or what there is of that.
 pub fn full_name(run: &RunInfo) -> String {
-    let entity = if run.entity.is_empty() { String::new() } else { format!("{}/", run.entity) };
-    format!("{entity}{}/{}", run.project, run.id)
+    crate::model::full_name(&[&run.entity, &run.project, &run.id])
 }
 
 /// Lists the names of runs that were begun several times under one id, each time anew.

@@ -110,7 +110,7 @@ pub struct Outcome {
 impl RunOutcome {
     /// Returns `project/id`, or the id if there is no project.
     pub fn name(&self) -> String {
-        if self.project.is_empty() { self.id.clone() } else { format!("{}/{}", self.project, self.id) }
+        crate::model::full_name(&[&self.project, &self.id])
     }
 
     /// Says whether it was to be pushed and was not.

@@ -59,6 +59,15 @@ pub struct Open {
     pub last_step: Option<i64>,
 }
 
+/// What goes on while a run comes back.
+#[derive(Debug, Clone, Copy)]
+pub enum Pulling<'a> {
+    /// Another process pulls or imports into the directory, and is waited for.
+    Waits(&'a Path),
+    /// So many bytes of files have come.
+    Came(u64),
+}
+
 /// How often the manifest of a run is read again whose end is replaced while it is read.
 const TRIES: u32 = 3;
 
@@ -82,7 +91,7 @@ pub fn local_files(source: &LocalRuns) -> Result<Vec<(RunKey, PathBuf)>> {
 /// never changed. It can be broken off and repeated at any time. A run that is open at the remote comes as far as it is there, and
 /// stays open: what its writer pushes later completes it.
 ///
-/// `got` is told how many bytes have come.
+/// `tell` hears what goes on.
 ///
 /// # Errors
 /// The remote cannot be reached or lacks something; the directory cannot be written.
@@ -92,14 +101,14 @@ pub fn pull(
     directory: &Path,
     here: &[PathBuf],
     files: bool,
-    got: &(dyn Fn(u64) + Sync),
+    tell: &(dyn Fn(Pulling<'_>) + Sync),
 ) -> Result<PulledRun> {
-    let _turn = take_turns(directory)?;
+    let _turn = take_turns(directory, tell)?;
     for _ in 0..TRIES {
         let manifest = remote.manifest_of(head.key)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("`{}` has no run {} any more", remote.name(), head.run))
         })?;
-        match pull_as(remote, &manifest, directory, here, files, got) {
+        match pull_as(remote, &manifest, directory, here, files, tell) {
             // It was pushed further meanwhile, and the end of it that was asked for is gone.
             Err(e) if e.kind() == ErrorKind::NotFound && manifest.is_open() => {}
             done => return done,
@@ -115,7 +124,7 @@ fn pull_as(
     directory: &Path,
     here: &[PathBuf],
     files: bool,
-    got: &(dyn Fn(u64) + Sync),
+    tell: &(dyn Fn(Pulling<'_>) + Sync),
 ) -> Result<PulledRun> {
     let (path, is_new) = match here {
         [] => place_of(directory, &manifest.run, began(remote, manifest)?)?,
@@ -139,7 +148,7 @@ fn pull_as(
         // The records first: then what comes later has a place to come to.
         add_records(remote, manifest, &path)?;
     }
-    let (count, bytes) = if files { take_files(remote, manifest, &path, got)? } else { (0, 0) };
+    let (count, bytes) = if files { take_files(remote, manifest, &path, tell)? } else { (0, 0) };
     note_absent(remote, manifest, &path)?;
     let file = store::open_packed(&path)?;
     let open =
@@ -161,11 +170,14 @@ fn pull_as(
 }
 
 /// Waits until nobody else pulls a run into a directory, or imports there, and keeps them waiting while what this returns lives.
-fn take_turns(directory: &Path) -> Result<File> {
+fn take_turns(directory: &Path, tell: &(dyn Fn(Pulling<'_>) + Sync)) -> Result<File> {
     // The lock is on the directory itself, so that it leaves nothing behind.
     let turn = File::open(directory).map_err(|e| Error::io("open the directory", directory, e))?;
     // Where there are no locks, whoever comes second adds to what the first one made.
-    while flock(&turn, FlockOperation::LockExclusive) == Err(rustix::io::Errno::INTR) {}
+    if flock(&turn, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
+        tell(Pulling::Waits(directory));
+        while flock(&turn, FlockOperation::LockExclusive) == Err(rustix::io::Errno::INTR) {}
+    }
     Ok(turn)
 }
 
@@ -240,7 +252,7 @@ fn take_files(
     remote: &dyn Remote,
     manifest: &Manifest,
     path: &Path,
-    got: &(dyn Fn(u64) + Sync),
+    tell: &(dyn Fn(Pulling<'_>) + Sync),
 ) -> Result<(u64, u64)> {
     let known = store::open_packed(path)?;
     let mut lacking = Vec::new();
@@ -259,12 +271,12 @@ fn take_files(
     for blob in &lacking {
         if blob.size > SMALL {
             let source = remote.get(Object::Blob(blob.sha256), 0)?;
-            store::put_blob(&mut file, blob.sha256, Told { source, got })
+            store::put_blob(&mut file, blob.sha256, Told { source, tell })
                 .map_err(|e| e.in_context(format!("`{}`", remote.name())))?;
             continue;
         }
         small.push(whole(remote, *blob)?);
-        got(blob.size);
+        tell(Pulling::Came(blob.size));
         waiting += blob.size;
         if waiting > SMALL_AT_ONCE {
             store::put_small(&mut file, &std::mem::take(&mut small))?;
@@ -291,13 +303,13 @@ fn whole(remote: &dyn Remote, blob: SizedHash) -> Result<Vec<u8>> {
 /// Tells how many bytes are read from it.
 struct Told<'a, R> {
     source: R,
-    got: &'a (dyn Fn(u64) + Sync),
+    tell: &'a (dyn Fn(Pulling<'_>) + Sync),
 }
 
 impl<R: Read> Read for Told<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.source.read(buffer)?;
-        (self.got)(read as u64);
+        (self.tell)(Pulling::Came(read as u64));
         Ok(read)
     }
 }

@@ -8,7 +8,7 @@ pub use relay::Relay;
 
 use super::plan::Seen;
 use super::state::Stamp;
-use crate::model::{AttemptId, Error, Hash, Result};
+use crate::model::{AttemptId, Error, Hash, Result, full_name};
 use crate::query::Filter;
 use crate::remote::{Manifest, RunHead, SizedHash};
 use std::collections::BTreeSet;
@@ -27,10 +27,14 @@ pub struct Name {
 }
 
 impl Name {
-    /// Returns `entity/project/id`, as far as there are such.
+    /// Returns `entity/project/id`, or what there is of that.
     pub(super) fn full(&self) -> String {
-        let entity = if self.entity.is_empty() { String::new() } else { format!("{}/", self.entity) };
-        format!("{entity}{}/{}", self.project, self.id)
+        full_name(&[&self.entity, &self.project, &self.id])
+    }
+
+    /// Returns `project/id`, as a run is spoken of.
+    pub(super) fn short(&self) -> String {
+        full_name(&[&self.project, &self.id])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::pass::{HINT, begun};
 use super::plan::Known;
-use super::source::{Candidate, Listed, Place};
+use super::source::{Candidate, Listed, Place, Source};
 use super::state::{Facts, Held, State};
 use crate::model::{AttemptId, Hash, Result};
 use serde::Serialize;
@@ -94,9 +94,10 @@ fn begun_twice(
     begun.into_iter().filter(|(_, attempts)| attempts.len() > 1).map(|(key, _)| key).collect()
 }
 
-/// Corrects what is written down by what a remote lists.
+/// Corrects what is written down by what a remote lists. Runs of which it lists something else than it proved are opened.
 pub fn compare(
     runs: &mut [RunAt],
+    source: &dyn Source,
     candidates: &[Candidate],
     held: &BTreeMap<String, Held>,
     listed: &HashMap<Hash, Listed>,
@@ -115,6 +116,11 @@ pub fn compare(
                 (At::Partly, "the remote has less of it than it had")
             }
             Some(_) if run.status == At::Diverged => continue,
+            // It came from there since, or through another remote.
+            Some(there) if has_all_of(source, candidate, *there) => {
+                (run.status, run.why, run.hint) = all_there(there.seen.open);
+                continue;
+            }
             Some(_) if proved.open => {
                 run.why = Some("its writer has pushed more of it".to_owned());
                 run.hint = Some("`danlu pull` brings it".to_owned());
@@ -131,6 +137,12 @@ pub fn compare(
         run.why = Some(why.to_owned());
         run.hint = Some("`danlu sync --recheck` sends what is missing".to_owned());
     }
+}
+
+/// Says whether a run has the same records here as a remote lists, and the remote all of its files.
+fn has_all_of(source: &dyn Source, candidate: &Candidate, there: Listed) -> bool {
+    let here = source.open(&candidate.place, true);
+    here.is_ok_and(|here| Listed::of(&here.manifest().head()).is_all_at(&there))
 }
 
 fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> RunAt {
@@ -158,11 +170,15 @@ fn one(candidate: &Candidate, facts: Option<&Facts>, held: Option<&Held>) -> Run
 
 type Judged = (At, Option<String>, Option<String>);
 
+/// All of it is there, and its writer may have more.
+fn all_there(open: bool) -> Judged {
+    (At::Pushed, open.then(|| "it has not ended, as far as it is here".to_owned()), None)
+}
+
 /// All is there, but for files that were left out.
 fn proved(held: &Held) -> Judged {
     if held.left_out == 0 {
-        let open = held.known.proved().is_some_and(|proved| proved.open);
-        return (At::Pushed, open.then(|| "it has not ended, as far as it is here".to_owned()), None);
+        return all_there(held.known.proved().is_some_and(|proved| proved.open));
     }
     (At::Partly, None, Some("`danlu sync` without limits sends those that are here".to_owned()))
 }

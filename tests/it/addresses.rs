@@ -89,6 +89,23 @@ fn secrets_in_addresses_are_refused_and_not_repeated() {
     assert_eq!(place.danlu(&["remote", "add", "k", "ssh://user@host.invalid/dir"]).code, 0);
 }
 
+#[test]
+fn the_path_of_a_remote_is_written_down_as_the_system_takes_it() {
+    let place = Place::new();
+    place.run("abc", 1);
+    std::fs::create_dir_all(place.join("far/deep")).unwrap();
+    std::os::unix::fs::symlink("far/deep", place.join("link")).unwrap();
+    for (given, meant) in [("./none/../usb", "usb"), ("./link/../usb", "far/usb")] {
+        assert_eq!(place.danlu(&["remote", "add", "k", given]).code, 0);
+        let listed = place.json(&["remote", "ls"]);
+        assert_eq!(listed[0]["address"], format!("[DIR]/{meant}"));
+        assert_eq!(place.danlu(&["remote", "rm", "k"]).code, 0);
+    }
+    // It is one remote, however it is written.
+    let done = place.danlu(&["sync", "./usb", "./far/../usb"]);
+    assert_eq!((done.code, done.stdout.matches("1 pushed;").count()), (0, 1), "{}", done.said());
+}
+
 fn with_remote(place: &Place, remote: &str, args: &[&str]) -> Done {
     crate::support::done(place.command(args).env("DANLU_REMOTE", remote).output().unwrap(), place)
 }

@@ -88,6 +88,11 @@ fn what_is_wrong_with_a_remote_is_said_in_plain_words() {
         let words = ["There is no remote `/nonexist`", "mounted", "danlu remote ls"];
         assert!(done.code == 1 && words.iter().all(|word| done.stderr.contains(word)), "{}", done.said());
     }
+    // Nothing listens there any more; and nothing is made where the runs would have gone.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let done = place.danlu(&["sync", "--from", &format!("http://{address}"), "./usb"]);
+    assert!(done.code == 1 && done.stderr.contains("Cannot reach"), "{}", done.said());
+    assert!(!place.join("usb").exists());
     assert_eq!(place.danlu(&["sync", "./usb"]).code, 0);
     for garbage in
         ["", "{", "[]", r#"{"format":"danlu-remote","version":1}"#, r#"{"format":"x","version":9}"#]

@@ -1,13 +1,12 @@
-//! A server that says who it is, and then nothing more: a sync that nobody watches ends soon.
+//! A remote that says who it is, and then nothing more, or that takes nothing any more: a sync that nobody watches ends soon.
 
-use crate::remotes::sample::Sample;
-use bytes::Bytes;
-use danlu::model::{AttemptId, Clock, Hash, SystemClock};
-use danlu::remote::{Manifest, Memory, Object, Receipt, Remote, RunHead, SizedHash};
+use crate::remotes::hooked::{Call, Hooked};
+use crate::remotes::sample::{Sample, memory};
+use danlu::model::{Clock, SystemClock};
+use danlu::remote::Remote;
 use danlu::sync::plan::Policy;
 use danlu::sync::{Relay, Session, Settings, State, pass};
-use danlu::{Error, ErrorKind, Result};
-use std::io::Read;
+use danlu::{Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -21,83 +20,45 @@ impl Clock for Forward {
     }
 }
 
-/// Says who it is once. Then each question costs its time, and has no answer.
-struct Frozen {
-    memory: Memory,
-    clock: Arc<Forward>,
-    /// How long it takes to find out that nothing comes, in seconds.
-    silence: i64,
-    asked: AtomicUsize,
+/// What it costs to find out that nothing comes, in seconds, and how that is said.
+type Failure = (i64, Error);
+
+fn silence() -> Error {
+    Error::new(ErrorKind::Unreachable, "It does not answer")
 }
 
-impl Frozen {
-    fn say_nothing<T>(&self, seconds: i64) -> Result<T> {
-        self.clock.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
-        Err(Error::new(ErrorKind::Unreachable, "It does not answer"))
+/// Pushes two runs to a remote at which some calls fail, until the pass has enough of it.
+fn push(fails: impl Fn(Call) -> Option<Failure> + Send + Sync) {
+    let from = memory("from");
+    for id in ["one", "two"] {
+        let sample = Sample::run(id, 3, &[b"content"]);
+        from.put_all(sample.objects.clone()).unwrap();
+        from.commit(&sample.manifest).unwrap();
     }
-}
-
-impl Remote for Frozen {
-    fn name(&self) -> &str {
-        self.memory.name()
-    }
-
-    fn identity(&self) -> Result<AttemptId> {
-        match self.asked.fetch_add(1, Ordering::SeqCst) {
-            0 => self.memory.identity(),
-            _ => self.say_nothing(self.silence),
-        }
-    }
-
-    fn missing(&self, _: &[Object]) -> Result<Vec<Object>> {
-        self.say_nothing(60)
-    }
-
-    fn put(&self, _: Object, _: u64, _: Box<dyn Read + Send>) -> Result<()> {
-        self.say_nothing(60)
-    }
-
-    fn held(&self, _: SizedHash) -> Result<u64> {
-        self.say_nothing(60)
-    }
-
-    fn put_part(&self, _: SizedHash, _: u64, _: Bytes) -> Result<()> {
-        self.say_nothing(60)
-    }
-
-    fn get(&self, _: Object, _: u64) -> Result<Box<dyn Read + Send>> {
-        self.say_nothing(60)
-    }
-
-    fn commit(&self, _: &Manifest) -> Result<Receipt> {
-        self.say_nothing(60)
-    }
-
-    fn manifest_of(&self, _: Hash) -> Result<Option<Manifest>> {
-        self.say_nothing(60)
-    }
-
-    fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
-        self.memory.runs(after)
-    }
-}
-
-/// Pushes to a remote that freezes, and returns how often it was asked who it is.
-fn asked(silence: i64) -> usize {
-    let from = Memory::new("from", AttemptId::random().unwrap());
-    let sample = Sample::run("one", 3, &[b"content"]);
-    from.put_all(sample.objects.clone()).unwrap();
-    from.commit(&sample.manifest).unwrap();
     let clock = Arc::new(Forward::default());
-    let memory = Memory::new("to", AttemptId::random().unwrap());
-    let to = Frozen { memory, clock: Arc::clone(&clock), silence, asked: AtomicUsize::new(0) };
+    let to = Hooked::before(memory("to"), |call| {
+        let Some((seconds, error)) = fails(call) else { return Ok(()) };
+        clock.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+        Err(error)
+    });
     let policy = Policy { first: 1000, ..Policy::default() };
-    let settings = Settings { jobs: 1, patience: 4, policy, ..Settings::silent(clock) };
+    let settings = Settings { jobs: 1, patience: 4, policy, ..Settings::silent(Arc::clone(&clock) as _) };
     let relay = Relay::new(Arc::new(from));
     let state = State::in_memory().unwrap();
     let outcome = pass(&relay, &to, &state, &mut Session::default(), &settings).unwrap();
-    assert_eq!(outcome.error.unwrap().to_string(), "It does not answer");
-    to.asked.load(Ordering::SeqCst)
+    assert_eq!(outcome.error.unwrap().to_string(), silence().to_string());
+}
+
+/// Pushes to a server that says who it is once and then nothing, and returns how often it was asked that.
+fn asked(seconds: i64) -> usize {
+    let asked = AtomicUsize::new(0);
+    push(|call| match call {
+        Call::Identity if asked.fetch_add(1, Ordering::SeqCst) == 0 => None,
+        Call::Identity => Some((seconds, silence())),
+        Call::Runs => None,
+        _ => Some((60, silence())),
+    });
+    asked.into_inner()
 }
 
 #[test]
@@ -108,4 +69,14 @@ fn a_server_that_froze_is_not_asked_for_minutes() {
     assert_eq!(asked(10), 3);
     // Where it costs no time, it is tried as often as was said.
     assert_eq!(asked(0), 5);
+}
+
+#[test]
+fn a_remote_that_answers_and_takes_nothing_is_waited_for_twice() {
+    let waited = AtomicUsize::new(0);
+    push(|call| {
+        call.writes().then(|| waited.fetch_add(1, Ordering::SeqCst))?;
+        Some((60, silence().after_silence()))
+    });
+    assert_eq!(waited.into_inner(), 2);
 }

@@ -1,13 +1,16 @@
 //! Runs that come back while others are at them, or that went on in several places.
 
 use crate::api::Api;
-use crate::support::{Place, ask, names};
-use danlu::model::{AttemptId, Clock, Hash};
-use danlu::remote::{Directory, Manifest, Object, Receipt, Remote, RunHead, SizedHash, add_records};
+use crate::remotes::hooked::{Call, Hooked};
+use crate::support::{Place, ask, names, wait_until};
+use danlu::model::Clock;
+use danlu::remote::{Directory, Remote, add_records};
 use danlu::{Resume, Run, RunBuilder};
+use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
-use std::io::Read;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 /// A second of 2023, in microseconds.
@@ -42,54 +45,14 @@ pub fn file_of(place: &Place, id: &str) -> PathBuf {
 }
 
 /// A remote at which something happens when an object is read first.
-pub struct Meanwhile<'a> {
-    pub remote: Directory,
-    pub event: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
-}
-
-impl Remote for Meanwhile<'_> {
-    fn name(&self) -> &str {
-        self.remote.name()
-    }
-
-    fn identity(&self) -> danlu::Result<AttemptId> {
-        self.remote.identity()
-    }
-
-    fn missing(&self, objects: &[Object]) -> danlu::Result<Vec<Object>> {
-        self.remote.missing(objects)
-    }
-
-    fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> danlu::Result<()> {
-        self.remote.put(object, length, bytes)
-    }
-
-    fn held(&self, blob: SizedHash) -> danlu::Result<u64> {
-        self.remote.held(blob)
-    }
-
-    fn put_part(&self, blob: SizedHash, offset: u64, bytes: bytes::Bytes) -> danlu::Result<()> {
-        self.remote.put_part(blob, offset, bytes)
-    }
-
-    fn get(&self, object: Object, offset: u64) -> danlu::Result<Box<dyn Read + Send>> {
-        if let Some(event) = self.event.lock().unwrap().take() {
+pub fn meanwhile<'a>(usb: &Path, event: impl FnOnce() + Send + 'a) -> Hooked<'a, Directory> {
+    let event = Mutex::new(Some(event));
+    Hooked::before(Directory::open(usb).unwrap(), move |call| {
+        if let Some(event) = event.lock().unwrap().take_if(|_| call == Call::Get) {
             event();
         }
-        self.remote.get(object, offset)
-    }
-
-    fn commit(&self, manifest: &Manifest) -> danlu::Result<Receipt> {
-        self.remote.commit(manifest)
-    }
-
-    fn manifest_of(&self, key: Hash) -> danlu::Result<Option<Manifest>> {
-        self.remote.manifest_of(key)
-    }
-
-    fn runs(&self, after: Option<Hash>) -> danlu::Result<Vec<RunHead>> {
-        self.remote.runs(after)
-    }
+        Ok(())
+    })
 }
 
 #[test]
@@ -109,8 +72,7 @@ fn a_run_file_that_came_meanwhile_is_added_to_and_never_replaced() {
                 run.start().unwrap().finish(0).unwrap();
             }
         };
-        let remote =
-            Meanwhile { remote: Directory::open(&usb).unwrap(), event: Mutex::new(Some(Box::new(event))) };
+        let remote = meanwhile(&usb, event);
         let head = remote.runs(None).unwrap().remove(0);
         let manifest = remote.manifest_of(head.key).unwrap().unwrap();
         let done = add_records(&remote, &manifest, &path);
@@ -123,6 +85,29 @@ fn a_run_file_that_came_meanwhile_is_added_to_and_never_replaced() {
             names(&there.join("wandb")).into_iter().filter(|name| name.contains("pulled")).collect();
         assert_eq!(left, Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_pull_that_waits_says_for_what() {
+    let (here, there) = (Place::new(), Place::new());
+    here.run("abc", 3);
+    here.run("def", 3);
+    let usb = here.join("usb");
+    well(&here, &["sync", usb.to_str().unwrap()]);
+    std::fs::create_dir(there.join("wandb")).unwrap();
+    let other = File::open(there.join("wandb")).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let said = there.join("said");
+    let mut command = there.command(&["pull", usb.to_str().unwrap(), "--all"]);
+    let mut child = command.stdout(Stdio::null()).stderr(File::create(&said).unwrap()).spawn().unwrap();
+    let words = || std::fs::read_to_string(&said).unwrap();
+    wait_until("it says for what", || {
+        words().contains("waiting for another danlu that pulls or imports into")
+    });
+    drop(other);
+    assert!(child.wait().unwrap().success(), "{}", words());
+    assert_eq!(words().lines().count(), 1, "{}", words());
+    assert_eq!(there.json(&["ls"]).as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Runs that come back although their writer has not ended, as far as they were pushed.
 
-use crate::pull::{Meanwhile, well};
+use crate::pull::{meanwhile, well};
 use crate::support::{Place, names};
-use danlu::remote::{Directory, Remote};
+use danlu::remote::Remote;
 use danlu::sync::{Pulled, pull};
 use danlu::{Resume, Run};
 use serde_json::Value;
-use std::sync::Mutex;
 
 /// Begins a run, and saves a file in it.
 fn begin(place: &Place) -> Run {
@@ -83,6 +82,29 @@ fn a_run_whose_machine_is_gone_comes_back_as_far_as_it_was_pushed() {
         assert!(!well(there, &["verify"]).contains("has not ended"));
         well(there, &["compact", "abc"]);
         assert_eq!(there.json(&["sync", remote])["objects_sent"], 0);
+    });
+}
+
+#[test]
+fn what_a_pull_has_brought_since_is_not_said_to_be_elsewhere_alone() {
+    each_remote(|here, there, remote| {
+        let run = begin(here);
+        log(&run, 0..50);
+        well(here, &["sync", remote, "--live"]);
+        well(there, &["pull", remote, "abc"]);
+        well(there, &["sync", remote]);
+        let checked = || there.json(&["status", "--check"])["remotes"][0]["runs"][0].clone();
+        assert_eq!(checked()["why"], "it has not ended, as far as it is here");
+        log(&run, 50..60);
+        well(here, &["sync", remote, "--live"]);
+        assert_eq!(checked()["why"], "its writer has pushed more of it");
+        well(there, &["pull", remote, "abc"]);
+        assert_eq!(checked()["why"], "it has not ended, as far as it is here");
+        run.finish(0).unwrap();
+        well(here, &["sync", remote]);
+        assert_eq!(checked()["why"], "its writer has pushed more of it");
+        well(there, &["pull", remote, "abc"]);
+        assert_eq!((&checked()["status"], &checked()["why"]), (&"pushed".into(), &Value::Null));
     });
 }
 
@@ -190,8 +212,7 @@ fn a_pull_of_a_run_whose_end_was_replaced_meanwhile_brings_the_new_one() {
         log(&run, 10..20);
         well(&here, &["sync", usb.to_str().unwrap(), "--live"]);
     };
-    let remote =
-        Meanwhile { remote: Directory::open(&usb).unwrap(), event: Mutex::new(Some(Box::new(event))) };
+    let remote = meanwhile(&usb, event);
     let head = remote.runs(None).unwrap().remove(0);
     std::fs::create_dir(there.join("wandb")).unwrap();
     let pulled = pull(&remote, &head, &there.join("wandb"), &[], true, &|_| {}).unwrap();

@@ -2,13 +2,13 @@
 
 mod buckets;
 mod checks;
+pub mod hooked;
 pub mod s3;
 pub mod sample;
 mod ssh;
 
 use crate::support::Place;
-use danlu::model::AttemptId;
-use danlu::remote::{Bucket, Memory, Remote};
+use danlu::remote::{Bucket, Remote};
 use object_store::ObjectStoreExt;
 use s3::{Conditions, S3};
 use ssh::Sshd;
@@ -70,7 +70,7 @@ macro_rules! conforms {
 conforms!(memory directory bucket_in_memory bucket_of_s3 over_ssh);
 
 fn memory() -> Subject {
-    let memory = Memory::new("memory", AttemptId::random().unwrap());
+    let memory = sample::memory("memory");
     let open = move || -> Box<dyn Remote> { Box::new(memory.clone()) };
     Subject { open: Box::new(open), plant: None, checks_content: false, removes: true }
 }

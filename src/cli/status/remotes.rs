@@ -2,9 +2,9 @@
 
 use crate::cli::here_and_now;
 use crate::cli::lines::time;
+use crate::cli::named::open_there;
 use crate::cli::output::{Output, bytes, count, plain, warn};
-use crate::cli::sync::open_there;
-use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, SystemClock};
+use crate::model::{AttemptId, Error, ErrorKind, Hash, Result, SystemClock, full_name};
 use crate::query;
 use crate::remote::{Remote, heads};
 use crate::sync::{
@@ -64,7 +64,8 @@ pub(super) fn standing(dir: &Path, default: Option<&str>, check: bool) -> Result
         .zip(asked)
         .map(|((name, address), asked)| {
             let is_default = default == Some(&*address);
-            one(&state, &candidates, name, address, asked).map(|at| AtRemote { default: is_default, ..at })
+            one(&state, &source, &candidates, name, address, asked)
+                .map(|at| AtRemote { default: is_default, ..at })
         })
         .collect()
 }
@@ -80,6 +81,7 @@ fn ask_all(remotes: &[(Option<String>, String)]) -> Vec<Option<Result<Asked>>> {
 
 fn one(
     state: &State,
+    source: &dyn Source,
     candidates: &[Candidate],
     name: Option<String>,
     address: String,
@@ -96,7 +98,7 @@ fn one(
     }
     let mut runs = stand(candidates, state, identity)?;
     if let (Some(listed), Some(identity)) = (&listed, identity) {
-        compare(&mut runs, candidates, &state.known_at(identity)?, listed);
+        compare(&mut runs, source, candidates, &state.known_at(identity)?, listed);
     }
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]
     let met = |peer: &Peer| peer.time as f64 / 1e6;
@@ -160,8 +162,7 @@ impl AtRemote {
     }
 
     fn line_of(&self, run: &RunAt) -> String {
-        let name =
-            if run.project.is_empty() { run.id.clone() } else { format!("{}/{}", run.project, run.id) };
+        let name = full_name(&[&run.project, &run.id]);
         let mut parts = Vec::new();
         if let (Some(digest), Some(when)) = (run.digest, run.time) {
             #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit")]

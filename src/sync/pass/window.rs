@@ -276,7 +276,7 @@ impl<'a> Pass<'a> {
                     let item = &mut items[n];
                     self.learn(item, Event::Sent(object));
                     let size = item.local.things().get(&object).map_or(0, |thing| thing.size);
-                    self.settings.progress.found(self.line.remote.name(), &full(&item.name), size);
+                    self.settings.progress.found(self.line.remote.name(), &item.name.short(), size);
                     return false;
                 }
                 Turn::Theirs => {
@@ -367,9 +367,9 @@ impl<'a> Pass<'a> {
             let (progress, remote) = (&self.settings.progress, self.line.remote.name());
             if place == 0 {
                 item.sent = (item.sent.0 + 1, item.sent.1 + length);
-                progress.sent(remote, &full(&item.name), size);
+                progress.sent(remote, &item.name.short(), size);
             } else {
-                progress.found(remote, &full(&item.name), size);
+                progress.found(remote, &item.name.short(), size);
             }
         }
     }
@@ -419,7 +419,7 @@ impl<'a> Pass<'a> {
         if !std::mem::replace(&mut item.told, true) {
             let bytes =
                 objects.iter().filter_map(|object| item.local.things().get(object)).map(|t| t.size).sum();
-            let name = full(&item.name);
+            let name = item.name.short();
             self.settings.progress.run(self.line.remote.name(), &name, objects.len() as u64, bytes);
         }
     }
@@ -495,10 +495,5 @@ fn deferred_of<'p>(item: &Item<'p>, objects: &[Object]) -> Deferred<'p> {
         let thing = item.local.things().get(object)?;
         Some((thing.class, SizedHash { sha256: object.hash(), size: thing.size }))
     });
-    Deferred { pending: item.pending, name: full(&item.name), lacking: lacking.collect(), sent: item.sent }
-}
-
-/// Returns the name of a run as people know it.
-pub(super) fn full(name: &Name) -> String {
-    if name.project.is_empty() { name.id.clone() } else { format!("{}/{}", name.project, name.id) }
+    Deferred { pending: item.pending, name: item.name.short(), lacking: lacking.collect(), sent: item.sent }
 }

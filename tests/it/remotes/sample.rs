@@ -2,10 +2,15 @@
 
 use crate::support::Place;
 use danlu::Run;
-use danlu::model::Hash;
-use danlu::remote::{Manifest, Object};
+use danlu::model::{AttemptId, Hash};
+use danlu::remote::{Manifest, Memory, Object};
 use danlu::store;
 use std::path::Path;
+
+/// An empty remote in memory.
+pub fn memory(name: &str) -> Memory {
+    Memory::new(name, AttemptId::random().unwrap())
+}
 
 /// A run as it goes over the line.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ install-wheel = $(1)/pip install --quiet --disable-pip-version-check --no-deps -
 
 PEERS := wandb trackio neptune-scale
 
-.PHONY: build demo test bench bench-peers install check prepared tests-built test-rust test-faults test-python test-libraries test-integrations tools clean
+.PHONY: build demo test bench bench-peers install check linted prepared built-and-linted test-rust test-network test-sim test-faults test-python test-libraries test-integrations tools clean
 
 build: target/release/danlu $(VENV)/.built
 
@@ -65,16 +65,20 @@ test: tools
 	$(MAKE) check test-rust test-python test-libraries
 
 # What takes long to fetch and to build, side by side: pip waits for the network, and cargo for single crates that others need.
-prepared: target/release/danlu tests-built $(VENV)/.tools $(VENVS)/trees/.made $(VENVS)/lightning/.made
+prepared: target/release/danlu built-and-linted $(VENV)/.tools $(VENVS)/trees/.made $(VENVS)/lightning/.made
 
-tests-built:
+# One after the other: two cargos would wait for each other in the same directory.
+built-and-linted:
 	cargo test --locked --no-run
+	$(MAKE) linted
 
-check: $(VENV)/.tools $(VENV)/.built
+linted:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --no-default-features --lib --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --locked --quiet
+
+check: linted $(VENV)/.tools $(VENV)/.built
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -82,8 +86,19 @@ check: $(VENV)/.tools $(VENV)/.built
 	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typed
 	PYTHONPATH=python $(BIN)/python tests/typed/complete.py
 
+# Most tests wait for processes and disks as much as they compute, so there are more at once than there are cores. Those of the network
+# wait most of the time, and the simulator never does.
+THREADS := $(shell echo $$(( $$(nproc) * 2 )))
+
+test-rust: export INSTA_UPDATE = no
+test-rust: export RUST_TEST_THREADS = $(THREADS)
 test-rust:
-	INSTA_UPDATE=no cargo test --locked
+	cargo test --locked --lib --bins --test faults --test it
+	$(MAKE) -j 2 --output-sync=target test-network test-sim
+	cargo test --locked --doc
+
+test-network test-sim: test-%:
+	cargo test --locked --test $*
 
 # Every fault at full density: a thousand kills, a hundred power cuts, a thousand resets within a push. Takes root, and half an hour.
 test-faults: tools
@@ -92,7 +107,7 @@ test-faults: tools
 	@echo && cat target/tmp/faults.txt
 
 test-python: build $(VENV)/.tools
-	$(BIN)/python -m pytest -q -n auto python/tests
+	$(BIN)/python -m pytest -q -n $(THREADS) python/tests
 
 # Every snippet of a tutorial for wandb, and real trainings with other libraries, as far as CI runs them: five minutes and a gigabyte to
 # begin with, then two minutes.

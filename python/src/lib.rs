@@ -4,6 +4,7 @@
 
 mod annotate;
 mod columns;
+mod connection;
 mod error;
 mod files;
 mod read;

@@ -1,23 +1,20 @@
 //! Looking at the runs of a remote.
 
+use crate::connection::Connection;
 use crate::error::sentence;
 use danlu::Result;
 use danlu::cli::Place;
-use danlu::mirror::{Brought, Mirror, Wanted};
+use danlu::mirror::{Brought, Wanted};
 use danlu::model::{Clock, Error, ErrorKind, Hash, SystemClock};
-use danlu::remote::{Http, RunHead};
+use danlu::remote::RunHead;
 use danlu::sync;
 use pyo3::prelude::*;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A remote, by its address or the name that it has in a directory. Nothing is asked before something is wanted.
 #[pyclass(frozen, module = "danlu._core")]
-pub(crate) struct Remote {
-    place: Place,
-    server: Option<Http>,
-    mirror: Mutex<Option<Arc<Mirror>>>,
-}
+pub(crate) struct Remote(Connection);
 
 #[pymethods]
 impl Remote {
@@ -26,9 +23,10 @@ impl Remote {
     #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
     fn new(py: Python<'_>, address: &str, dir: PathBuf, key: Option<String>) -> PyResult<Self> {
         let open = || {
-            let place = Place::named(address, &dir, key)?;
-            let server = place.server()?;
-            Ok(Self { place, server, mirror: Mutex::default() })
+            let connection = Connection::new(Place::named(address, &dir, key)?);
+            // What is wrong with the address is said now.
+            connection.server()?;
+            Ok(Self(connection))
         };
         py.detach(open).map_err(|e| to_python(py, &e))
     }
@@ -36,20 +34,20 @@ impl Remote {
     /// The address.
     #[getter]
     fn name(&self) -> &str {
-        self.place.address()
+        self.0.address()
     }
 
     /// Whether it is a server, which answers `ask`.
     #[getter]
     fn is_server(&self) -> bool {
-        self.server.is_some()
+        danlu::remote::is_server(self.name())
     }
 
     /// Asks the API of a server at a path below `/api/v1/`; takes and returns JSON.
     #[pyo3(signature = (method, path, body=None))]
     fn ask(&self, py: Python<'_>, method: &str, path: &str, body: Option<String>) -> PyResult<String> {
         let ask = || {
-            let server = self.server.as_ref();
+            let server = self.0.server()?;
             let server = server.ok_or_else(|| Error::usage(format!("`{}` is no server", self.name())))?;
             let body = body.map(|body| serde_json::from_str(&body)).transpose();
             let body = body.map_err(|e| Error::usage("The body is no JSON").with_source(e))?;
@@ -60,13 +58,13 @@ impl Remote {
 
     /// The directory that records are brought to.
     fn directory(&self, py: Python<'_>) -> PyResult<PathBuf> {
-        let found = py.detach(|| self.mirror().map(|mirror| mirror.directory().to_owned()));
+        let found = py.detach(|| self.0.mirror().map(|mirror| mirror.directory().to_owned()));
         found.map_err(|e| to_python(py, &e))
     }
 
     /// Lists all runs: JSON with key, entity, project, id, digest, records and whether it is open.
     fn heads(&self, py: Python<'_>) -> PyResult<String> {
-        let heads = py.detach(|| self.mirror()?.heads()).map_err(|e| to_python(py, &e))?;
+        let heads = py.detach(|| self.0.mirror()?.heads()).map_err(|e| to_python(py, &e))?;
         let shown = |head: &RunHead| {
             serde_json::json!({
                 "key": head.key, "entity": head.run.entity, "project": head.run.project, "id": head.run.id,
@@ -88,7 +86,7 @@ impl Remote {
     /// Writes a content into `dest`, checked, whole or not at all; returns its size.
     #[expect(clippy::needless_pass_by_value, reason = "an argument that Python hands over is owned")]
     fn content(&self, py: Python<'_>, sha256: &str, dest: PathBuf) -> PyResult<u64> {
-        let read = || self.mirror()?.content(parse(sha256)?, &dest, &|_| {});
+        let read = || self.0.mirror()?.content(parse(sha256)?, &dest, &|_| {});
         py.detach(read).map_err(|e| to_python(py, &e))
     }
 
@@ -97,25 +95,15 @@ impl Remote {
     fn push(&self, py: Python<'_>, dir: PathBuf) -> PyResult<()> {
         let push = || {
             let clock = Arc::new(SystemClock);
-            sync::push_all(&dir, &danlu::writer::host_name(), self.mirror()?.remote(), clock)
+            sync::push_all(&dir, &danlu::writer::host_name(), self.0.mirror()?.remote(), clock)
         };
         py.detach(push).map_err(|e| to_python(py, &e))
     }
 }
 
 impl Remote {
-    fn mirror(&self) -> Result<Arc<Mirror>> {
-        let mut mirror = self.mirror.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mirror) = &*mirror {
-            return Ok(Arc::clone(mirror));
-        }
-        let opened = Arc::new(self.place.mirror()?);
-        *mirror = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-
     fn bring(&self, runs: Vec<(String, Option<String>)>) -> Result<(Vec<serde_json::Value>, Vec<String>)> {
-        let mirror = self.mirror()?;
+        let mirror = self.0.mirror()?;
         let now = SystemClock.now();
         let wanted = |(key, digest): (String, Option<String>)| {
             Ok(Wanted { key: parse(&key)?, digest: digest.as_deref().map(parse).transpose()? })

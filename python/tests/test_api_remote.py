@@ -376,3 +376,29 @@ def test_who_has_the_key_and_who_is_in_a_team(server: Place) -> None:
     team = api.team("lab")
     assert [(member.username, member.role) for member in team.members] == [(viewer.username, "write")]
     assert "lab" in api.viewer.teams
+
+
+def test_the_child_of_a_fork_reads_runs_too(place: Place, scripts: Scripts) -> None:
+    """The threads that see to connections are the parent's: who asks them in the child would wait for ever."""
+    with danlu.init(id="abc", project="p") as run:
+        run.log({"a": 1})
+    place.sync()
+    given = {} if place.address is None else {"base_url": place.address}
+    code = f"""
+        import gc, multiprocessing, os
+        import danlu
+        api = danlu.Api({given!r}, api_key={place.key!r})
+        def look(n):
+            return api.run("p/abc").summary["a"] + n
+        look(0)
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(pool.map(look, range(4)))
+        child = os.fork()
+        if child == 0:
+            del api
+            gc.collect()
+            os._exit(5)
+        print(os.waitpid(child, 0)[1] >> 8, look(0))
+    """
+    done = scripts.run(code)
+    assert (done.returncode, done.stdout) == (0, "[1, 2, 3, 4]\n5 1\n"), done.stderr

@@ -379,7 +379,7 @@ def test_who_has_the_key_and_who_is_in_a_team(server: Place) -> None:
 
 
 def test_the_child_of_a_fork_reads_runs_too(place: Place, scripts: Scripts) -> None:
-    """The threads that see to connections are the parent's: who asks them in the child would wait for ever."""
+    """The threads that see to connections are the parent's: who asks them in a child waits for ever."""
     with danlu.init(id="abc", project="p") as run:
         run.log({"a": 1})
     place.sync()

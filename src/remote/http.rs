@@ -43,6 +43,7 @@ pub struct Http {
     client: Client,
     timeout: Duration,
     /// The same until it has answered, and for the question who it is.
+    first: Client,
     first_timeout: Duration,
     /// Whether it has said who it is.
     introduced: AtomicBool,
@@ -79,6 +80,7 @@ impl Http {
             key,
             client: client(timeout)?,
             timeout,
+            first: client(FIRST_TIMEOUT)?,
             first_timeout: FIRST_TIMEOUT,
             introduced: AtomicBool::new(false),
             answered: AtomicBool::new(false),
@@ -91,13 +93,20 @@ impl Http {
     /// # Errors
     /// The system's certificates cannot be read.
     pub fn with_timeout(self, timeout: Duration) -> Result<Self> {
-        Ok(Self { client: client(timeout)?, timeout, first_timeout: timeout, ..self })
+        Ok(Self { client: client(timeout)?, timeout, ..self.with_first_timeout(timeout)? })
     }
 
     /// Gives the server so long for its first answer, and to say who it is.
-    #[must_use]
-    pub fn with_first_timeout(self, first_timeout: Duration) -> Self {
-        Self { first_timeout, ..self }
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn with_first_timeout(self, first_timeout: Duration) -> Result<Self> {
+        Ok(Self { first: client(first_timeout)?, first_timeout, ..self })
+    }
+
+    /// Returns who asks: with the patience that there is for the next answer.
+    fn client(&self) -> &Client {
+        if self.answered.load(Ordering::Relaxed) { &self.client } else { &self.first }
     }
 
     fn url(&self, path: &str) -> String {
@@ -109,7 +118,7 @@ impl Http {
     /// # Errors
     /// It cannot be reached, is no danlu server, or refuses the key.
     pub fn check(&self) -> Result<()> {
-        self.json::<serde_json::Value>(self.client.get(self.url("projects")), 0).map(|_| ())
+        self.json::<serde_json::Value>(self.client().get(self.url("projects")), 0).map(|_| ())
     }
 
     /// Asks an address of the API with a JSON body or none, and returns the answer; nothing for an empty one.
@@ -124,10 +133,9 @@ impl Http {
     ) -> Result<serde_json::Value> {
         let method = reqwest::Method::from_bytes(method.as_bytes())
             .map_err(|e| Error::usage(format!("`{method}` is no method")).with_source(e))?;
-        let request = self.client.request(method, self.url(path));
+        let request = self.client().request(method, self.url(path));
         let request = body.iter().fold(request, |request, body| request.json(body));
-        let answer =
-            self.send(request, 0)?.bytes().map_err(|e| self.broke_off().with_source(e.without_url()))?;
+        let answer = self.body(self.send(request, 0)?)?;
         if answer.is_empty() {
             return Ok(serde_json::Value::Null);
         }
@@ -137,8 +145,10 @@ impl Http {
     fn send(&self, request: RequestBuilder, bytes: u64) -> Result<Response> {
         let answered = self.answered.load(Ordering::Relaxed);
         let patience = if answered { self.timeout } else { self.first_timeout };
-        let patience = patience + Duration::from_secs(bytes / SLOWEST);
-        self.answer(request.timeout(patience), patience, &self.answered)
+        let more = Duration::from_secs(bytes / SLOWEST);
+        // A time of its own is for all of a request, to the end of its answer: one that is long has more to say than to hear.
+        let request = if more.is_zero() { request } else { request.timeout(patience + more) };
+        self.answer(request, patience + more, &self.answered)
     }
 
     /// Returns the answer to a request, and notes in `answered` that there is one.
@@ -186,7 +196,7 @@ impl Http {
     fn refusal(&self, response: Response) -> Error {
         let status = response.status();
         let wait = response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
-        let body: serde_json::Value = response.json().unwrap_or_default();
+        let body = self.read::<serde_json::Value>(response).unwrap_or_default();
         let error = self.refused(status, body["error"].as_str(), body["hint"].as_str());
         wait.map(Duration::from_secs).into_iter().fold(error, Error::with_retry_after)
     }
@@ -228,7 +238,7 @@ impl Http {
     fn commit_some(&self, mut body: Vec<u8>, manifests: usize) -> Result<Vec<Result<Receipt>>> {
         body.push(b']');
         let length = body.len() as u64;
-        let request = self.client.post(self.url("manifests/batch")).header("content-type", JSON);
+        let request = self.client().post(self.url("manifests/batch")).header("content-type", JSON);
         let answers: Vec<Committed> = self.json(request.body(body), length).map_err(|e| self.as_older(e))?;
         if answers.len() != manifests {
             return Err(self.broke_off());
@@ -247,7 +257,7 @@ impl Http {
     fn put_frames(&self, body: Vec<u8>) -> Result<()> {
         let length = body.len() as u64;
         let request =
-            self.client.post(self.url("objects")).header("content-type", "application/octet-stream");
+            self.client().post(self.url("objects")).header("content-type", "application/octet-stream");
         self.send(request.body(body), length).map(|_| ()).map_err(|e| self.as_older(e))
     }
 
@@ -270,7 +280,14 @@ impl Http {
     }
 
     fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T> {
-        response.json().map_err(|e| self.broke_off().with_source(e.without_url()))
+        serde_json::from_slice(&self.body(response)?).map_err(|e| self.broke_off().with_source(e))
+    }
+
+    /// Reads an answer for as long as more of it comes.
+    fn body(&self, mut response: Response) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        response.read_to_end(&mut body).map_err(|e| self.broke_off().with_source(e))?;
+        Ok(body)
     }
 }
 
@@ -285,7 +302,7 @@ impl Remote for Http {
             id: AttemptId,
         }
         let patience = self.first_timeout;
-        let request = self.client.get(self.url("remote")).timeout(patience);
+        let request = self.first.get(self.url("remote"));
         let response = self.answer(request, patience, &self.introduced)?;
         Ok(self.read::<Identity>(response)?.id)
     }
@@ -293,15 +310,16 @@ impl Remote for Http {
     fn missing(&self, objects: &[Object]) -> Result<Vec<Object>> {
         let mut missing = Vec::new();
         for some in objects.chunks(ASKED_AT_ONCE) {
-            let request = self.client.post(self.url("objects/missing")).json(some);
-            missing.extend(self.json::<Vec<Object>>(request, some.len() as u64 * 80)?);
+            let request = self.client().post(self.url("objects/missing")).json(some);
+            // The names that are asked for, and those that are answered.
+            missing.extend(self.json::<Vec<Object>>(request, some.len() as u64 * 160)?);
         }
         Ok(missing)
     }
 
     fn put(&self, object: Object, length: u64, bytes: Box<dyn Read + Send>) -> Result<()> {
         let body = Body::sized(bytes, length);
-        self.send(self.client.put(self.url(&path_of(object))).body(body), length).map(|_| ())
+        self.send(self.client().put(self.url(&path_of(object))).body(body), length).map(|_| ())
     }
 
     fn put_all(&self, objects: Vec<(Object, Vec<u8>)>) -> Result<()> {
@@ -324,13 +342,13 @@ impl Remote for Http {
             held: u64,
         }
         let path = format!("blobs/{}/held?size={}", blob.sha256, blob.size);
-        Ok(self.json::<Held>(self.client.get(self.url(&path)), 0)?.held)
+        Ok(self.json::<Held>(self.client().get(self.url(&path)), 0)?.held)
     }
 
     fn put_part(&self, blob: SizedHash, offset: u64, bytes: Bytes) -> Result<()> {
         let path = format!("blobs/{}?offset={offset}&size={}", blob.sha256, blob.size);
         let length = bytes.len() as u64;
-        self.send(self.client.put(self.url(&path)).body(bytes), length).map(|_| ())
+        self.send(self.client().put(self.url(&path)).body(bytes), length).map(|_| ())
     }
 
     fn get(&self, object: Object, offset: u64) -> Result<Box<dyn Read + Send>> {
@@ -350,7 +368,7 @@ impl Remote for Http {
     fn commit(&self, manifest: &Manifest) -> Result<Receipt> {
         let body = manifest.to_json()?;
         let length = body.len() as u64;
-        let request = self.client.post(self.url("manifests")).header("content-type", JSON).body(body);
+        let request = self.client().post(self.url("manifests")).header("content-type", JSON).body(body);
         self.json(request, length)
     }
 
@@ -373,11 +391,8 @@ impl Remote for Http {
     }
 
     fn manifest_of(&self, key: Hash) -> Result<Option<Manifest>> {
-        match self.send(self.client.get(self.url(&format!("manifests/{key}"))), 0) {
-            Ok(response) => {
-                let bytes = response.bytes().map_err(|e| self.broke_off().with_source(e.without_url()))?;
-                Manifest::parse(&bytes).map(Some)
-            }
+        match self.send(self.client().get(self.url(&format!("manifests/{key}"))), 0) {
+            Ok(response) => Manifest::parse(&self.body(response)?).map(Some),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
@@ -385,7 +400,7 @@ impl Remote for Http {
 
     fn runs(&self, after: Option<Hash>) -> Result<Vec<RunHead>> {
         let after = after.map_or_else(String::new, |after| format!("?after={after}"));
-        self.json(self.client.get(self.url(&format!("manifests{after}"))), 0)
+        self.json(self.client().get(self.url(&format!("manifests{after}"))), 0)
     }
 }
 

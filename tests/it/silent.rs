@@ -81,7 +81,7 @@ fn the_first_question_has_less_time_than_others() {
     let new = || {
         let remote =
             Http::new(&server.address, None).unwrap().with_timeout(Duration::from_secs(600)).unwrap();
-        remote.with_first_timeout(Duration::from_millis(200))
+        remote.with_first_timeout(Duration::from_millis(200)).unwrap()
     };
     assert_eq!(new().check().unwrap_err().kind(), ErrorKind::Unreachable);
     assert_eq!(new().ask("GET", "runs", None).unwrap_err().kind(), ErrorKind::Unreachable);

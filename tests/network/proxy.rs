@@ -56,8 +56,8 @@ pub enum Back {
     Clear,
     /// So many bytes of it arrive, then the connection is reset.
     CutAfter(usize),
-    /// It arrives a byte at a time.
-    Drips(Duration),
+    /// It arrives a byte at a time, with so much time before each of its head and of its body.
+    Drips(Duration, Duration),
     /// Its first so many bytes arrive, then nothing more until the proxy ends.
     StopsAfter(usize),
 }
@@ -201,10 +201,13 @@ impl Shared {
                 reset(&client);
                 Ok(())
             }
-            Back::Drips(pause) => answer.iter().try_for_each(|byte| {
-                std::thread::park_timeout(pause);
-                client.write_all(&[*byte])
-            }),
+            Back::Drips(head, body) => {
+                let body_at = answer.len() - body_of(&answer).len();
+                answer.iter().enumerate().try_for_each(|(n, byte)| {
+                    std::thread::park_timeout(if n < body_at { head } else { body });
+                    client.write_all(&[*byte])
+                })
+            }
             Back::StopsAfter(bytes) => {
                 client.write_all(&answer[..bytes.min(answer.len())])?;
                 self.wait_for_the_end();

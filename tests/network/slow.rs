@@ -7,15 +7,17 @@ use crate::support::Place;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// 52: answers that come a byte at a time are answers.
+/// 52: answers that come a byte at a time are answers, also where they take longer than the next byte may. The head of one has
+/// that time in all.
 #[test]
 fn f52_an_answer_that_drips_is_read_to_its_end() {
-    let line = Line::new();
+    let mut line = Line::new();
+    line.timeout = (!long()).then_some("2");
     let place = line.place(&["r"]);
-    let pause = Duration::from_millis(if long() { 1000 } else { 5 });
+    let [head, body] = if long() { [50, 1000] } else { [1, 20] }.map(Duration::from_millis);
     line.proxy.set(OnAnswer(
         move |request: &Request, _: &mut Vec<u8>| {
-            if request.is_commit() { Back::Drips(pause) } else { Back::Clear }
+            if request.is_commit() { Back::Drips(head, body) } else { Back::Clear }
         },
     ));
     line.completes(&place);

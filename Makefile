@@ -89,11 +89,13 @@ check: linted $(VENV)/.tools $(VENV)/.built
 # Most tests wait for processes and disks as much as they compute, so there are more at once than there are cores. Those of the network
 # wait most of the time, and the simulator never does.
 THREADS := $(shell echo $$(( $$(nproc) * 2 )))
+# All tests that Cargo.toml names, so that a new one is not left out.
+TESTS := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' Cargo.toml)
 
 test-rust: export INSTA_UPDATE = no
 test-rust: export RUST_TEST_THREADS = $(THREADS)
 test-rust:
-	cargo test --locked --lib --bins --test faults --test it
+	cargo test --locked --lib --bins $(addprefix --test ,$(filter-out network sim,$(TESTS)))
 	$(MAKE) -j 2 --output-sync=target test-network test-sim
 	cargo test --locked --doc
 
